@@ -1,0 +1,1 @@
+"""Quire teaches a language model to write like a book."""

@@ -1,0 +1,158 @@
+"""What a book is once it has been read: chapters of blocks, each with its place in the source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+BlockKind = Literal["heading", "paragraph", "verse", "break"]
+BookKind = Literal["prose", "poems"]
+Split = Literal["train", "validation", "test"]
+
+BLOCK_GAP = "\n\n"
+CHAPTER_GAP = "\n\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a block stands in its source: what kind of place (line, page, file in an archive, row), and which."""
+
+    source: str
+    unit: str
+    number: int
+    inside: str = ""
+
+    def __str__(self) -> str:
+        inner = f" of {self.inside}" if self.inside else ""
+        return f"{self.unit} {self.number}{inner}"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A paragraph, a heading, a stanza (its lines apart by single line ends) or a scene break (`* * *`)."""
+
+    kind: BlockKind
+    text: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """`title` is None where the source has none; the heading is shown by `text` but is not one of `blocks`."""
+
+    title: str | None
+    blocks: tuple[Block, ...]
+
+    @property
+    def heading(self) -> str:
+        return self.title or ""
+
+    @property
+    def text(self) -> str:
+        """The heading and the blocks, one blank line between them."""
+        parts = ([self.title] if self.title else []) + [block.text for block in self.blocks]
+        return BLOCK_GAP.join(parts)
+
+    @property
+    def words(self) -> int:
+        return count_words(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Text that was left out, with the reason in a few plain words (`running head`, `Gutenberg licence`, …)."""
+
+    reason: str
+    text: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """One work.  `split` is set where the data set says itself which part a work belongs to."""
+
+    path: str
+    title: str
+    chapters: tuple[Chapter, ...]
+    author: str = ""
+    language: str = ""
+    kind: BookKind = "prose"
+    split: Split | None = None
+    dropped: tuple[Dropped, ...] = ()
+    notes: tuple[Block, ...] = ()
+    warnings: tuple[str, ...] = ()
+    columns: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The whole clean text: blocks apart by one blank line, chapters by two."""
+        return CHAPTER_GAP.join(chapter.text for chapter in self.chapters)
+
+    @property
+    def words(self) -> int:
+        return sum(chapter.words for chapter in self.chapters)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file among others that could not be read, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """All the works that a source names, in order."""
+
+    books: tuple[Book, ...]
+    unreadable: tuple[Unreadable, ...] = ()
+    sources: tuple[str, ...] = field(default=())
+
+    def __iter__(self) -> Iterator[Book]:
+        return iter(self.books)
+
+    def __len__(self) -> int:
+        return len(self.books)
+
+    @property
+    def title(self) -> str:
+        """The title of a single work, otherwise how many there are."""
+        return self.books[0].title if len(self.books) == 1 else f"{len(self.books)} works"
+
+    @property
+    def text(self) -> str:
+        return CHAPTER_GAP.join(book.text for book in self.books)
+
+    @property
+    def words(self) -> int:
+        return sum(book.words for book in self.books)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A run of text of one chapter that is trained on or held out as a whole.
+
+    `book` and `chapter` index the shelf; `start` and `stop` are character offsets into `Chapter.text`; `part` counts
+    from 0.  `ends_work` is true for the passage that holds the end of the book.
+    """
+
+    text: str
+    book: int
+    chapter: int
+    start: int
+    stop: int
+    split: Split
+    part: int = 0
+    ends_work: bool = False
+
+
+def count_words(text: str) -> int:
+    """Words as white space separates them."""
+    return len(text.split())
+
+
+def passages_of(passages: Sequence[Passage], split: Split, part: int | None = None) -> list[Passage]:
+    """Those of one split (and one part), in reading order."""
+    return [p for p in passages if p.split == split and (part is None or p.part == part)]

@@ -1,0 +1,55 @@
+"""Every error that a user can meet.
+
+An error says what went wrong and names the thing, then what to do next.  The command line prints it as two lines
+(`error: …`, `try: …`) and leaves with `exit_code`; Python sees a `ValueError`.  What is our own mistake is an
+`assert` or an ordinary exception, never one of these.
+"""
+
+from __future__ import annotations
+
+
+class QuireError(ValueError):
+    """Something that the user can put right."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, then: str = "", guide: str = "") -> None:
+        """`what` names the thing; `then` is the next thing to try; `guide` is a heading's anchor in docs/guide.md."""
+        super().__init__(what)
+        self.what = what
+        self.then = then
+        self.guide = guide
+
+
+class RecipeError(QuireError):
+    """A recipe, or a setting given by hand, that cannot be carried out."""
+
+
+class BookError(QuireError):
+    """A file that cannot be read as a book."""
+
+
+class BaseModelError(QuireError):
+    """A base model that cannot be found or loaded."""
+
+
+class VoiceError(QuireError):
+    """A voice that cannot be found, loaded or applied."""
+
+
+class RunError(QuireError):
+    """A run folder that cannot be used as asked."""
+
+
+class DiskFull(RunError):
+    """The disk has no room for what must be written."""
+
+
+class GuardError(RunError):
+    """One of the promises about training would be broken; training stops before it does harm."""
+
+
+class Stopped(QuireError):
+    """Training ended on request (a signal, or its time was up) and can be resumed."""
+
+    exit_code = 75

@@ -1,0 +1,36 @@
+"""What the planner is told: it measures nothing itself, so that a plan needs neither torch nor a tokenizer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TextFacts:
+    """Counts of one stage's text, in tokens of its base.  `counted` is False where they are estimated from bytes."""
+
+    words: int
+    tokens_train: int
+    tokens_validation: int
+    tokens_test: int
+    rows_per_epoch: tuple[int, ...]  # one number per part
+    tokens_per_epoch: tuple[int, ...]  # trained tokens per part
+    counted: bool = True
+
+
+@dataclass(frozen=True)
+class MachineFacts:
+    """What this machine can do.  Rates are matmul rates in FLOP/s, measured; absent where not measured."""
+
+    cores: int
+    memory_bytes: int
+    memory_free_bytes: int
+    disk_free_bytes: int
+    rates: tuple[tuple[str, float], ...] = ()  # ("fp32", 1.7e11), ("bf16", 4.1e11)
+    native: tuple[str, ...] = ()  # precisions that the processor computes itself
+    gpu: str | None = None
+    gpu_memory_bytes: int | None = None
+
+    def rate(self, precision: str) -> float | None:
+        """FLOP/s of a matmul in `precision`, or None where it was not measured."""
+        return dict(self.rates).get(precision)

@@ -1,0 +1,228 @@
+"""The recipe: the only place where a setting is declared.  Flags, YAML, help texts and the docs derive from it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import AliasChoices, Field, field_validator, model_serializer, model_validator
+
+from quire.recipe.setting import Settings, later, setting
+from quire.units import Share, Warmup, WarmupSetting
+
+Format = Literal["prose", "poems", "plays", "conversations", "completions"]
+MethodKind = Literal["lora", "full"]
+
+
+class ShelfItem(Settings):
+    """One source of text."""
+
+    path: str | None = setting(None, "A file, a folder or a glob.")
+    sample: str | None = setting(None, "A work that ships with Quire: novella, tale or poems.")
+    hub: str | None = later("A data set on the hub, by its id.")
+    format: Format | None = setting(
+        None, "What the text is; found out when not given.", not_yet=("plays", "conversations", "completions")
+    )
+    text: str | None = setting(None, "The column (JSONL) that holds the text; found out when not given.")
+    where: dict[str, str | list[str]] = setting({}, "Keep rows whose columns have these values, in any case of letters.")
+    stream: None = later("Read a hub data set row by row, in constant memory.")
+    split: None = later("The split of a hub data set to read.")
+    validation: Share = setting(0.05, "Held out for early stopping and live curves.", "share of the words")
+    test: Share = setting(0.10, "Held out for `judge` alone.", "share of the words")
+    rights: str | None = setting(None, "What you may do with this text, in your own words.")
+    weight: None = later("How often this source is seen against the others.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def from_text(cls, data: Any) -> Any:
+        """`novel.epub` means `{path: novel.epub}`, `sample:novella` means `{sample: novella}`."""
+        if isinstance(data, str):
+            return {"sample": data.removeprefix("sample:")} if data.startswith("sample:") else {"path": data}
+        return data
+
+    @model_validator(mode="after")
+    def one_source(self) -> ShelfItem:
+        if (self.path is None) == (self.sample is None):
+            raise ValueError("name one of path, sample")
+        if self.validation + self.test >= 1:
+            raise ValueError("validation and test leave nothing to train on")
+        return self
+
+
+class Lora(Settings):
+    """A low-rank adapter (Hu et al. 2021, arXiv 2106.09685), as peft builds it."""
+
+    rank: int = setting(16, "Rank of the two small matrices: more learns more, and costs more.", ge=1)
+    alpha: float = setting(32, "Strength; the adapter counts alpha / rank times.", gt=0)
+    dropout: float = setting(0.05, "Share of the adapter's inputs set to zero while training.", ge=0, lt=1)
+    targets: list[str] | str = setting("all-linear", "The layers to adapt, by name, or all-linear.")
+    bias: Literal["none", "all", "lora_only"] = setting("none", "Which biases learn too.")
+    rslora: bool = setting(False, "Scale by alpha / sqrt(rank) (rsLoRA, arXiv 2312.03732).")
+    dora: bool = setting(False, "Learn magnitude and direction apart (DoRA, arXiv 2402.09353).")
+    init: None = later("How the adapter starts (PiSSA and others).")
+
+
+class Method(Settings):
+    """How a stage changes the base: by an adapter, or in all its weights."""
+
+    lora: Lora | None = setting(Lora(), "Train a low-rank adapter.")
+    full: bool = setting(False, "Train all weights.")
+    qlora: None = later("Train a low-rank adapter on a quantised base.")
+    inherit: None = later("Go on with what the stage before left.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def from_text(cls, data: Any) -> Any:
+        """`full` means `{full: true, lora: null}`; `{lora: {}}` and `lora` are the default adapter."""
+        if isinstance(data, str):
+            data = {data: None} if data == "lora" else {data: True}
+        if isinstance(data, dict) and data.get("full"):
+            return {"lora": None, **data}
+        if isinstance(data, dict) and "lora" in data and data["lora"] is None:
+            return {**data, "lora": {}}
+        return data
+
+    @model_validator(mode="after")
+    def one_method(self) -> Method:
+        if self.full == (self.lora is not None):
+            raise ValueError("choose one of lora, full")
+        return self
+
+    @property
+    def kind(self) -> MethodKind:
+        return "full" if self.full else "lora"
+
+    @model_serializer
+    def as_written(self) -> str | dict[str, Any]:
+        return {"lora": self.lora.model_dump(exclude={"init"})} if self.lora else "full"
+
+
+class Chunk(Settings):
+    """Cut the text by sentences instead of by windows, as simple fine-tuning scripts do."""
+
+    sentences: int = setting(10, "Sentences in a chunk.", ge=1)
+
+
+class TrainSettings(Settings):
+    """What one training does."""
+
+    method: Method = setting(Method(), "How the base is changed: lora or full.")
+    window: int = setting(1024, "Tokens that the model sees at once.", "tokens", ge=8)
+    stride: int | None = setting(None, "Step between windows; the window itself when not given.", "tokens", ge=1)
+    overlap: Literal["train", "context"] = setting(
+        "train", "Whether the tokens two windows share are learned twice or only read the second time."
+    )
+    pack: bool = setting(True, "Fill every row with several works, kept exactly apart.")
+    chunk: Chunk | None = setting(None, "Cut by sentences instead of windows.")
+    parts: int = setting(1, "Slices of the text, trained and saved one after the other.", ge=1)
+    epochs: float = setting(3, "Times the text is read.", gt=0)
+    steps: int | None = setting(None, "Optimiser steps, instead of epochs.", "steps", ge=1)
+    samples: int | None = setting(None, "Windows to train on, instead of epochs.", "windows", ge=1)
+    batch: int | Literal["auto"] = setting("auto", "Rows computed at once.", "rows")
+    accumulate: int | Literal["auto"] = setting("auto", "Batches summed up before a step.", "batches")
+    effective_batch: int = setting(8, "Rows for each step, when accumulate is auto.", "rows", ge=1)
+    learning_rate: float = setting(2e-4, "Size of a step at the peak of the schedule.", gt=0)
+    schedule: Literal["cosine", "linear", "constant"] = setting("cosine", "How the learning rate falls.")
+    warmup: WarmupSetting = setting(
+        Warmup(share=0.03), "Share of the steps, or steps, over which it first rises; never more than a part has."
+    )
+    weight_decay: float = setting(0.01, "Pull of the weights towards zero (decoupled, AdamW).", ge=0)
+    clip: float = setting(1.0, "Largest norm of the gradient; 0 lets it be.", ge=0)
+    optimizer: Literal["adamw"] = setting("adamw", "The optimiser.", not_yet=("adamw_8bit", "adafactor"))
+    precision: Literal["auto", "bf16", "fp32", "fp16"] = setting(
+        "auto", "Number format of the computation; auto measures the machine.", not_yet=("int8", "nf4")
+    )
+    checkpointing: bool | Literal["auto"] = setting("auto", "Recompute activations to save memory.")
+    evaluate_every: int | None = setting(None, "Steps between validations; a tenth of the run when not given.", "steps")
+    save_every: int | None = setting(None, "Steps between checkpoints; as evaluate_every when not given.", "steps")
+    keep: int = setting(2, "Checkpoints kept.", ge=1)
+    log_every: int = setting(1, "Steps between step events.", "steps", ge=1)
+    early_stop: int | None = setting(None, "Stop after so many validations without a better one.", "validations", ge=1)
+    goldfish: None = later("Leave out one target token in k, against memorising.")
+    neftune: None = later("Noise on the embeddings.")
+    replay: None = later("Share of an earlier book's text to mix in.")
+    parallel: None = later("Train in several processes.")
+
+    @model_validator(mode="after")
+    def agree(self) -> TrainSettings:
+        if self.stride is not None and self.stride > self.window:
+            raise ValueError(f"stride {self.stride} is larger than window {self.window}: text between windows would be lost")
+        if self.steps is not None and self.samples is not None:
+            raise ValueError("give steps or samples, not both")
+        if self.chunk is not None and self.stride is not None:
+            raise ValueError("chunk and stride exclude each other: chunks do not overlap")
+        return self
+
+    @field_validator("batch", "accumulate")
+    @classmethod
+    def at_least_one(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and value < 1:
+            raise ValueError("must be at least 1")
+        return value
+
+
+class WriteSettings(Settings):
+    """How text is drawn from a voice; the names are transformers' own."""
+
+    prompt: str = setting("", "Text to go on from.")
+    max_new_tokens: int = setting(200, "Longest text to write.", "tokens", ge=1)
+    temperature: float = setting(0.8, "Courage: 0 always takes the likeliest token.", ge=0)
+    top_k: int = setting(0, "Draw from the k likeliest tokens; 0 for all.", ge=0)
+    top_p: float = setting(0.95, "Draw from the likeliest tokens that together have this probability.", gt=0, le=1)
+    min_p: float = setting(0.0, "Leave out tokens less likely than this share of the likeliest one.", ge=0, le=1)
+    repetition_penalty: float = setting(1.1, "Divide the score of tokens already used; 1 for none.", gt=0)
+    no_repeat_ngram_size: int = setting(0, "Never write the same run of n tokens twice; 0 lets it be.", ge=0)
+    num_beams: int = setting(1, "Beams of a beam search; 1 draws at random.", ge=1)
+    num_return_sequences: int = setting(1, "Candidates to write.", ge=1)
+    stop: list[str] = setting([], "Texts that end the writing.")
+    seed: int | None = setting(None, "Seed of the drawing; the same seed gives the same text.")
+    preset: None = later("A named bundle of settings.")
+    form: None = later("A verse form to hold.")
+    copy_guard: None = later("Longest run of words that may be copied from the book.")
+    strength: None = later("How much of the adapter counts.")
+
+    @model_validator(mode="after")
+    def agree(self) -> WriteSettings:
+        if self.num_beams > 1 and self.num_return_sequences > self.num_beams:
+            raise ValueError("num_return_sequences cannot exceed num_beams")
+        return self
+
+
+class JudgeSettings(Settings):
+    """What is asked of a voice."""
+
+    prompts: list[str] = setting([], "Prompts to be continued by base and voice; taken from held-out text if empty.")
+    questions: list[Literal["loss", "copying"]] = setting(["loss", "copying"], "What to judge.")
+    against: None = later("Other voices to compare with.")
+    words: None = later("Words to write for judging style.")
+
+
+class BaseChoice(Settings):
+    """A base for machines with a GPU and one for those without."""
+
+    gpu: str = setting(..., "Base where there is a GPU.")
+    cpu: str = setting(..., "Base where there is none.")
+
+
+class Recipe(Settings):
+    """All of it.  Everything has a default but the shelf."""
+
+    base: str | BaseChoice = setting("auto", "The pretrained model: embedded, a folder, or a hub id; auto chooses.")
+    seed: int = setting(7, "Seed of everything that is drawn.")
+    name: str | None = setting(None, "Name of the run; from the first source when not given.")
+    language: str | None = setting(None, "Language of the text (en, fr, …); detected when not given.")
+    rights: str | None = setting(None, "What you may do with the texts, in your own words.")
+    earlier: None = Field(
+        default=None,
+        validation_alias=AliasChoices("from"),
+        alias="from",
+        description="An earlier voice to go on from.",
+        json_schema_extra={"unit": "", "not_yet": True},
+    )
+    imprint: None = later("Dial from no imprint to memorising.")
+    shelf: tuple[ShelfItem, ...] = setting((), "The sources of text.")
+    train: TrainSettings = setting(TrainSettings(), "How to train.")
+    stages: None = later("A curriculum of several trainings.")
+    write: WriteSettings = setting(WriteSettings(), "How to write.")
+    judge: JudgeSettings = setting(JudgeSettings(), "What to judge.")
+    track: None = later("Trackers that listen to the run.")
+    push: None = later("Where to publish the voice.")
