@@ -1,0 +1,112 @@
+"""Text to token ids and back, by a base's own `tokenizer.json`.
+
+The `tokenizers` library is used directly: it needs no torch, so that a plan can count tokens on a bare machine.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+
+from quire.errors import BaseModelError
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """`start` is the token that the base expects before every text (None where it expects none);
+    `end_of_text` ends a work."""
+
+    core: tokenizers.Tokenizer
+    folder: Path
+    start: int | None
+    end_of_text: int
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of `text` alone: nothing is added, and special tokens that a book happens to spell are plain text."""
+        return list(self.core.encode(text, add_special_tokens=False).ids)
+
+    def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
+        """`encode` for many texts, in parallel where the processor has several cores."""
+        return [list(e.ids) for e in self.core.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of `ids`, special tokens left out."""
+        return self.core.decode(list(ids), skip_special_tokens=True)
+
+    @property
+    def size(self) -> int:
+        """Number of different tokens, added ones included."""
+        return int(self.core.get_vocab_size(with_added_tokens=True))
+
+    def save(self, folder: Path) -> None:
+        """Copy the tokenizer's files beside a voice or a base, unchanged."""
+        for name in TOKENIZER_FILES:
+            if (self.folder / name).exists():
+                shutil.copyfile(self.folder / name, folder / name)
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer in a base's or a voice's folder.  Raises BaseModelError where there is none or it is broken."""
+    file = folder / "tokenizer.json"
+    if not file.exists():
+        raise BaseModelError(
+            f"{folder} has no tokenizer.json",
+            "choose a base with a fast tokenizer, or convert this one with transformers and save it",
+        )
+    core = _read_core(file)
+    # A book that spells "<|end|>" must not be able to place the real token.
+    core.encode_special_tokens = True
+    settings = _read_json(folder / "tokenizer_config.json")
+    model = _read_json(folder / "config.json")
+    end = _token_id(core, settings.get("eos_token"))
+    if end is None:
+        ids = model.get("eos_token_id")
+        end = ids[0] if isinstance(ids, list) and ids else ids
+    if not isinstance(end, int):
+        raise BaseModelError(
+            f"{folder} names no end-of-text token", "add eos_token to its tokenizer_config.json, or choose another base"
+        )
+    return Tokenizer(core=core, folder=folder, start=_start_token(core, settings), end_of_text=end)
+
+
+def _read_core(file: Path) -> tokenizers.Tokenizer:
+    try:
+        return tokenizers.Tokenizer.from_file(str(file))
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a broken file can be a Rust panic, which is no Exception
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BaseModelError(f"{file} is not a usable tokenizer: {reason}", "choose another base") from None
+
+
+def _start_token(core: tokenizers.Tokenizer, settings: dict[str, Any]) -> int | None:
+    """What the tokenizer itself puts before a text, or what its settings say it should."""
+    template = core.encode("", add_special_tokens=True).ids
+    begin = _token_id(core, settings.get("bos_token"))
+    if template:
+        return int(template[0])
+    return begin if settings.get("add_bos_token") is True else None
+
+
+def _token_id(core: tokenizers.Tokenizer, token: object) -> int | None:
+    text = token.get("content") if isinstance(token, dict) else token
+    found = core.token_to_id(text) if isinstance(text, str) else None
+    return int(found) if found is not None else None
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    if not file.exists():
+        return {}
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BaseModelError(f"{file} is not valid JSON: {error}", "download the base again") from None
+    return data if isinstance(data, dict) else {}
