@@ -1,0 +1,60 @@
+# `make demo` and `make test` need only Python (3.11 or later), make and a package index.
+
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Each worker of the tests takes one core; the libraries' own threads would only get in each other's way.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+.PHONY: help venv demo test test-all check format docs bench bench-reading clean
+.DEFAULT_GOAL := help
+
+help:  ## What can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 24
+
+venv: $(STAMP)  ## The environment in .venv; made anew only when pyproject.toml or constraints.txt change
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "error: Quire needs Python 3.11 or later, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)" >&2; \
+	  echo "try: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \
+	  echo "error: '$(PYTHON) -m venv' failed, see above" >&2; \
+	  echo "try: install your system's package for Python environments (often called python3-venv)" >&2; exit 2; }
+	@echo "Installing Quire and its libraries into $(VENV): torch is large, so the first time takes some minutes."
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $(STAMP)
+
+demo: $(STAMP)  ## Read a novella, train on it, judge the voice, write with it: about three minutes
+	@$(BIN)/python examples/demo.py
+
+test: $(STAMP)  ## The tests: under ten minutes on two cores
+	$(PYTEST)
+
+test-all: $(STAMP)  ## And the slow ones: under thirty minutes
+	$(PYTEST) -m "slow or not slow"
+
+check: $(STAMP)  ## Style, the lines between the rooms, types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+format: $(STAMP)  ## Put the code into shape
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: $(STAMP)  ## Write docs/cli.md from the command line itself
+	$(BIN)/python -m quire.cli.reference > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
+
+bench: $(STAMP)  ## How fast this machine trains
+	$(BIN)/quire bench
+
+bench-reading: $(STAMP)  ## How fast this machine reads books
+	$(BIN)/python examples/bench_reading.py
+
+clean:  ## Remove what was made; runs/ stays
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './runs/*' -prune -exec rm -rf {} +
