@@ -203,10 +203,30 @@ class BaseChoice(Settings):
     cpu: str = setting(..., "Base where there is none.")
 
 
+class Fresh(Settings):
+    """The shape of a small Llama-like base that starts from random weights, and of the tokenizer made for it."""
+
+    hidden: int = setting(256, "Width of the model.", ge=8)
+    layers: int = setting(6, "Layers.", ge=1)
+    heads: int = setting(4, "Attention heads.", ge=1)
+    key_value_heads: int = setting(2, "Heads of keys and values, shared by groups of attention heads.", ge=1)
+    intermediate: int = setting(704, "Width inside a layer's feed-forward part.", ge=8)
+    positions: int = setting(2048, "Longest text that the model can hold.", "tokens", ge=8)
+    vocabulary: int = setting(8192, "Tokens of the byte-level BPE that is learned from the training text.", ge=300)
+
+
+class FreshBase(Settings):
+    """A base made from scratch: for pretraining, with `method: full`."""
+
+    fresh: Fresh = setting(Fresh(), "Its shape.")
+
+
 class Recipe(Settings):
     """All of it.  Everything has a default but the shelf."""
 
-    base: str | BaseChoice = setting("auto", "The pretrained model: embedded, a folder, or a hub id; auto chooses.")
+    base: str | BaseChoice | FreshBase = setting(
+        "auto", "The pretrained model: embedded, a folder, or a hub id; auto chooses; or {fresh: …} to start from nothing."
+    )
     seed: int = setting(7, "Seed of everything that is drawn.")
     name: str | None = setting(None, "Name of the run; from the first source when not given.")
     language: str | None = setting(None, "Language of the text (en, fr, …); detected when not given.")
