@@ -1,0 +1,95 @@
+"""The one sampler: every door of Quire writes through `stream_text` or `write_texts`.
+
+The loop is our own so that text streams, stops and resumes nothing of the global state: draws come from a generator of
+their own, so a sample written while training changes nothing about the training.  Beams are transformers' own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import cast
+
+import torch
+from transformers import PreTrainedModel
+
+from quire.errors import RecipeError
+from quire.model.mode import evaluating
+from quire.recipe.schema import WriteSettings
+from quire.tokens.tokenizer import Tokenizer
+from quire.writing.beams import search_beams
+from quire.writing.pieces import cut_at_stops, decode_pieces
+from quire.writing.processors import choose, make_processors
+from quire.writing.reader import Reader
+
+
+def stream_text(
+    model: PreTrainedModel, tokenizer: Tokenizer, prompt: str, settings: WriteSettings, seed: int
+) -> Iterator[str]:
+    """One continuation of `prompt`, piece by piece; the prompt itself is not repeated.
+
+    The same model, prompt, settings and seed give the same text.  An empty prompt starts from the base's start token,
+    or from end-of-text.  The text ends at an end-of-text token, before a stop text, or after `max_new_tokens`.  Where
+    the model's view is full the oldest quarter is let go (`Reader`).  Beams come in one piece, since they are only
+    known at the end; `num_return_sequences` is `write_texts`' matter.
+    """
+    check_settings(settings)
+    prompt_ids = tokenizer.encode(prompt)
+    with evaluating(model):
+        if settings.num_beams > 1:
+            yield from search_beams(model, tokenizer, prompt_ids, settings, seed)[:1]
+        else:
+            tokens = _draw(model, tokenizer, prompt_ids, settings, seed)
+            yield from cut_at_stops(decode_pieces(tokens, tokenizer, prompt_ids), settings.stop)
+
+
+def write_texts(
+    model: PreTrainedModel, tokenizer: Tokenizer, prompt: str, settings: WriteSettings, seed: int
+) -> list[str]:
+    """All `num_return_sequences` continuations.  The first is what `stream_text` gives for the same seed."""
+    check_settings(settings)
+    if settings.num_beams > 1:
+        with evaluating(model):
+            return search_beams(model, tokenizer, tokenizer.encode(prompt), settings, seed)
+    if settings.temperature == 0 and settings.num_return_sequences > 1:
+        raise RecipeError(
+            f"write.num_return_sequences {settings.num_return_sequences}: at write.temperature 0 all would be the same",
+            "set write.temperature=0.8, or write.num_beams for several different ones",
+        )
+    seeds = [candidate_seed(seed, number) for number in range(settings.num_return_sequences)]
+    return ["".join(stream_text(model, tokenizer, prompt, settings, own)) for own in seeds]
+
+
+def candidate_seed(seed: int, number: int) -> int:
+    """The seed of candidate `number`: the given one for the first, a hash of both for the others."""
+    if number == 0:
+        return seed
+    return int.from_bytes(hashlib.sha256(f"{seed}:{number}".encode()).digest()[:7], "big")
+
+
+def check_settings(settings: WriteSettings) -> None:
+    """RecipeError for settings that could not be obeyed as they stand."""
+    if "" in settings.stop:
+        raise RecipeError("write.stop holds an empty text, which would end every text at once", "leave it out")
+
+
+def _draw(
+    model: PreTrainedModel, tokenizer: Tokenizer, prompt_ids: list[int], settings: WriteSettings, seed: int
+) -> Iterator[int]:
+    """Token ids up to, and without, end-of-text."""
+    generator = torch.Generator().manual_seed(seed) if settings.temperature > 0 else None
+    processors = make_processors(settings)
+    reader = Reader(model, tokenizer.start)
+    new = prompt_ids
+    if not prompt_ids and tokenizer.start is None:
+        new = [tokenizer.end_of_text]
+    for _ in range(settings.max_new_tokens):
+        # Not around the loop: a generator that pauses inside would leave its caller in inference mode.
+        with torch.inference_mode():
+            scores = reader.read(new)
+            seen = torch.tensor([reader.start + reader.text], device=scores.device)
+            token = choose(processors(cast("torch.LongTensor", seen), cast("torch.FloatTensor", scores)), generator)
+        if token is None or token == tokenizer.end_of_text:
+            return
+        yield token
+        new = [token]
