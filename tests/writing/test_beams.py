@@ -68,9 +68,9 @@ def test_a_stop_text_ends_a_beam(tiny_model: PreTrainedModel, tokenizer: Tokeniz
 
 
 def test_a_long_prompt_keeps_its_end(tiny_model: PreTrainedModel, tokenizer: Tokenizer) -> None:
-    ids = tokenizer.encode(PROMPT * 40)
+    ids = tokenizer.encode(PROMPT * 60)
     tail = tokenizer.decode(ids[-(256 - 12) :])
-    assert write_texts(tiny_model, tokenizer, PROMPT * 40, SEARCH, seed=1) == write_texts(
+    assert write_texts(tiny_model, tokenizer, PROMPT * 60, SEARCH, seed=1) == write_texts(
         tiny_model, tokenizer, tail, SEARCH, seed=1
     )
 
