@@ -23,7 +23,9 @@ class ShelfItem(Settings):
         None, "What the text is; found out when not given.", not_yet=("plays", "conversations", "completions")
     )
     text: str | None = setting(None, "The column (JSONL) that holds the text; found out when not given.")
-    where: dict[str, str | list[str]] = setting({}, "Keep rows whose columns have these values, in any case of letters.")
+    where: dict[str, str | list[str]] = setting(
+        {}, "Keep rows whose columns have these values, in any case of letters."
+    )
     stream: None = later("Read a hub data set row by row, in constant memory.")
     split: None = later("The split of a hub data set to read.")
     validation: Share = setting(0.05, "Held out for early stopping and live curves.", "share of the words")
@@ -145,7 +147,9 @@ class TrainSettings(Settings):
     @model_validator(mode="after")
     def agree(self) -> TrainSettings:
         if self.stride is not None and self.stride > self.window:
-            raise ValueError(f"stride {self.stride} is larger than window {self.window}: text between windows would be lost")
+            raise ValueError(
+                f"stride {self.stride} is larger than window {self.window}: text between windows would be lost"
+            )
         if self.steps is not None and self.samples is not None:
             raise ValueError("give steps or samples, not both")
         if self.chunk is not None and self.stride is not None:
@@ -225,7 +229,8 @@ class Recipe(Settings):
     """All of it.  Everything has a default but the shelf."""
 
     base: str | BaseChoice | FreshBase = setting(
-        "auto", "The pretrained model: embedded, a folder, or a hub id; auto chooses; or {fresh: …} to start from nothing."
+        "auto",
+        "The pretrained model: embedded, a folder, or a hub id; auto chooses; or {fresh: …} to start from nothing.",
     )
     seed: int = setting(7, "Seed of everything that is drawn.")
     name: str | None = setting(None, "Name of the run; from the first source when not given.")

@@ -1,0 +1,211 @@
+"""Where a base's files are: inside Quire, in a folder, or on the hub (and then in its cache)."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from quire.errors import BaseModelError
+from quire.recipe.bases import AUTO, EMBEDDED, bases_for
+from quire.recipe.schema import BaseChoice
+from quire.run.atomic import named_disk_errors
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+Kind = Literal["embedded", "folder", "hub"]
+
+# Assumed where nobody measured the memory.
+USUAL_MEMORY = 8 * 2**30
+
+_INDEX = "model.safetensors.index.json"
+_WEIGHTS = "model.safetensors"
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+_SMALL_FILES = (".json", ".txt", ".jinja")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
+_OFFLINE_WAYS = "use base: embedded (inside Quire), the folder of a model, or go online and repeat"
+
+
+@dataclass(frozen=True)
+class BaseFiles:
+    """A base on this machine.  `revision` is the hub's commit, empty for other kinds."""
+
+    name: str
+    path: Path
+    revision: str
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class BasePick:
+    """The base that a recipe comes to on this machine, why, and whether it may be fetched from the hub."""
+
+    name: str
+    reason: str
+    download: bool
+
+
+def pick_base(
+    base: str | BaseChoice,
+    language: str | None = None,
+    gpu: bool = False,
+    memory_bytes: int = USUAL_MEMORY,
+    download: bool = False,
+) -> BasePick:
+    """Settle `auto` and `{gpu: …, cpu: …}`.  A base that the recipe names is fetched; one that `auto` finds is not,
+    unless `download` allows it.  `memory_bytes` is the memory of the GPU where there is one."""
+    if isinstance(base, BaseChoice):
+        name, device = (base.gpu, "has a GPU") if gpu else (base.cpu, "has no GPU")
+        return BasePick(name, f"the recipe's base for a machine that {device}", True)
+    if base != AUTO:
+        return BasePick(base, "as the recipe says", True)
+    suiting = bases_for(language, gpu, memory_bytes)
+    for known in suiting:
+        if cached_snapshot(known.name) is not None:
+            return BasePick(known.name, "the largest known base that suits this machine and is already here", False)
+    if download and suiting:
+        return BasePick(suiting[0].name, "the largest known base that suits this machine and language", True)
+    why = "no hub base is cached; --download would fetch one" if suiting else "no hub base is known to suit"
+    return BasePick(EMBEDDED, why, False)
+
+
+def find_base(name: str, download: bool = False, weights: bool = True) -> BaseFiles:
+    """The files of a base.  With `download`, what the cache lacks is fetched from the hub: safetensors, configuration
+    and tokenizer, nothing that could hold code.  Without `weights`, configuration and tokenizer suffice (for plans).
+
+    Raises BaseModelError: no such base, no network, no permission, or weights only as pickles.
+    """
+    if name == EMBEDDED:
+        folder = Path(str(files("quire") / "assets" / "embedded"))
+        _check_folder(folder, "the embedded base", weights)
+        return BaseFiles(name, folder, "", "embedded")
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        _check_folder(folder, name, weights)
+        return BaseFiles(name, folder, "", "folder")
+    if not _is_hub_id(name):
+        raise BaseModelError(
+            f"there is no base {name}: it is neither a folder here nor a hub id such as TinyLlama/TinyLlama_v1.1",
+            "use base: embedded, the folder of a model, or a hub id",
+            "bases",
+        )
+    snapshot = cached_snapshot(name, weights)
+    if snapshot is None:
+        if not download:
+            raise _not_here(name)
+        snapshot = _fetch(name, weights)
+    return BaseFiles(name, snapshot, snapshot.name, "hub")
+
+
+def cached_snapshot(name: str, weights: bool = True) -> Path | None:
+    """The folder in the hub's cache that holds the whole base, if one does.  Asks no network."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(name, "config.json")
+    if not isinstance(found, str):
+        return None
+    folder = Path(found).parent
+    return folder if (folder / "tokenizer.json").is_file() and (not weights or not _missing_weights(folder)) else None
+
+
+def _is_hub_id(name: str) -> bool:
+    looks_like_a_file = Path(name).suffix.lower() in (".epub", ".pdf", ".txt", ".md", ".yaml", ".yml")
+    return _HUB_ID.fullmatch(name) is not None and ".." not in name and not looks_like_a_file
+
+
+def _missing_weights(folder: Path) -> list[str]:
+    """Names of the weight files that a folder should have and has not."""
+    index = folder / _INDEX
+    if index.is_file():
+        shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        return [shard for shard in shards if not (folder / shard).is_file()]
+    return [] if (folder / _WEIGHTS).is_file() else [_WEIGHTS]
+
+
+def _check_folder(folder: Path, name: str, weights: bool = True) -> None:
+    if not (folder / "config.json").is_file():
+        raise BaseModelError(f"{name} has no config.json", "name the folder of a model in transformers layout", "bases")
+    missing = _missing_weights(folder) if weights else []
+    if not missing:
+        return
+    pickles = sorted(file.name for file in folder.iterdir() if file.suffix in _PICKLES)
+    if missing == [_WEIGHTS] and pickles:
+        raise _only_pickles(name, pickles)
+    raise BaseModelError(f"{name} lacks {', '.join(missing)}", "copy or download the base again, whole", "bases")
+
+
+def _only_pickles(name: str, pickles: list[str]) -> BaseModelError:
+    return BaseModelError(
+        f"{name} has its weights only as {', '.join(pickles[:3])}: such a file can run code, so Quire does not open it",
+        "choose a base with safetensors, or convert this one with transformers' save_pretrained where you trust it",
+        "bases",
+    )
+
+
+def _not_here(name: str, reason: str = "") -> BaseModelError:
+    from huggingface_hub import constants
+
+    detail = f" ({reason})" if reason else ""
+    return BaseModelError(
+        f"the base {name} is not in the cache {constants.HF_HUB_CACHE} and was not fetched{detail}",
+        _OFFLINE_WAYS if reason else f"allow the download with --download; or {_OFFLINE_WAYS}",
+        "bases",
+    )
+
+
+def _fetch(name: str, weights: bool) -> Path:
+    """Download what is needed of a hub base into the cache and return its folder there."""
+    from huggingface_hub import HfApi, constants
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]
+        GatedRepoError,
+        HTTPError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+    )
+
+    try:
+        with named_disk_errors(Path(constants.HF_HUB_CACHE)):
+            return _fetch_files(name, weights, HfApi())
+    except GatedRepoError:
+        raise BaseModelError(
+            f"the base {name} is gated: its owner wants to be asked first",
+            f"ask at {constants.ENDPOINT}/{name}, then log in with: hf auth login",
+            "gated",
+        ) from None
+    except RepositoryNotFoundError:
+        raise BaseModelError(
+            f"the hub {constants.ENDPOINT} knows no base {name} (or it is private and you are not logged in)",
+            "check the spelling; for a private one log in with: hf auth login",
+            "bases",
+        ) from None
+    except OfflineModeIsEnabled:
+        raise _not_here(name, "HF_HUB_OFFLINE is set") from None
+    except (LocalEntryNotFoundError, HTTPError) as error:
+        raise _not_here(name, f"the hub cannot be reached: {type(error).__name__}") from error
+
+
+def _fetch_files(name: str, weights: bool, api: HfApi) -> Path:
+    from huggingface_hub import snapshot_download
+
+    there = sorted(sibling.rfilename for sibling in api.model_info(name).siblings or ())
+    wanted = [file for file in there if "/" not in file and file.endswith(_SMALL_FILES)]
+    if "config.json" not in there:
+        raise BaseModelError(
+            f"{name} has no config.json: it is not a model in transformers layout", "choose another base"
+        )
+    folder = Path(snapshot_download(name, allow_patterns=wanted))
+    if not weights:
+        return folder
+    missing = _missing_weights(folder)
+    absent = [file for file in missing if file not in there]
+    if absent:
+        pickles = [file for file in there if file.endswith(_PICKLES)]
+        if pickles:
+            raise _only_pickles(name, pickles)
+        raise BaseModelError(f"{name} on the hub lacks {', '.join(absent)}", "choose another base", "bases")
+    return Path(snapshot_download(name, allow_patterns=[*wanted, *missing])) if missing else folder

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from loopback_hub import LoopbackHub, point_client, serve_hub
+from quire.errors import BaseModelError
+from quire.planner.bases import cached_snapshot, find_base, pick_base
+from quire.recipe.schema import BaseChoice
+
+NAME = "someone/a-base"
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
+    with serve_hub() as served:
+        point_client(monkeypatch, served.url, tmp_path / "cache")
+        yield served
+
+
+@pytest.fixture
+def repo(tmp_path: Path, tiny_base: Path) -> Path:
+    """A copy of the tiny base with what hubs hold besides: code, pickles, a second copy of the weights."""
+    folder = tmp_path / "repo"
+    shutil.copytree(tiny_base, folder)
+    (folder / "modeling.py").write_text("raise SystemExit")
+    (folder / "pytorch_model.bin").write_bytes(b"pickle")
+    (folder / "consolidated.safetensors").write_bytes(b"the same again")
+    (folder / "original").mkdir()
+    (folder / "original" / "params.json").write_text("{}")
+    return folder
+
+
+def test_named_base_is_fetched_once_and_without_code_or_pickles(hub: LoopbackHub, repo: Path) -> None:
+    hub.repos[NAME] = repo
+    found = find_base(NAME, download=True)
+    assert (found.name, found.kind, found.revision) == (NAME, "hub", hub.commit(NAME))
+    names = {path.name for path in found.path.iterdir()}
+    assert {"config.json", "tokenizer.json", "model.safetensors"} <= names
+    assert not names & {"modeling.py", "pytorch_model.bin", "consolidated.safetensors", "original"}
+    hub.repos.clear()
+    hub.fetched.clear()
+    assert find_base(NAME) == find_base(NAME, download=True) == found
+    assert hub.fetched == []
+
+
+def test_plan_fetches_no_weights(hub: LoopbackHub, repo: Path) -> None:
+    hub.repos[NAME] = repo
+    found = find_base(NAME, download=True, weights=False)
+    assert (found.path / "config.json").is_file()
+    assert not [name for name in hub.fetched if name.endswith(".safetensors")]
+    assert cached_snapshot(NAME) is None
+    assert cached_snapshot(NAME, weights=False) == found.path
+
+
+def test_every_shard_of_large_weights_is_fetched(hub: LoopbackHub, repo: Path) -> None:
+    (repo / "model.safetensors").rename(repo / "model-00001-of-00002.safetensors")
+    (repo / "model-00002-of-00002.safetensors").write_bytes(b"")
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    (repo / "model.safetensors.index.json").write_text(json.dumps(index))
+    hub.repos[NAME] = repo
+    found = find_base(NAME, download=True)
+    assert len(list(found.path.glob("*-of-00002.safetensors"))) == 2
+
+
+def test_base_that_may_not_be_fetched_says_how(hub: LoopbackHub, repo: Path, tmp_path: Path) -> None:
+    hub.repos[NAME] = repo
+    with pytest.raises(BaseModelError, match=NAME) as caught:
+        find_base(NAME)
+    assert str(tmp_path / "cache" / "hub") in caught.value.what
+    assert "--download" in caught.value.then
+    assert "embedded" in caught.value.then
+
+
+def test_without_network_the_id_the_cache_and_the_ways_out_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point_client(monkeypatch, "http://127.0.0.1:9", tmp_path / "cache")
+    with pytest.raises(BaseModelError, match="cannot be reached") as caught:
+        find_base(NAME, download=True)
+    assert NAME in caught.value.what
+    assert str(tmp_path / "cache" / "hub") in caught.value.what
+    assert "embedded" in caught.value.then
+
+
+def test_offline_switch_is_respected(hub: LoopbackHub, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    hub.repos[NAME] = repo
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(BaseModelError, match="HF_HUB_OFFLINE is set"):
+        find_base(NAME, download=True)
+
+
+def test_gated_base_names_the_page_and_the_log_in(hub: LoopbackHub, repo: Path) -> None:
+    hub.repos[NAME] = repo
+    hub.gated.add(NAME)
+    with pytest.raises(BaseModelError, match="gated") as caught:
+        find_base(NAME, download=True)
+    assert f"{hub.url}/{NAME}" in caught.value.then
+    assert "hf auth login" in caught.value.then
+
+
+def test_unknown_id_is_named(hub: LoopbackHub) -> None:
+    with pytest.raises(BaseModelError, match="knows no base someone/nothing") as caught:
+        find_base("someone/nothing", download=True)
+    assert "spelling" in caught.value.then
+
+
+def test_pickles_are_refused_by_name_on_the_hub_and_in_a_folder(hub: LoopbackHub, repo: Path) -> None:
+    (repo / "model.safetensors").unlink()
+    (repo / "consolidated.safetensors").unlink()
+    hub.repos[NAME] = repo
+    for name in (NAME, str(repo)):
+        with pytest.raises(BaseModelError, match=r"only as pytorch_model\.bin"):
+            find_base(name, download=True)
+    assert f"{NAME}/pytorch_model.bin" not in hub.fetched
+
+
+def test_repository_of_something_else_is_refused(hub: LoopbackHub, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "README.md").write_text("a data set")
+    hub.repos[NAME] = tmp_path / "other"
+    with pytest.raises(BaseModelError, match=r"no config\.json"):
+        find_base(NAME, download=True)
+
+
+def test_folder_is_used_as_it_lies(tiny_base: Path) -> None:
+    found = find_base(str(tiny_base))
+    assert (found.path, found.kind, found.revision) == (tiny_base, "folder", "")
+
+
+def test_folder_that_is_no_base_is_refused(tmp_path: Path, repo: Path) -> None:
+    with pytest.raises(BaseModelError, match=r"no config\.json"):
+        find_base(str(tmp_path))
+    (repo / "pytorch_model.bin").unlink()
+    (repo / "model.safetensors").unlink()
+    with pytest.raises(BaseModelError, match=r"lacks model\.safetensors"):
+        find_base(str(repo))
+
+
+@pytest.mark.parametrize("name", ["/no/such/folder", "./novel", "novel.epub", "a/b/c", "../up", "two words"])
+def test_what_can_be_no_hub_id_is_not_asked_for(name: str, hub: LoopbackHub) -> None:
+    with pytest.raises(BaseModelError, match="neither a folder here nor a hub id"):
+        find_base(name, download=True)
+
+
+def test_auto_is_the_embedded_base_where_nothing_is_cached(hub: LoopbackHub) -> None:
+    pick = pick_base("auto", "en")
+    assert (pick.name, pick.download) == ("embedded", False)
+    assert "--download" in pick.reason
+
+
+def test_auto_takes_a_cached_base_that_suits(hub: LoopbackHub, repo: Path) -> None:
+    hub.repos["HuggingFaceTB/SmolLM2-135M"] = repo
+    find_base("HuggingFaceTB/SmolLM2-135M", download=True)
+    assert pick_base("auto", "en").name == "HuggingFaceTB/SmolLM2-135M"
+    assert pick_base("auto", "fr").name == "embedded"
+
+
+def test_auto_fetches_only_when_allowed_and_by_what_the_machine_holds(hub: LoopbackHub) -> None:
+    large = pick_base("auto", "fr", gpu=True, memory_bytes=24 * 2**30, download=True)
+    assert (large.name, large.download) == ("HuggingFaceTB/SmolLM3-3B-Base", True)
+    assert pick_base("auto", "fr", memory_bytes=16 * 2**30, download=True).name == "Qwen/Qwen2.5-1.5B"
+    assert pick_base("auto", "fr", memory_bytes=2 * 2**30, download=True).name == "embedded"
+
+
+def test_recipe_can_name_one_base_for_each_kind_of_machine() -> None:
+    choice = BaseChoice(gpu="large", cpu="small")
+    assert pick_base(choice, gpu=True).name == "large"
+    assert pick_base(choice, gpu=False).name == "small"
+    assert pick_base("as/named").download
