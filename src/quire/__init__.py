@@ -1,5 +1,67 @@
-"""Quire teaches a language model to write like a book."""
+"""Quire teaches a language model to write like a book.
+
+    import quire
+
+    book = quire.read("novel.epub")
+    run = quire.train(book, base="embedded")
+    for piece in quire.write(run, "K. opened the door."):
+        print(piece, end="")
+    report = quire.judge(run)
+
+Importing it costs nothing: each name is loaded when it is first used.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from quire.books.book import Book, Chapter, Shelf
+    from quire.errors import QuireError, Stopped
+    from quire.recipe.schema import Recipe
+    from quire.run.events import Event
+    from quire.run.finding import Finding
+    from quire.verbs.doctor import Checkup, doctor
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Book": "quire.books.book",
+    "Chapter": "quire.books.book",
+    "Checkup": "quire.verbs.doctor",
+    "Event": "quire.run.events",
+    "Finding": "quire.run.finding",
+    "QuireError": "quire.errors",
+    "Recipe": "quire.recipe.schema",
+    "Shelf": "quire.books.book",
+    "Stopped": "quire.errors",
+    "doctor": "quire.verbs.doctor",
+}
+
+__all__ = [
+    "Book",
+    "Chapter",
+    "Checkup",
+    "Event",
+    "Finding",
+    "QuireError",
+    "Recipe",
+    "Shelf",
+    "Stopped",
+    "__version__",
+    "doctor",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its home on first use (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'quire' has no attribute {name!r}")
+    value = vars(import_module(_HOMES[name]))[name]
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,101 @@
+"""How a command ends when it cannot go on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from quire.cli import failing
+from quire.errors import BookError, QuireError, Stopped
+
+
+def raising(error: BaseException) -> Callable[[], object]:
+    def command() -> None:
+        raise error
+
+    return command
+
+
+@pytest.fixture
+def crash_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(failing, "_run_folder", None)
+    return tmp_path
+
+
+def test_an_error_of_the_user_is_two_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert failing.guarded(raising(BookError("novel.pdf is encrypted", "save a copy without password")), "read") == 2
+    shown = capsys.readouterr()
+    assert shown.err == "error: novel.pdf is encrypted\ntry: save a copy without password\n"
+    assert shown.out == ""
+
+
+def test_line_ends_in_a_message_do_not_make_more_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    failing.guarded(raising(QuireError("one\n  two", "three\nfour")), None)
+    assert capsys.readouterr().err == "error: one two\ntry: three four\n"
+
+
+def test_an_error_without_remedy_points_to_the_help_of_its_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    failing.guarded(raising(QuireError("no")), "judge")
+    assert capsys.readouterr().err.endswith("try: quire judge --help\n")
+
+
+def test_the_guide_is_named_where_it_says_more(capsys: pytest.CaptureFixture[str]) -> None:
+    failing.guarded(raising(QuireError("too short", "a longer book", "not-enough-text")), None)
+    assert capsys.readouterr().err.endswith("try: a longer book (more: docs/guide.md#not-enough-text)\n")
+
+
+def test_stopping_on_request_is_exit_code_75() -> None:
+    assert failing.guarded(raising(Stopped("stopped at step 3", "the same command again")), "train") == 75
+
+
+def test_an_interrupt_is_exit_code_130(capsys: pytest.CaptureFixture[str]) -> None:
+    assert failing.guarded(raising(KeyboardInterrupt()), "read") == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_bug_keeps_its_traceback_in_a_file_that_is_named(
+    crash_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert failing.guarded(raising(ZeroDivisionError("division by zero")), "plan") == 1
+    error, remedy = capsys.readouterr().err.splitlines()
+    (kept,) = crash_home.glob("quire-crash-*.txt")
+    assert str(kept) in error
+    assert "ZeroDivisionError: division by zero" in error
+    assert remedy.startswith("try: ")
+    assert "Traceback (most recent call last)" in kept.read_text(encoding="utf-8")
+
+
+def test_a_bug_while_training_keeps_its_traceback_in_the_run_folder(
+    crash_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = crash_home / "runs" / "novel"
+    run.mkdir(parents=True)
+    failing.keep_crashes_in(run)
+    assert failing.guarded(raising(RuntimeError("boom")), "train") == 1
+    assert "boom" in (run / "crash.txt").read_text(encoding="utf-8")
+    assert str(run / "crash.txt") in capsys.readouterr().err
+
+
+def test_a_reader_that_leaves_early_hears_no_complaint(tmp_path: Path) -> None:
+    program = (
+        "from quire.cli.failing import guarded\n"
+        "import sys\n"
+        "sys.exit(guarded(lambda: [print('x' * 1000) for _ in range(1000)] and None, None))\n"
+    )
+    script = tmp_path / "talk.py"
+    script.write_text(program, encoding="utf-8")
+    talk = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert talk.stdout is not None
+    assert talk.stderr is not None
+    talk.stdout.read(10)
+    talk.stdout.close()
+    complaints = talk.stderr.read()
+    talk.stderr.close()
+    assert talk.wait(timeout=60) == 0
+    assert complaints == b""
