@@ -48,11 +48,18 @@ def test_a_base_that_brings_defaults_of_its_own_does_not_change_the_search(
     assert write_texts(tiny_model, tokenizer, PROMPT, SEARCH, seed=1) == before
 
 
-def test_with_a_temperature_the_beams_are_drawn_by_seed(tiny_model: PreTrainedModel, tokenizer: Tokenizer) -> None:
-    drawn = SEARCH.model_copy(update={"temperature": 1.5, "top_k": 20, "min_p": 0.01})
-    first = write_texts(tiny_model, tokenizer, PROMPT, drawn, seed=1)
-    assert first == write_texts(tiny_model, tokenizer, PROMPT, drawn, seed=1)
-    assert first != write_texts(tiny_model, tokenizer, PROMPT, drawn, seed=2)
+def test_what_only_a_draw_could_honour_is_refused_by_name(tiny_model: PreTrainedModel, tokenizer: Tokenizer) -> None:
+    settings = WriteSettings(num_beams=4, min_p=0.1, top_k=5)
+    with pytest.raises(RecipeError, match=r"write\.num_beams 4 .* write\.top_k 5, write\.min_p 0\.1$"):
+        write_texts(tiny_model, tokenizer, PROMPT, settings, seed=1)
+
+
+def test_beams_draw_nothing_whatever_the_defaults_of_drawing_are(
+    tiny_model: PreTrainedModel, tokenizer: Tokenizer
+) -> None:
+    usual = SEARCH.model_copy(update={"temperature": WriteSettings().temperature})
+    expected = write_texts(tiny_model, tokenizer, PROMPT, SEARCH, seed=1)
+    assert write_texts(tiny_model, tokenizer, PROMPT, usual, seed=2) == expected
 
 
 def test_the_best_beam_is_streamed_in_one_piece(tiny_model: PreTrainedModel, tokenizer: Tokenizer) -> None:
@@ -90,6 +97,5 @@ def test_no_library_grumbles(
 ) -> None:
     logging.getLogger("transformers").propagate = True
     write_texts(tiny_model, tokenizer, PROMPT, SEARCH, seed=1)
-    write_texts(tiny_model, tokenizer, PROMPT, SEARCH.model_copy(update={"temperature": 1.0}), seed=1)
     assert [record.getMessage() for record in caplog.records] == []
     assert [str(warning.message) for warning in recwarn] == []

@@ -16,19 +16,17 @@ from quire.writing.reader import positions_of
 
 
 def search_beams(
-    model: PreTrainedModel, tokenizer: Tokenizer, prompt_ids: Sequence[int], settings: WriteSettings, seed: int
+    model: PreTrainedModel, tokenizer: Tokenizer, prompt_ids: Sequence[int], settings: WriteSettings
 ) -> list[str]:
-    """The `num_return_sequences` best of `num_beams` beams, the best first.
+    """The `num_return_sequences` best of `num_beams` beams, the best first.  A search draws nothing: no seed matters.
 
-    At temperature 0 the search is exact in that it draws nothing; above, the beams' tokens are drawn by temperature,
-    top-k, top-p and min-p.  A prompt too long for the model loses its oldest tokens.  Raises RecipeError where
-    `max_new_tokens` alone fills the model's view: beams cannot let go of what they have read.
+    A prompt too long for the model loses its oldest tokens.  Raises RecipeError where `max_new_tokens` alone fills the
+    model's view: beams cannot let go of what they have read.
     """
     ids = _opening(model, tokenizer, prompt_ids, settings.max_new_tokens)
     stops = StoppingCriteriaList([_StopTexts(tokenizer, prompt_ids, len(ids), settings.stop)] if settings.stop else [])
     device = model.device
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.inference_mode():
-        torch.manual_seed(seed)
+    with torch.inference_mode():
         out: Tensor = model.generate(  # type: ignore[operator]
             input_ids=torch.tensor([ids], device=device),
             attention_mask=torch.ones((1, len(ids)), dtype=torch.long, device=device),
@@ -53,18 +51,16 @@ def _opening(model: PreTrainedModel, tokenizer: Tokenizer, prompt_ids: Sequence[
 
 def _config(settings: WriteSettings, end_of_text: int) -> GenerationConfig:
     """Every key is given, since transformers fills gaps with the base's own defaults; 1.0, 50, 1.0 mean "unused"."""
-    drawn = settings.temperature > 0
     return GenerationConfig(  # type: ignore[no-untyped-call]
         max_new_tokens=settings.max_new_tokens,
         num_beams=settings.num_beams,
         num_return_sequences=settings.num_return_sequences,
         repetition_penalty=float(settings.repetition_penalty),
         no_repeat_ngram_size=settings.no_repeat_ngram_size,
-        do_sample=drawn,
-        temperature=float(settings.temperature) if drawn else 1.0,
-        top_k=settings.top_k if drawn else 50,
-        top_p=settings.top_p if drawn else 1.0,
-        min_p=settings.min_p if drawn and settings.min_p > 0 else None,
+        do_sample=False,
+        temperature=1.0,
+        top_k=50,
+        top_p=1.0,
         eos_token_id=end_of_text,
         pad_token_id=end_of_text,
         early_stopping=False,

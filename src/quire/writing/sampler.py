@@ -22,6 +22,8 @@ from quire.writing.pieces import cut_at_stops, decode_pieces
 from quire.writing.processors import choose, make_processors
 from quire.writing.reader import Reader
 
+DRAWING = ("temperature", "top_k", "top_p", "min_p")
+
 
 def stream_text(
     model: PreTrainedModel, tokenizer: Tokenizer, prompt: str, settings: WriteSettings, seed: int
@@ -37,7 +39,7 @@ def stream_text(
     prompt_ids = tokenizer.encode(prompt)
     with evaluating(model):
         if settings.num_beams > 1:
-            yield from search_beams(model, tokenizer, prompt_ids, settings, seed)[:1]
+            yield from search_beams(model, tokenizer, prompt_ids, settings)[:1]
         else:
             tokens = _draw(model, tokenizer, prompt_ids, settings, seed)
             yield from cut_at_stops(decode_pieces(tokens, tokenizer, prompt_ids), settings.stop)
@@ -50,7 +52,7 @@ def write_texts(
     check_settings(settings)
     if settings.num_beams > 1:
         with evaluating(model):
-            return search_beams(model, tokenizer, tokenizer.encode(prompt), settings, seed)
+            return search_beams(model, tokenizer, tokenizer.encode(prompt), settings)
     if settings.temperature == 0 and settings.num_return_sequences > 1:
         raise RecipeError(
             f"write.num_return_sequences {settings.num_return_sequences}: at write.temperature 0 all would be the same",
@@ -71,6 +73,17 @@ def check_settings(settings: WriteSettings) -> None:
     """RecipeError for settings that could not be obeyed as they stand."""
     if "" in settings.stop:
         raise RecipeError("write.stop holds an empty text, which would end every text at once", "leave it out")
+    if settings.num_beams > 1:
+        values = {key: settings.model_dump()[key] for key in DRAWING}
+        usual = {key: WriteSettings.model_fields[key].default for key in DRAWING}
+        # Temperature 0 says what beams do anyway; a default is nobody's wish.
+        refused = [key for key in DRAWING if values[key] != usual[key] and (key, values[key]) != ("temperature", 0)]
+        if refused:
+            named = ", ".join(f"write.{key} {values[key]:g}" for key in refused)
+            raise RecipeError(
+                f"write.num_beams {settings.num_beams} searches and draws nothing, so it cannot honour {named}",
+                "set write.num_beams=1 to draw, or leave " + ", ".join(refused) + " out to search",
+            )
 
 
 def _draw(
