@@ -1,0 +1,120 @@
+"""Cleaning of characters: what no reader would miss goes, and is counted; what carries form or meaning stays."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+
+# C0 and C1 controls but tab and line end, DEL, non-characters, and sequences that steer a terminal.
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufff9-\ufffb\ufffe\uffff]")
+_BIDI = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+_MARKS = re.compile(r"[\u200e\u200f\u061c]")
+_INVISIBLE = re.compile(r"[\u200b\u2060-\u2064\ufeff\u180e]")
+_SOFT_HYPHEN = re.compile("\u00ad")
+_JOINER = re.compile(r"[\u200c\u200d]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_SPACES = re.compile(r"[ \t\x0b\x0c\u2000-\u2008\u200a\u205f\u3000]{1,}")
+_LINE_ENDS = re.compile(r"\r\n?|[\x85\u2028\u2029]")
+_SUSPECT = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\ud800-\udfff]"
+)
+_RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_LIGATURES = {
+    "\ufb00": "ff",
+    "\ufb01": "fi",
+    "\ufb02": "fl",
+    "\ufb03": "ffi",
+    "\ufb04": "ffl",
+    "\ufb05": "st",
+    "\ufb06": "st",
+}
+_LIGATURE = re.compile("[\ufb00-\ufb06]")
+
+
+class Cleaner:
+    """Cleans texts and remembers what it took away."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def clean(self, text: str) -> str:
+        """NFC, one kind of space (no-break ones stay), no invisible characters; line ends stay."""
+        if _SUSPECT.search(text):
+            text = self._remove(text)
+        if not unicodedata.is_normalized("NFC", text):
+            text = unicodedata.normalize("NFC", text)
+        if _LIGATURE.search(text):
+            text = _LIGATURE.sub(lambda match: _LIGATURES[match[0]], text)
+        text = _SPACES.sub(" ", text)
+        if "\n" not in text:
+            return text.strip(" ")
+        return "\n".join(line.strip(" ") for line in text.split("\n")).strip("\n")
+
+    def _remove(self, text: str) -> str:
+        text = _LINE_ENDS.sub("\n", text)
+        text = self._count("control characters", _ESCAPE, "", text)
+        text = self._count("control characters", _CONTROL, "", text)
+        text = self._count("bidirectional controls", _BIDI, "", text)
+        text = self._count("broken characters", _SURROGATE, "\ufffd", text)
+        text = _INVISIBLE.sub("", text)
+        text = _SOFT_HYPHEN.sub("", text)
+        if not _RIGHT_TO_LEFT.search(text):
+            text = self._count("bidirectional controls", _MARKS, "", text)
+        return _JOINER.sub(lambda match: _joiner(text, match), text)
+
+    def _count(self, what: str, pattern: re.Pattern[str], instead: str, text: str) -> str:
+        text, found = pattern.subn(instead, text)
+        if found:
+            self.counts[what] += found
+        return text
+
+    def warnings(self) -> list[str]:
+        """One sentence for each kind of character that was removed or replaced."""
+        verbs = {"broken characters": "replaced"}
+        return [f"{count} {what} {verbs.get(what, 'removed')}" for what, count in sorted(self.counts.items())]
+
+
+def _joiner(text: str, match: re.Match[str]) -> str:
+    """Joiners shape Arabic, Indic scripts and emoji; between other letters they are litter."""
+    before = text[match.start() - 1 : match.start()]
+    return match[0] if before and (ord(before) >= 0x0600 or before == "\ufe0f") and not before.isspace() else ""
+
+
+def line_ends(text: str) -> str:
+    """Every kind of line end as \\n; a page feed counts as one."""
+    return _LINE_ENDS.sub("\n", text).replace("\x0c", "\n")
+
+
+_CP1252 = {bytes([byte]).decode("cp1252", "ignore") or chr(byte): byte for byte in range(0x80, 0x100)}
+_TAIL = "[" + "".join(re.escape(char) for char, byte in _CP1252.items() if 0x80 <= byte < 0xC0) + "]"
+_LEADS = {2: range(0xC2, 0xE0), 3: range(0xE0, 0xF0), 4: range(0xF0, 0xF5)}
+_TWICE = re.compile(
+    "|".join(
+        "[" + "".join(re.escape(c) for c, b in _CP1252.items() if b in leads) + "]" + _TAIL + "{%d}" % (length - 1)
+        for length, leads in sorted(_LEADS.items(), reverse=True)
+    )
+)
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
+
+
+def repair_mojibake(text: str) -> tuple[str, int]:
+    """Undo UTF-8 that was read as Windows-1252 (`Ã©` → `é`) where that is certain; returns how many characters.
+
+    It is certain when such sequences are many and nearly nothing beyond ASCII stands outside of them: an author who
+    writes `Ã©` on purpose also writes other accents.
+    """
+    spans = [match for match in _TWICE.finditer(text) if _undo(match[0]) is not None]
+    inside = sum(len(match[0]) for match in spans)
+    outside = len(_BEYOND_ASCII.findall(text)) - inside
+    if len(spans) < 4 or outside > 0.1 * len(spans):
+        return text, 0
+    return _TWICE.sub(lambda match: _undo(match[0]) or match[0], text), len(spans)
+
+
+def _undo(chars: str) -> str | None:
+    try:
+        return bytes(_CP1252[char] for char in chars).decode("utf-8")
+    except (UnicodeDecodeError, KeyError):
+        return None

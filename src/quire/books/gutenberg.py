@@ -1,0 +1,121 @@
+"""Project Gutenberg's header, licence and credits, in whatever format they come."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from quire.books.book import Dropped
+
+if TYPE_CHECKING:
+    from quire.books.draft import Draft, Item
+
+_START = re.compile(
+    r"^\s*\*{2,}\s*START OF (?:THIS|THE) PROJECT GUTENBERG|^\s*\*END\*?\s*THE SMALL PRINT|"
+    r"^\s*\*?END\*?THE SMALL PRINT!? FOR PUBLIC DOMAIN",
+    re.IGNORECASE | re.MULTILINE,
+)
+_END = re.compile(
+    r"^\s*\*{2,}\s*END OF (?:THIS|THE) PROJECT GUTENBERG|^\s*End of (?:the |this )?Project Gutenberg(?:['’]s)?\b|"
+    r"^\s*\*{2,}\s*This file should be named|^\s*(?:THE )?FULL PROJECT GUTENBERG LICENSE",
+    re.IGNORECASE | re.MULTILINE,
+)
+_FIELD = re.compile(
+    r"^\s*(Title|Author|Translator|Editor|Language|Character set encoding)\s*:\s*(.*?)\s*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_CREDIT = re.compile(
+    r"^\W*(?:produced by\b|e-?text prepared by|this e-?text (?:was )?(?:prepared|produced)|credits?:|"
+    r"transcribed (?:from|by)\b|transcriber['’]?s? note|\[?note (?:from|by) the transcriber|html version by|"
+    r"this e-?book was produced by|updated editions will replace|proofread(?:ing|ers) team|"
+    r"note (?:sur la|de) transcription|\[transcriber)",
+    re.IGNORECASE,
+)
+_ILLUSTRATION = re.compile(
+    r"\[\s*(?:illustration|frontispiece|image|décoration|decoration|vignette)\b[^\]]*\]", re.IGNORECASE
+)
+HEADER_CHARS = 30_000
+
+
+def looks_like(text: str) -> bool:
+    """Whether a text carries Gutenberg's frame."""
+    return "project gutenberg" in text[:HEADER_CHARS].lower() or bool(_END.search(text[-HEADER_CHARS:]))
+
+
+def declared_encoding(head: bytes) -> str:
+    """The encoding that a Gutenberg header declares, or `""`."""
+    if b"gutenberg" not in head.lower():
+        return ""
+    match = re.search(rb"Character set encoding:\s*([A-Za-z0-9_ -]+)", head, re.IGNORECASE)
+    return match[1].decode("ascii").strip() if match else ""
+
+
+def header_fields(text: str) -> dict[str, str]:
+    """Title, author, language and so on as the header names them (keys in lower case).  A title may run over lines."""
+    start = _START.search(text[:HEADER_CHARS])
+    head = text[: start.start()] if start else text[:3000]
+    found: dict[str, str] = {}
+    for match in _FIELD.finditer(head):
+        more = re.match(r"(?:\n {4,}\S[^\n]*)+", head[match.end() :])
+        value = " ".join((match[2] + (more[0] if more else "")).split())
+        found.setdefault(match[1].lower(), value)
+    return found
+
+
+def frame(text: str) -> tuple[int, int]:
+    """Start and stop of what stands between the header and the licence; (0, len(text)) without them."""
+    start, stop = 0, len(text)
+    if match := _START.search(text[:HEADER_CHARS]):
+        end_of_line = text.find("\n", match.end())
+        start = len(text) if end_of_line < 0 else end_of_line + 1
+        # The marker may run over two lines: it ends with stars.
+        rest = re.match(r"[^\n]*\*\*\*[ \t]*\n", text[start : start + 200])
+        if "***" not in text[match.end() : start] and rest:
+            start += rest.end()
+    if match := _END.search(text, start):
+        stop = match.start()
+    return start, stop
+
+
+def is_credit(text: str) -> bool:
+    """Whether a paragraph only says who produced the file."""
+    return bool(_CREDIT.match(text)) and len(text) < 1500
+
+
+def strip_illustrations(text: str) -> tuple[str, list[str]]:
+    """The text without `[Illustration: …]` marks, and those marks."""
+    marks = _ILLUSTRATION.findall(text)
+    return (_ILLUSTRATION.sub("", text), marks) if marks else (text, [])
+
+
+def trim_items(draft: Draft, items: list[Item]) -> list[Item]:
+    """Leave out Gutenberg's header, licence and credits among items, whatever format they came in."""
+    start, stop = 0, len(items)
+    for index, item in enumerate(items):
+        if index < 120 and _START.match(item.text):
+            start = index + 1
+        elif index >= start and _END.match(item.text):
+            stop = index
+            break
+    head = "\n".join(item.text for item in items[:start])
+    for name, value in header_fields(head).items():
+        if name == "title" and not draft.title:
+            draft.title = value
+        elif name == "author" and not draft.author:
+            draft.author = value
+        elif name == "language" and not draft.language:
+            draft.language = value
+    _drop_all(draft, "Gutenberg header", items[:start])
+    _drop_all(draft, "Gutenberg licence", items[stop:])
+    kept = []
+    for index, item in enumerate(items[start:stop]):
+        near_edge = index < 25 or index > stop - start - 10
+        if near_edge and item.kind in ("paragraph", "verse", "heading") and is_credit(item.text):
+            _drop_all(draft, "Gutenberg credits" if start else "credits", [item])
+        else:
+            kept.append(item)
+    return kept
+
+
+def _drop_all(draft: Draft, reason: str, items: list[Item]) -> None:
+    draft.dropped.extend(Dropped(reason, item.text, item.place) for item in items if item.text.strip())

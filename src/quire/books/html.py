@@ -1,0 +1,137 @@
+"""HTML pages: the text inside, without the page's furniture."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from quire.books.book import Book, Place
+from quire.books.draft import Draft, finish
+from quire.books.encoding import decode
+from quire.books.markup import Element, Skip, Walk, classes, is_hidden, parse_page, plain_text, tag, types
+from quire.errors import BookError
+
+_CHARSET = re.compile(
+    rb"""<meta[^>]+charset\s*=\s*["']?\s*([A-Za-z0-9_-]+)|<\?xml[^>]+encoding\s*=\s*["']([A-Za-z0-9_-]+)""",
+    re.IGNORECASE,
+)
+_FURNITURE = frozenset(("nav", "form", "menu", "dialog"))
+_FURNITURE_ROLES = frozenset(("navigation", "banner", "contentinfo", "search", "complementary", "toc"))
+_FURNITURE_CLASS = re.compile(
+    r"(?:nav|navbar|menu|toc|contents|sidebar|breadcrumbs?|cookie.*|advert.*|share|social|noprint|pgheader|pg-boilerplate)"
+)
+
+
+def read(path: Path) -> list[Book]:
+    """The one book of an HTML file.  Raises BookError when it holds no text."""
+    data = path.read_bytes()
+    root = parse_page(_as_utf8(data), "utf-8")
+    if root is None:
+        raise BookError(f"{path} holds no page that can be read", then="check the file in a browser")
+    draft = Draft(str(path))
+    read_head(draft, root)
+    body = next((element for element in root.iter() if tag(element) == "body"), root)
+    main = _main(draft, body)
+    Walk(draft, skip=Skip(_furniture)).run(main)
+    if not draft.title:
+        draft.title = path.stem
+    return [finish(draft)]
+
+
+def _as_utf8(data: bytes) -> bytes:
+    """The page in UTF-8: its own declaration is believed where it can be decoded by it."""
+    declared = _CHARSET.search(data[:4096])
+    name = (declared[1] or declared[2]).decode("ascii") if declared else ""
+    text = ""
+    if name and not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
+        windows = name.lower() in ("iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii")
+        try:
+            text = data.decode("cp1252" if windows else name, "replace" if windows else "strict")
+        except (LookupError, UnicodeDecodeError):
+            text = ""
+    text = text or decode(data)[0]
+    # The declaration no longer holds, and lxml would believe it.
+    text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
+    return text.replace("\x00", "").encode("utf-8", "replace")
+
+
+def read_head(draft: Draft, root: Element) -> None:
+    """Title, author and language as the page's head names them.  `Title, by Author` in one line is taken apart."""
+    draft.language = root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang") or ""
+    for element in root.iter():
+        name = tag(element)
+        if name == "title" and not draft.title:
+            draft.title = plain_text(element)
+        elif name == "meta":
+            key = (element.get("name") or element.get("property") or "").lower()
+            if key in ("author", "dc.creator", "dcterms.creator", "book:author") and not draft.author:
+                draft.author = element.get("content") or ""
+            elif key in ("dc.title", "dcterms.title") and element.get("content"):
+                draft.title = element.get("content") or ""
+        elif name == "body":
+            break
+    draft.title = re.sub(r"^The Project Gutenberg e-?book of ", "", draft.title, flags=re.IGNORECASE)
+    match = re.fullmatch(r"(.+?),\s+(?:by|par|von|de)\s+(\S.*)", draft.title)
+    if match and (not draft.author or _alike(match[2], draft.author)):
+        draft.title, draft.author = match[1], draft.author or match[2].rstrip(".")
+
+
+def _alike(one: str, other: str) -> bool:
+    return one.lower().strip(" .") == other.lower().strip(" .")
+
+
+def _main(draft: Draft, body: Element) -> Element:
+    """The element that holds the text: `<main>`, else a single `<article>`, else the body; the rest is dropped."""
+    mains = [element for element in body.iter() if tag(element) == "main" or element.get("role") == "main"]
+    articles = [element for element in body.iter() if tag(element) == "article"]
+    chosen = mains[0] if mains else articles[0] if len(articles) == 1 else body
+    if chosen is body:
+        return body
+    inside, total = len(plain_text(chosen)), len(plain_text(body))
+    if inside < 0.5 * total:
+        return body
+    for child in _outside(body, chosen):
+        text = plain_text(child)
+        if not draft.author and "author" in classes(child):
+            draft.author = re.sub(r"^by\s+", "", text, flags=re.IGNORECASE)
+        if text and not is_hidden(child) and tag(child) not in ("script", "style", "template", "noscript"):
+            draft.drop("page furniture", text, Place(draft.path, "paragraph", 0))
+        if tag(child) == "h1" and text:
+            draft.title = text
+    return chosen
+
+
+def _outside(body: Element, chosen: Element) -> list[Element]:
+    """The largest elements that neither are, nor hold, nor stand within the chosen one."""
+    found: list[Element] = []
+    above = set(chosen.iterancestors()) | {chosen}
+    for parent in [body, *(element for element in above if element is not chosen and element is not body)]:
+        found.extend(child for child in parent if child not in above and tag(child))
+    return found
+
+
+def _furniture(element: Element) -> str | None:
+    name = tag(element)
+    if name in _FURNITURE or types(element) & _FURNITURE_ROLES:
+        return "page furniture"
+    if name in ("header", "footer"):
+        top = element.getparent() is None or tag(element.getparent()) == "body"
+        headed = any(tag(inner) in ("h1", "h2", "h3") for inner in element.iter())
+        if top and not headed:
+            return "page furniture"
+    if name in ("div", "ul", "ol", "section", "p", "table") and any(map(_FURNITURE_CLASS.fullmatch, classes(element))):
+        return "page furniture"
+    if name in ("ul", "ol", "table", "p", "div") and _is_link_list(element):
+        return "contents"
+    if name == "figure" or name == "figcaption" or "caption" in classes(element):
+        return "caption"
+    return None
+
+
+def _is_link_list(element: Element) -> bool:
+    """A list of links within the page or to other pages: four or more, and nearly nothing else."""
+    links = [inner for inner in element.iterdescendants() if tag(inner) == "a" and inner.get("href")]
+    if len(links) < 4 or any(tag(inner) in ("h1", "h2", "h3") for inner in element.iterdescendants()):
+        return False
+    linked = sum(len(plain_text(link)) for link in links)
+    return linked >= 0.6 * len(plain_text(element))

@@ -1,0 +1,217 @@
+"""Paragraphs, verse and headings out of plain lines, as plain text files and `<pre>` hold them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from quire.books.draft import is_scene_break
+from quire.books.headings import Heading, in_order, is_title_line, recognise
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Lines that stand together: no blank one between them.  `number` is the first one's, counting from 1; `gap` is
+    how many blank lines stand before."""
+
+    lines: tuple[str, ...]
+    number: int
+    gap: int
+
+    @property
+    def text(self) -> str:
+        return " ".join(line.strip() for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a file sets its text: the length at which lines are broken (0: each line is a paragraph), and whether a
+    paragraph begins with an indented line instead of after a blank one."""
+
+    width: int
+    indented: bool
+
+
+def group_lines(text: str) -> list[Lines]:
+    """Runs of lines without a blank line between them."""
+    groups: list[Lines] = []
+    current: list[str] = []
+    first = gap = 0
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            if not current:
+                first = number
+            current.append(line.expandtabs(4).rstrip())
+            continue
+        if current:
+            groups.append(Lines(tuple(current), first, gap))
+            current, gap = [], 0
+        gap += 1
+    if current:
+        groups.append(Lines(tuple(current), first, gap))
+    return groups
+
+
+def find_layout(groups: Sequence[Lines]) -> Layout:
+    """Whether lines are broken at a width, and at which.
+
+    In text that was wrapped at width W no line could have taken the next line's first word; where most lines could,
+    each line is a paragraph (or a verse line) of its own.
+    """
+    pairs = [(a, b) for group in groups for a, b in zip(group.lines, group.lines[1:], strict=False)]
+    if len(pairs) < 3:
+        # Nothing but single lines, or a few short stanzas: a pair of long lines is still a wrapped paragraph.
+        longest = max((len(line) for group in groups for line in group.lines), default=0)
+        return Layout(longest if 40 <= longest <= 100 else 0, False)
+    lengths = sorted(len(first) for first, _ in pairs)
+    width = lengths[int(0.97 * (len(lengths) - 1))]
+    # Prose may be a small part of a book of verse: any width at which lines pile up counts.
+    full = sum(_is_full(first, second, width) for first, second in pairs)
+    wrapped = width <= 200 and full >= 0.4 * len(pairs)
+    if not wrapped and width <= 120:
+        long_lines = [length for length in lengths if length >= 0.85 * width]
+        wrapped = width >= 55 and len(long_lines) >= 0.15 * len(lengths)
+    if not wrapped:
+        return Layout(0, False)
+    return Layout(width, _is_indented(groups, width))
+
+
+def _is_full(line: str, following: str, width: int) -> bool:
+    """Whether `line` had no room for the first word of the next one."""
+    return len(line) + 1 + len(following.split()[0]) > width
+
+
+def _is_indented(groups: Sequence[Lines], width: int) -> bool:
+    """Paragraphs without blank lines between them: long runs of lines in which some are indented."""
+    long_runs = [group for group in groups if len(group.lines) >= 12]
+    lines = [line for group in long_runs for line in group.lines]
+    if len(lines) < 0.5 * sum(len(group.lines) for group in groups):
+        return False
+    indented = sum(1 <= len(line) - len(line.lstrip()) <= 10 for line in lines)
+    full = sum(len(line) > 0.75 * width for line in lines)
+    return 0.01 * len(lines) <= indented <= 0.5 * len(lines) and full >= 0.5 * len(lines)
+
+
+def split_indented(group: Lines) -> list[Lines]:
+    """A run of lines cut before each line that is indented further than the run's margin."""
+    margin = min(len(line) - len(line.lstrip()) for line in group.lines)
+    runs: list[Lines] = []
+    current: list[str] = []
+    first = group.number
+    for offset, line in enumerate(group.lines):
+        if current and len(line) - len(line.lstrip()) > margin:
+            runs.append(Lines(tuple(current), first, group.gap if not runs else 0))
+            current, first = [], group.number + offset
+        current.append(line)
+    runs.append(Lines(tuple(current), first, group.gap if not runs else 0))
+    # Verse is indented line by line: then every run has one line, and they belong together.
+    return [group] if all(len(run.lines) == 1 for run in runs) and len(runs) > 1 else runs
+
+
+def is_verse(group: Lines, layout: Layout) -> bool:
+    """Whether the lines of a group were broken by their author and not by a width."""
+    lines = [line.strip() for line in group.lines]
+    if len(lines) < 2 or layout.width == 0:
+        return False
+    pairs = list(zip(lines, lines[1:], strict=False))
+    indent = min(len(line) - len(line.lstrip()) for line in group.lines)
+    short = sum(not _is_full(first, second, layout.width - indent) for first, second in pairs) / len(pairs)
+    if short == 1.0 and len(pairs) <= 2:
+        # Addresses, signatures and couplets begin their lines with capitals; a paragraph in a narrower measure does not.
+        return all(_begins_line(line) for line in lines[1:])
+    if short < 0.6:
+        return False
+    own = max(len(line) for line in lines)
+    ragged = sum(not _is_full(first, second, own) for first, second in pairs) / len(pairs)
+    capitals = sum(_begins_line(line) for line in lines) / len(lines)
+    return ragged >= 0.35 or (capitals >= 0.8 and short >= 0.8)
+
+
+def _begins_line(line: str) -> bool:
+    first = next((char for char in line if char.isalnum()), "")
+    return not first.islower()
+
+
+def rejoin(lines: Sequence[str]) -> str:
+    """Wrapped lines as one paragraph.  A hyphen at a line end joins two parts of a word that is spelt with it."""
+    text = lines[0].strip()
+    for line in lines[1:]:
+        line = line.strip()
+        joined = text.endswith("-") and not text.endswith(("--", " -")) and line[:1].isalpha() and text[-2:-1].isalpha()
+        # `--` at a line end is a dash that plain text sets without spaces.
+        dash = text.endswith(("--", "—")) or line.startswith(("--", "—"))
+        text += line if joined or (dash and not _opens_speech(text, line)) else f" {line}"
+    return text
+
+
+def _opens_speech(text: str, line: str) -> bool:
+    """Whether the dash at the edge has a space on its other side, so that it needs one here too."""
+    if line.startswith(("--", "—")):
+        return line.lstrip("-—").startswith(" ")
+    return text.rstrip("-—").endswith(" ")
+
+
+def find_headings(groups: Sequence[Lines]) -> dict[int, Heading | None]:
+    """Indices of the groups that are headings (value None: a title line under a heading, or a plain title).
+
+    Bare numbers count where they count up from one.  Without any numbered heading, short lines in capitals with two
+    blank lines above are headings.
+    """
+    found: dict[int, Heading | None] = {}
+    candidates = {
+        index: heading
+        for index, group in enumerate(groups)
+        if len(group.lines) <= 3 and (heading := recognise(group.text)) and not is_scene_break(group.text)
+    }
+    bare = [index for index, heading in candidates.items() if heading.kind == "bare"]
+    good = in_order([candidates[index].number for index in bare])
+    kept_bare = {index for index, ok in zip(bare, good, strict=True) if ok}
+    others = {index for index, heading in candidates.items() if heading.kind != "bare"}
+    for index in sorted(others | kept_bare):
+        found[index] = candidates[index]
+    _add_titles(groups, found)
+    if sum(heading is not None and heading.kind != "named" for heading in found.values()) < 2:
+        _add_capitals(groups, found)
+    return found
+
+
+def _add_titles(groups: Sequence[Lines], found: dict[int, Heading | None]) -> None:
+    """The short line under `CHAPTER I` is its title, when it stands as one."""
+    for index in sorted(found):
+        heading = found[index]
+        following = index + 1
+        if (
+            heading is None
+            or heading.titled
+            or heading.kind == "named"
+            or following >= len(groups)
+            or following in found
+        ):
+            continue
+        group = groups[following]
+        after = groups[following + 1] if following + 1 < len(groups) else None
+        if len(group.lines) > 3 or not is_title_line(group.text) or after is None:
+            continue
+        if (
+            group.text.isupper()
+            or after.gap >= 2
+            or (len(group.lines) == 1 and after.gap >= group.gap and group.gap <= 2)
+        ):
+            found[following] = None
+
+
+def _add_capitals(groups: Sequence[Lines], found: dict[int, Heading | None]) -> None:
+    titles = [
+        index
+        for index, group in enumerate(groups)
+        if index not in found
+        and len(group.lines) <= 2
+        and len(group.text) <= 70
+        and group.text.isupper()
+        and sum(char.isalpha() for char in group.text) >= 3
+        and group.gap >= 2
+        and not is_scene_break(group.text)
+    ]
+    if len(titles) >= 3:
+        found.update(dict.fromkeys(titles, None))

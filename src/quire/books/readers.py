@@ -1,0 +1,55 @@
+"""Which function reads which kind of file.  Imported late: a child process loads only the reader it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, get_args
+
+from quire.books.book import Book
+from quire.books.limits import ReadOptions
+
+Kind = Literal["txt", "md", "html", "epub", "pdf", "docx", "odt", "rtf", "jsonl", "tei"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+def read_kind(kind: Kind, path: Path, options: ReadOptions) -> list[Book]:
+    """Read `path` as a file of this kind.  Raises BookError when it is not one or holds no text."""
+    if kind == "txt":
+        from quire.books import txt
+
+        return txt.read(path)
+    if kind == "md":
+        from quire.books import markdown
+
+        return markdown.read(path)
+    if kind == "html":
+        from quire.books import html
+
+        return html.read(path)
+    if kind == "epub":
+        from quire.books import epub
+
+        return epub.read(path)
+    if kind == "pdf":
+        from quire.books import pdf
+
+        return pdf.read(path)
+    if kind == "docx":
+        from quire.books import docx
+
+        return docx.read(path)
+    if kind == "odt":
+        from quire.books import odt
+
+        return odt.read(path)
+    if kind == "rtf":
+        from quire.books import rtf
+
+        return rtf.read(path)
+    if kind == "tei":
+        from quire.books import tei
+
+        return tei.read(path)
+    from quire.books import jsonl
+
+    return jsonl.read(path, options)

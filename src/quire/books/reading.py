@@ -1,0 +1,174 @@
+"""From the sources that a recipe names to the books on a shelf."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+from quire.books.book import Book, Shelf, Split, Unreadable
+from quire.books.child import read_in_child
+from quire.books.kinds import READS, check_file, find_kind, is_book_name
+from quire.books.limits import ReadOptions
+from quire.errors import BookError
+from quire.recipe.schema import ShelfItem
+
+SAMPLES = {"novella": "novella.md", "tale": "tale.md", "poems": "poems.jsonl"}
+_SPLIT_NAMES: dict[str, Split] = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+
+def read_shelf(items: Sequence[ShelfItem], strict: bool = False) -> Shelf:
+    """All books that the items name, in order.
+
+    A file among others (in a folder or under a glob) that cannot be read is listed in `Shelf.unreadable`; with
+    `strict`, and for a file that is named itself, it raises BookError.  A work that stands on the shelf twice, word for
+    word, is kept once.
+    """
+    books: list[Book] = []
+    unreadable: list[Unreadable] = []
+    sources: list[str] = []
+    for item in items:
+        options = _options(item)
+        for path, named in _files(item, unreadable, strict):
+            try:
+                found = read_path(path, options)
+            except BookError as error:
+                if named or strict:
+                    raise
+                unreadable.append(Unreadable(str(path), _reason(error, path)))
+                continue
+            books.extend(found)
+            sources.append(str(path))
+    if not books:
+        raise _nothing(items, unreadable)
+    return Shelf(tuple(_with_splits(books)), tuple(unreadable), tuple(sources))
+
+
+def read_path(path: Path | str, options: ReadOptions | None = None) -> list[Book]:
+    """The books of one file: one, or one for each row of a data set.
+
+    Raises BookError when it is missing, empty, no book, damaged, protected, or more than a book may cost to read.
+    """
+    path = Path(path)
+    options = options or ReadOptions()
+    check_file(path)
+    books = read_in_child(path, find_kind(path), options)
+    if options.format == "poems":
+        return [poem for book in books for poem in _as_poems(book)]
+    return books
+
+
+def sample_path(name: str) -> Path:
+    """The file of a work that ships with Quire.  Raises BookError for a name that is none."""
+    if name not in SAMPLES:
+        raise BookError(f"there is no sample {name!r}", then=f"choose one of {', '.join(SAMPLES)}")
+    return Path(str(resources.files("quire").joinpath("assets", "samples", SAMPLES[name])))
+
+
+def _options(item: ShelfItem) -> ReadOptions:
+    where = tuple(
+        (column, (values,) if isinstance(values, str) else tuple(values)) for column, values in item.where.items()
+    )
+    return ReadOptions(text=item.text, where=where, format=item.format)
+
+
+def _files(item: ShelfItem, unreadable: list[Unreadable], strict: bool) -> list[tuple[Path, bool]]:
+    """The files of one item, and whether each was named itself rather than found."""
+    if item.sample is not None:
+        return [(sample_path(item.sample), True)]
+    assert item.path is not None
+    path = Path(item.path).expanduser()
+    if not os.path.lexists(path) and glob.has_magic(item.path):
+        matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))
+        if not matches:
+            raise BookError(
+                f"nothing matches {item.path}", then="check the pattern; quote it so that the shell leaves it alone"
+            )
+        files = [file for match in matches for file in (_walk(match) if match.is_dir() else [match])]
+    elif path.is_dir():
+        files = _walk(path)
+        if not files:
+            raise BookError(f"{path} is an empty folder", then="put books into it, or name another")
+    else:
+        return [(path, True)]
+    chosen: list[tuple[Path, bool]] = []
+    for file in files:
+        if is_book_name(file):
+            chosen.append((file, False))
+        elif strict:
+            raise BookError(f"{file} is not named like a book", then=READS)
+        else:
+            unreadable.append(Unreadable(str(file), "not named like a book"))
+    return chosen
+
+
+def _walk(folder: Path) -> list[Path]:
+    """All files under a folder, in sorted order; hidden ones and linked folders are left alone."""
+    found: list[Path] = []
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found.extend(Path(root) / name for name in files if not name.startswith("."))
+    return sorted(found)
+
+
+def _reason(error: BookError, path: Path) -> str:
+    return error.what.removeprefix(str(path)).lstrip(": ") or error.what
+
+
+def _nothing(items: Sequence[ShelfItem], unreadable: Sequence[Unreadable]) -> BookError:
+    names = ", ".join(item.path or f"sample:{item.sample}" for item in items) or "the shelf"
+    if unreadable:
+        first = unreadable[0]
+        return BookError(
+            f"{names} holds no book that can be read ({len(unreadable)} files; the first, {first.path}: {first.reason})",
+            then=READS,
+        )
+    return BookError(f"{names} holds no books", then=READS)
+
+
+def _as_poems(book: Book) -> list[Book]:
+    """The chapters of a book that a recipe calls poems: each is a work of its own."""
+    if book.kind == "poems":
+        return [book]
+    return [
+        replace(
+            book,
+            title=" ".join((chapter.title or f"{book.title} {number}").split()),
+            kind="poems",
+            chapters=(chapter,),
+            dropped=book.dropped if number == 1 else (),
+            notes=book.notes if number == 1 else (),
+            warnings=book.warnings if number == 1 else (),
+        )
+        for number, chapter in enumerate(book.chapters, start=1)
+    ]
+
+
+def _with_splits(books: list[Book]) -> list[Book]:
+    """A data set of train, validation and test files says itself what is held out; a lone `test.jsonl` does not."""
+    splits = {book.path: _split_of(Path(book.path)) for book in books}
+    folders = {Path(path).parent for path, split in splits.items() if split == "train"}
+    return [
+        replace(book, split=splits[book.path]) if splits[book.path] and Path(book.path).parent in folders else book
+        for book in books
+    ]
+
+
+def _split_of(path: Path) -> Split | None:
+    if path.suffix.lower() not in (".jsonl", ".ndjson", ".json"):
+        return None
+    words = re.split(r"[._-]", path.stem.lower())
+    return next((_SPLIT_NAMES[word] for word in words if word in _SPLIT_NAMES), None)
