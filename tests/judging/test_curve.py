@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from quire.judging.curve import curve_of, smoothed
+from quire.run.events import Event
+
+
+def step(number: int, loss: float | None, part: int = 0, stage: str = "") -> Event:
+    return Event(0.0, "step", stage, part, number, {"loss": loss, "learning_rate": 1e-4 * number})
+
+
+def test_steps_of_parts_follow_one_another() -> None:
+    events = [
+        step(1, 4.0),
+        step(2, 3.0),
+        Event(0.0, "validation", "", 0, 2, {"loss": 3.5}),
+        step(1, 2.5, part=1),
+        Event(0.0, "warning", "", 1, 1, {"text": "mind"}),
+        step(2, 2.0, part=1),
+        Event(0.0, "validation", "", 1, 2, {"loss": 3.0}),
+    ]
+    curve = curve_of(events)
+    assert curve.loss == ((1, 4.0), (2, 3.0), (3, 2.5), (4, 2.0))
+    assert curve.validation == ((2, 3.5), (4, 3.0))
+    assert curve.learning_rate[0] == (1, 1e-4)
+    assert curve.parts == ((0, "part 1"), (2, "part 2"))
+
+
+def test_stages_are_named() -> None:
+    curve = curve_of([step(1, 4.0, stage="broad"), step(1, 3.0, stage="narrow")])
+    assert curve.parts == ((0, "broad"), (1, "narrow"))
+
+
+def test_a_single_part_needs_no_name() -> None:
+    assert curve_of([step(1, 4.0)]).parts == ()
+
+
+def test_a_loss_that_is_no_number_is_left_out() -> None:
+    assert curve_of([step(1, None), step(2, 3.0)]).loss == ((2, 3.0),)
+
+
+def test_a_smoothed_straight_line_is_itself() -> None:
+    points = [(x, 2.0 * x) for x in range(20)]
+    assert smoothed(points, 5) == points
+    assert smoothed([(0, 1.0), (1, 4.0), (2, 1.0)], 3)[1] == (1, 2.0)
