@@ -6,6 +6,7 @@ Only the module of the verb that was asked for is imported: its flags may need t
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Sequence
 
 import typer
@@ -30,7 +31,7 @@ def run(arguments: Sequence[str]) -> int:
     """Carry out one command line (without the program's name) and return its exit code."""
     asked = list(arguments) or ["--help"]
     verb = asked[0] if asked[0] in VERBS else None
-    return failing.guarded(lambda: build(verb)(args=asked, prog_name="quire", standalone_mode=False), verb)
+    return failing.guarded(lambda: build(verb)(args=asked, prog_name="quire", standalone_mode=False), asked, verb)
 
 
 def build(verb: str | None) -> typer.Typer:
@@ -43,7 +44,7 @@ def build(verb: str | None) -> typer.Typer:
         else:
             module = importlib.import_module(f"quire.cli.{name}")
             command = vars(module)[name]
-            text = f"{VERBS[name]}\n\n{command.__doc__ or ''}"
+            text = f"{VERBS[name]}\n\n{inspect.getdoc(command) or ''}"
             app.command(name, help=text, epilog=examples(module.EXAMPLES))(command)
     return app
 

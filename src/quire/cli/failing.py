@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
 
-from quire.errors import QuireError
+from quire.errors import QuireError, Stopped
 
 FIXABLE = 2
 BUG = 1
@@ -22,29 +23,26 @@ INTERRUPTED = 128 + signal.SIGINT
 # typer's own name for wrong usage of any kind is not public; this one, the kind "a parameter was bad", is.
 _WrongUsage: Any = typer.BadParameter.__mro__[1]
 
-_run_folder: Path | None = None
 
+def guarded(command: Callable[[], object], arguments: Sequence[str], verb: str | None) -> int:
+    """Call `command`, which carries out `arguments`; tell on stderr what went wrong, if anything did.
 
-def keep_crashes_in(folder: Path) -> None:
-    """From now on a bug's traceback is kept in this run folder."""
-    global _run_folder
-    _run_folder = folder
-
-
-def guarded(command: Callable[[], object], verb: str | None) -> int:
-    """Call `command`; tell on stderr what went wrong, if anything did, and return the exit code."""
+    Returns the exit code.
+    """
     usage = f"quire {verb} --help" if verb else "quire --help"
+    again = shlex.join(["quire", *arguments])
     try:
         code = command()
         sys.stdout.flush()
     except _WrongUsage as error:
         return tell(error.format_message().rstrip("."), usage, FIXABLE)
     except QuireError as error:
-        return tell(error.what, _with_guide(error.then or usage, error.guide), error.exit_code)
+        then = error.then or (again if isinstance(error, Stopped) else usage)
+        return tell(error.what, _with_guide(then, error.guide), error.exit_code)
     except typer.Exit as leave:
         return leave.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        return tell("interrupted", "give the same command again", INTERRUPTED)
+        return tell("interrupted", again, INTERRUPTED)
     except BrokenPipeError:
         return _reader_left()
     except Exception as error:
@@ -60,14 +58,13 @@ def tell(what: str, then: str, code: int) -> int:
 
 
 def tell_bug(error: Exception) -> int:
-    """Keep the traceback in a file and name it."""
-    text = "".join(traceback.format_exception(error))
-    path = _write_crash(text)
-    if path is None:
-        print(text, file=sys.stderr)
+    """Name the bug and the file that holds its traceback: in the run folder, or else a temporary one."""
+    from quire.verbs.crash import kept_file
+
+    path = kept_file(error) or _keep(error)
     kind = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    where = f"; the details are in {path}" if path else ""
-    return tell(f"this is a bug in Quire ({_one_line(kind)[:200]}){where}", "quire doctor, and report both", BUG)
+    what = f"this is a bug in Quire ({_one_line(kind)[:200]}); its traceback is in {path}"
+    return tell(what, "report it with that file and what quire doctor prints", BUG)
 
 
 def usage_error(message: str) -> NoReturn:
@@ -83,22 +80,11 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _write_crash(text: str) -> Path | None:
-    """The first of these that can be written: the run folder, the system's temporary folder."""
-    try:
-        if _run_folder is not None and _run_folder.is_dir():
-            path = _run_folder / "crash.txt"
-            path.write_text(text, encoding="utf-8")
-            return path
-    except OSError:
-        pass
-    try:
-        handle, name = tempfile.mkstemp(prefix="quire-crash-", suffix=".txt")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        return Path(name)
-    except OSError:
-        return None
+def _keep(error: Exception) -> Path:
+    handle, name = tempfile.mkstemp(prefix="quire-crash-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.writelines(traceback.format_exception(error))
+    return Path(name)
 
 
 def _reader_left() -> int:

@@ -9,7 +9,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-
 WIDE = 160  # columns of a line where nobody looks at it
 
 

@@ -1,0 +1,71 @@
+"""`quire train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from quire.cli import screen
+from quire.cli.failing import usage_error
+from quire.cli.flags import Set, base_flag, parse_set
+from quire.units import parse_duration
+
+EXAMPLES = (
+    "quire train novel.epub",
+    "quire train sample:novella --base embedded --set train.epochs=1",
+    "quire train recipe.yaml --run runs/second-try --max-time 90m",
+)
+
+
+def train(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="SOURCE", help="A book, a folder of books, sample:NAME, a recipe, or a run to resume."),
+    ],
+    base: Annotated[str | None, base_flag()] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", metavar="DIR", help="The run folder. Default: runs/ and the name.", show_default=False),
+    ] = None,
+    settings: Set = [],
+    max_time: Annotated[
+        str | None, typer.Option("--max-time", metavar="TIME", help="Stop, resumable, after so long: 90m, 1h30m.")
+    ] = None,
+    download: Annotated[
+        bool, typer.Option("--download", help="Let base: auto fetch a larger base from the hub.")
+    ] = False,
+) -> None:
+    """Ctrl-C once finishes the step, saves and leaves with exit code 75; twice leaves at once. Nothing is lost.
+
+    The last line on standard output is the run folder.
+    """
+    from quire.cli.progress import watching
+    from quire.verbs.train import train as carry_out
+
+    limit = _seconds(max_time) if max_time is not None else None
+    console = screen.progress()
+    with watching(console) as display:
+        done = carry_out(
+            source,
+            base=base,
+            run=run,
+            settings=parse_set(settings),
+            max_time=limit,
+            download=download,
+            listener=display,
+        )
+    name = escape(str(done.path))
+    if done.already_finished:
+        console.print(f"{name} is already finished, after {done.steps} steps; to train anew, name another with --run")
+    console.print(f'next: quire judge {name}, or quire write {name} "…"')
+    print(done.path)
+
+
+def _seconds(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        usage_error(f"--max-time {text}: {error}")

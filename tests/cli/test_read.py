@@ -1,0 +1,72 @@
+"""`quire read` on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from quire.cli.app import run
+from quire.cli.read import parse_where
+from quire.errors import BookError
+
+
+@pytest.fixture
+def novel(tmp_path: Path) -> Path:
+    file = tmp_path / "novel.txt"
+    chapter = "CHAPTER {n}\n\nThe {n}th day began.\n\n“Who is there?” asked the [old] woman.\n\nNobody, said the {n}th echo.\n\n"
+    file.write_text("".join(chapter.format(n=n) for n in range(4, 8)), encoding="utf-8")
+    return file
+
+
+def test_the_chapters_are_shown_with_their_first_and_last_words(
+    novel: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["read", str(novel)]) == 0
+    shown = capsys.readouterr().out
+    assert "4 chapters" in shown
+    assert "The 5th day began." in shown
+    assert "Nobody, said the 7th echo." in shown
+
+
+def test_json_gives_chapters_words_and_what_was_dropped(novel: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["read", "--json", str(novel)]) == 0
+    (book,) = json.loads(capsys.readouterr().out)["books"]
+    assert book["path"] == str(novel)
+    assert book.keys() >= {"title", "author", "language", "words", "dropped", "warnings"}
+    assert [chapter.keys() for chapter in book["chapters"]] == [{"title", "words"}] * 4
+
+
+def test_text_is_the_clean_text_alone(novel: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["read", "--text", str(novel)]) == 0
+    shown = capsys.readouterr().out
+    assert "“Who is there?” asked the [old] woman.\n\nNobody, said the 4th echo.\n" in shown
+
+
+def test_rows_can_be_filtered(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["read", "--json", "sample:poems", "--where", "type=love", "--where", "age=RENAISSANCE"]) == 0
+    filtered = len(json.loads(capsys.readouterr().out)["books"])
+    assert run(["read", "--json", "sample:poems"]) == 0
+    assert 0 < filtered < len(json.loads(capsys.readouterr().out)["books"])
+
+
+def test_a_file_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["read", "no-such-book.txt"]) == 2
+    error, remedy = capsys.readouterr().err.splitlines()
+    assert "no-such-book.txt" in error
+    assert remedy.startswith("try: ")
+
+
+def test_json_and_text_exclude_each_other(novel: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["read", "--json", "--text", str(novel)]) == 2
+    assert "exclude each other" in capsys.readouterr().err
+
+
+def test_a_column_given_twice_allows_both_values() -> None:
+    assert parse_where(["age=Modern", "type=Love", "age=Old"]) == {"age": ["Modern", "Old"], "type": ["Love"]}
+
+
+def test_a_filter_without_a_value_is_refused() -> None:
+    with pytest.raises(BookError, match="a column and a value"):
+        parse_where(["age"])
