@@ -28,8 +28,9 @@ def parse_share(value: object) -> float:
 
 
 def show_share(share: float) -> str:
-    """0.1 → `"10%"`."""
-    return f"{share * 100:.10g}%"
+    """0.1 → `"10%"`; a share that no short percentage gives back exactly is written as a number."""
+    text = f"{share * 100:.10g}%"
+    return text if "e" not in text and parse_share(text) == share else repr(share)
 
 
 Share = Annotated[float, BeforeValidator(parse_share), PlainSerializer(show_share, return_type=str)]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, field_validator, model_serializer, model_validator
+from pydantic import AliasChoices, Discriminator, Field, Tag, field_validator, model_serializer, model_validator
 
-from quire.recipe.setting import Settings, later, setting
+from quire.recipe.setting import Settings, later, one_of, setting
 from quire.units import Share, Warmup, WarmupSetting
 
 Format = Literal["prose", "poems", "plays", "conversations", "completions"]
@@ -44,7 +44,7 @@ class ShelfItem(Settings):
     @model_validator(mode="after")
     def one_source(self) -> ShelfItem:
         if (self.path is None) == (self.sample is None):
-            raise ValueError("name one of path, sample")
+            raise one_of("path", "sample")
         if self.validation + self.test >= 1:
             raise ValueError("validation and test leave nothing to train on")
         return self
@@ -76,6 +76,8 @@ class Method(Settings):
     def from_text(cls, data: Any) -> Any:
         """`full` means `{full: true, lora: null}`; `{lora: {}}` and `lora` are the default adapter."""
         if isinstance(data, str):
+            if data not in cls.model_fields:
+                raise ValueError("must be lora or full")
             data = {data: None} if data == "lora" else {data: True}
         if isinstance(data, dict) and data.get("full"):
             return {"lora": None, **data}
@@ -86,7 +88,7 @@ class Method(Settings):
     @model_validator(mode="after")
     def one_method(self) -> Method:
         if self.full == (self.lora is not None):
-            raise ValueError("choose one of lora, full")
+            raise one_of("lora", "full")
         return self
 
     @property
@@ -134,8 +136,12 @@ class TrainSettings(Settings):
         "auto", "Number format of the computation; auto measures the machine.", not_yet=("int8", "nf4")
     )
     checkpointing: bool | Literal["auto"] = setting("auto", "Recompute activations to save memory.")
-    evaluate_every: int | None = setting(None, "Steps between validations; a tenth of the run when not given.", "steps")
-    save_every: int | None = setting(None, "Steps between checkpoints; as evaluate_every when not given.", "steps")
+    evaluate_every: int | None = setting(
+        None, "Steps between validations; a tenth of the run when not given.", "steps", ge=1
+    )
+    save_every: int | None = setting(
+        None, "Steps between checkpoints; as evaluate_every when not given.", "steps", ge=1
+    )
     keep: int = setting(2, "Checkpoints kept.", ge=1)
     log_every: int = setting(1, "Steps between step events.", "steps", ge=1)
     early_stop: int | None = setting(None, "Stop after so many validations without a better one.", "validations", ge=1)
@@ -225,10 +231,23 @@ class FreshBase(Settings):
     fresh: Fresh = setting(Fresh(), "Its shape.")
 
 
+def _kind_of_base(value: object) -> str:
+    """Which of the three forms of `base` is meant, so that an error speaks of that one alone."""
+    if isinstance(value, FreshBase) or (isinstance(value, dict) and "fresh" in value):
+        return "<fresh>"
+    return "<choice>" if isinstance(value, BaseChoice | dict) else "<name>"
+
+
+Base = Annotated[
+    Annotated[str, Tag("<name>")] | Annotated[BaseChoice, Tag("<choice>")] | Annotated[FreshBase, Tag("<fresh>")],
+    Discriminator(_kind_of_base),
+]
+
+
 class Recipe(Settings):
     """All of it.  Everything has a default but the shelf."""
 
-    base: str | BaseChoice | FreshBase = setting(
+    base: Base = setting(
         "auto",
         "The pretrained model: embedded, a folder, or a hub id; auto chooses; or {fresh: …} to start from nothing.",
     )

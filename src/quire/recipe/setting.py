@@ -6,18 +6,18 @@ uses it is refused with "not yet" instead of being half obeyed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
+from pydantic_core import PydanticCustomError
 
 NOT_YET = "not_yet"
+ONE_OF = "one_of"
 
 
 def setting(default: Any, help: str, unit: str = "", not_yet: tuple[str, ...] = (), **limits: float) -> Any:
-    """Declare a key; `not_yet` lists values that are taken but not built; `limits` are pydantic's `gt`, `ge`, `lt`, `le`."""
+    """Declare a key; `not_yet` lists values that are taken but not built; `limits` are pydantic's `gt`, `ge`, …"""
     extra: dict[str, Any] = {"unit": unit, NOT_YET: list(not_yet)}
     return Field(default=default, description=help, json_schema_extra=extra, **limits)  # type: ignore[call-overload]
 
@@ -40,24 +40,26 @@ def not_yet(field: FieldInfo) -> bool | list[str]:
 class Settings(BaseModel):
     """A section of the recipe: frozen, closed to unknown keys, and refusing what is not built yet."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False, coerce_numbers_to_str=True
+    )
 
-    @model_validator(mode="before")
+    @field_validator("*", mode="before")
     @classmethod
-    def refuse_what_is_not_built(cls, data: Any) -> Any:
-        """Gathers all such keys of the section, so that they are reported together."""
-        if not isinstance(data, Mapping):
-            return data
-        problems = []
-        for name, field in cls.model_fields.items():
-            key = field.alias or name
-            if key not in data:
-                continue
-            reserved = not_yet(field)
-            if reserved is True or (isinstance(reserved, list) and str(data[key]) in reserved):
-                what = key if reserved is True else f"{key}: {data[key]}"
-                problem = PydanticCustomError(NOT_YET, "not yet: {what} is planned but not built", {"what": what})
-                problems.append(InitErrorDetails(type=problem, loc=(key,), input=data[key]))
-        if problems:
-            raise ValidationError.from_exception_data(cls.__name__, problems)
-        return data
+    def refuse_what_is_not_built(cls, value: Any, info: ValidationInfo) -> Any:
+        """One key at a time, so that pydantic gathers these with all other problems."""
+        assert info.field_name is not None
+        field = cls.model_fields[info.field_name]
+        reserved = not_yet(field)
+        if reserved is True and value is not None:
+            what = field.alias or info.field_name
+        elif isinstance(reserved, list) and isinstance(value, str) and value in reserved:
+            what = value
+        else:
+            return value
+        raise PydanticCustomError(NOT_YET, "not yet: {what} is planned but not built", {"what": what})
+
+
+def one_of(*names: str) -> PydanticCustomError:
+    """The error of a section in which not exactly one of some keys is given."""
+    return PydanticCustomError(ONE_OF, "give exactly one of {names}", {"names": ", ".join(names)})

@@ -1,0 +1,259 @@
+"""From what a user gives to a recipe: defaults, then advice for the base, then the recipe file, then flags."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from quire.errors import BookError, RecipeError
+from quire.recipe.bases import Advice
+from quire.recipe.keys import field_of, flatten, nearest
+from quire.recipe.problems import Problem, as_error, check
+from quire.recipe.schema import Recipe
+from quire.recipe.yaml_text import MOST_BYTES, Parsed, dump_yaml, parse_value, parse_yaml
+
+T = TypeVar("T")
+DEFAULT = "default"
+RUN_BLOCKS = ("quire", "decided")
+"""Blocks that a run adds to its recipe.yaml; they are no settings."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A recipe, and for every one of its dotted keys where the value came from."""
+
+    recipe: Recipe
+    provenance: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """What one source says, and the origin of each path it gives."""
+
+    data: dict[str, Any]
+    origins: Mapping[str, str]
+    lines: Mapping[str, int]
+
+
+def recipe_for(
+    source: str | Path, overrides: Mapping[str, object] | None = None, advice: Mapping[str, Advice] | None = None
+) -> Loaded:
+    """The recipe that a SOURCE argument means: a recipe, a book, a folder or glob of books, `sample:NAME`, or a run.
+
+    Raises RecipeError, or BookError where nothing of that name is there.
+    """
+    text = str(source)
+    path = Path(text).expanduser()
+    if text.startswith("sample:"):
+        return load_recipe({"shelf": [text]}, overrides, advice, name=text)
+    if (path / "format").is_file():
+        if not (path / "recipe.yaml").is_file():
+            raise RecipeError(f"the run {path} has no recipe.yaml yet", "start it anew from its book or recipe")
+        return load_recipe(path / "recipe.yaml", overrides, advice)
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return load_recipe(path, overrides, advice)
+    if not path.exists() and not any(sign in text for sign in "*?["):
+        raise BookError(f"there is no {text}", "name a book, a folder of books, a recipe, or sample:novella")
+    return load_recipe({"shelf": [{"path": text}]}, overrides, advice, name=text)
+
+
+def load_recipe(
+    source: Path | Mapping[str, Any] | None = None,
+    overrides: Mapping[str, object] | None = None,
+    advice: Mapping[str, Advice] | None = None,
+    name: str = "the recipe",
+    need_shelf: bool = True,
+) -> Loaded:
+    """Merge defaults < `advice` < `source` < `overrides` (dotted keys) into a recipe.
+
+    Paths in a recipe file are relative to it; other paths to the working directory; the recipe's are absolute.
+    Raises one RecipeError that holds every problem there is.
+    """
+    base = _from_file(source) if isinstance(source, Path) else _from_data(source or {}, name)
+    merged = {key: value for key, value in base.data.items() if key not in RUN_BLOCKS}
+    problems = _apply(overrides or {}, merged)
+    advised = _advise(advice or {}, merged)
+    recipe, found = check(merged)
+    problems += found
+    if need_shelf and not merged.get("shelf"):
+        problems.append(Problem("shelf", "no text is named: add shelf: [{path: novel.epub}]"))
+    if problems:
+        lines = [replace(problem, line=_line(problem.key, base.lines, overrides or {})) for problem in problems]
+        raise as_error(lines, str(source) if isinstance(source, Path) else name)
+    assert recipe is not None
+    given = dict.fromkeys(overrides or {}, "set by hand")
+    return Loaded(recipe, {key: _origin(key, [given, base.origins, advised]) for key in flatten(recipe)})
+
+
+def parse_setting(text: str) -> tuple[str, object]:
+    """`train.learning_rate=1e-4`, as `--set` takes it → key and value.  RecipeError where it is no such pair."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise RecipeError(f"--set {text} is not key=value", "write it as --set train.learning_rate=1e-4", "recipes")
+    return key.strip(), parse_value(value, f"--set {text}")
+
+
+def as_written(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain data: every value, without the keys that are reserved."""
+    return _without_reserved(recipe.model_dump(mode="json", by_alias=True), "")
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """The recipe as YAML text, every value written out; loading it gives the same recipe."""
+    return dump_yaml(as_written(recipe))
+
+
+def read_recipe_file(path: Path) -> Parsed:
+    """The data of a recipe file, with lines.  RecipeError where it is no file, too large, no text, or no mapping."""
+    try:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise RecipeError(f"{path} is too large for a recipe ({size:,} bytes)", "name a recipe, not a book")
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise RecipeError(f"there is no recipe {path}", "check the name, or give the book itself") from None
+    except UnicodeDecodeError:
+        raise RecipeError(f"{path} is not UTF-8 text", "save the recipe as plain UTF-8 text", "recipes") from None
+    except OSError as error:
+        raise RecipeError(f"{path} cannot be read: {error.strerror}", "check the path and its permissions") from None
+    parsed = parse_yaml(text, str(path))
+    if parsed.data is None:
+        return Parsed({}, {})
+    if not isinstance(parsed.data, dict):
+        raise RecipeError(f"{path} is not a recipe: it must consist of key: value lines", "see recipes/novel.yaml")
+    return parsed
+
+
+def _from_data(source: Mapping[str, Any], name: str) -> _Layer:
+    data = _anchored(copy.deepcopy(dict(source)), Path.cwd())
+    return _Layer(data, dict.fromkeys(_leaves(data), name), {})
+
+
+def _from_file(path: Path) -> _Layer:
+    parsed = read_recipe_file(path)
+    lines = {".".join(map(str, where)): line for where, line in parsed.lines.items()}
+    data = _anchored(parsed.data, path.absolute().parent)
+    return _Layer(data, {key: f"{path.name}, line {_nearest_above(key, lines)}" for key in _leaves(data)}, lines)
+
+
+def _nearest_above(key: str, values: Mapping[str, T]) -> T | None:
+    """The value of `key`, or of the nearest section that it is in."""
+    parts = key.split(".")
+    above = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((values[prefix] for prefix in above if prefix in values), None)
+
+
+def _line(key: str, lines: Mapping[str, int], overrides: Mapping[str, object]) -> int | None:
+    """The line that a mistake is on; none for what was set by hand."""
+    return None if _nearest_above(key, dict.fromkeys(overrides, True)) else lines.get(key)
+
+
+def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """`data` with the paths of its shelf, and of a base that is a folder, made absolute from `folder`."""
+    shelf = data.get("shelf")
+    if isinstance(shelf, list):
+        data["shelf"] = [_anchored_item(item, folder) for item in shelf]
+    base = data.get("base")
+    if isinstance(base, str):
+        data["base"] = _anchored_base(base, folder)
+    elif isinstance(base, dict):
+        data["base"] = {k: _anchored_base(v, folder) if isinstance(v, str) else v for k, v in base.items()}
+    return data
+
+
+def _anchored_item(item: Any, folder: Path) -> Any:
+    if isinstance(item, str):
+        item = {"sample": item.removeprefix("sample:")} if item.startswith("sample:") else {"path": item}
+    if isinstance(item, dict) and isinstance(item.get("path"), str):
+        return {**item, "path": _absolute(item["path"], folder)}
+    return item
+
+
+def _anchored_base(base: str, folder: Path) -> str:
+    """A base is a folder only where there is one: hub ids look alike."""
+    return _absolute(base, folder) if base and (folder / Path(base).expanduser()).is_dir() else base
+
+
+def _absolute(text: str, folder: Path) -> str:
+    return os.path.normpath(folder / Path(text).expanduser())
+
+
+def _apply(overrides: Mapping[str, object], data: dict[str, Any]) -> list[Problem]:
+    """Put each override at its place in `data`; return what cannot be placed."""
+    problems = []
+    for dotted, value in overrides.items():
+        path = dotted.split(".")
+        if field_of(dotted) is None:
+            problems.append(Problem(dotted, "unknown key", value, nearest(tuple(path))))
+            continue
+        here: Any = data
+        for part in path[:-1]:
+            here = _step_into(here, part)
+        if isinstance(here, dict):
+            here[path[-1]] = copy.deepcopy(value)
+        else:
+            problems.append(Problem(dotted, "there is no such item in the recipe's list"))
+    if any(key.split(".")[0] in ("shelf", "base") for key in overrides):
+        _anchored(data, Path.cwd())  # what the file gave is absolute by now
+    return problems
+
+
+def _step_into(here: Any, part: str) -> Any:
+    if isinstance(here, list):
+        return here[int(part)] if part.isdigit() and int(part) < len(here) else None
+    if not isinstance(here, dict):
+        return None
+    inner = here.get(part)
+    if isinstance(inner, str) and part == "method":
+        inner = {inner: {}} if inner == "lora" else {inner: True}
+    if not isinstance(inner, dict | list):
+        inner = {}
+    here[part] = inner
+    return inner
+
+
+def _advise(advice: Mapping[str, Advice], data: dict[str, Any]) -> dict[str, str]:
+    """Put advice where nothing was said, and return its reasons by key."""
+    used: dict[str, str] = {}
+    for dotted, advised in advice.items():
+        *sections, name = dotted.split(".")
+        here: Any = data
+        for section in sections:
+            here = here.setdefault(section, {}) if isinstance(here, dict) else None
+        if isinstance(here, dict) and name not in here:
+            here[name] = advised.value
+            used[dotted] = f"advice: {advised.reason}"
+    return used
+
+
+def _leaves(data: Any, path: str = "") -> list[str]:
+    """Dotted paths of all values that are neither sections nor lists of sections."""
+    if isinstance(data, dict) and (data or not path):
+        return [leaf for key, value in data.items() for leaf in _leaves(value, f"{path}.{key}" if path else str(key))]
+    if isinstance(data, list) and path == "shelf":
+        return [leaf for index, item in enumerate(data) for leaf in _leaves(item, f"{path}.{index}")]
+    return [path]
+
+
+def _origin(key: str, layers: list[Mapping[str, str]]) -> str:
+    """The origin of `key` in the first layer that gives it, or something it is a part of."""
+    return next((found for layer in layers if (found := _nearest_above(key, layer)) is not None), DEFAULT)
+
+
+def _without_reserved(data: dict[str, Any], path: str) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for name, value in data.items():
+        here = f"{path}.{name}" if path else name
+        key = field_of(here)
+        if key is not None and key.reserved:
+            continue
+        if isinstance(value, dict) and name != "where":
+            value = _without_reserved(value, here)
+        elif name == "shelf" and isinstance(value, list):
+            value = [_without_reserved(item, f"{here}.{index}") for index, item in enumerate(value)]
+        kept[name] = value
+    return kept

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+
+from quire.recipe.bases import EMBEDDED, KNOWN, advice_for, bases_for
+from quire.recipe.load import load_recipe
+
+
+@pytest.mark.parametrize("name", [EMBEDDED, *(known.name for known in KNOWN)])
+def test_advice_is_a_valid_recipe_and_gives_reasons(name: str) -> None:
+    advice = advice_for(name)
+    assert all(advised.reason for advised in advice.values())
+    loaded = load_recipe({"shelf": ["/a"]}, advice=advice)
+    assert {key for key, origin in loaded.provenance.items() if origin.startswith("advice")} == set(advice)
+
+
+def test_unknown_base_gets_no_advice() -> None:
+    assert advice_for("someone/else") == {}
+
+
+def test_no_gated_base_is_chosen_by_itself() -> None:
+    every = bases_for(None, gpu=True, memory_bytes=2**40)
+    assert every
+    assert not any(known.gated for known in every)
+
+
+def test_processor_and_little_memory_get_smaller_bases() -> None:
+    assert max(known.parameters for known in bases_for("en", gpu=False, memory_bytes=2**40)) <= 2e9
+    assert bases_for("en", gpu=False, memory_bytes=2**30) == []
+    assert all("fr" in known.languages for known in bases_for("fr", gpu=False, memory_bytes=2**35))
