@@ -46,8 +46,9 @@ format: $(STAMP)  ## Put the code into shape
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: $(STAMP)  ## Write docs/cli.md from the command line itself
+docs: $(STAMP)  ## Write docs/cli.md and docs/settings.md from the program itself
 	$(BIN)/python -m quire.cli.reference > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
+	$(BIN)/python -m quire.recipe.reference > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
 
 bench: $(STAMP)  ## How fast this machine trains
 	$(BIN)/quire bench

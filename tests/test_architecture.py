@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -85,3 +87,23 @@ def _public(tree: ast.Module) -> list[ast.FunctionDef | ast.ClassDef]:
 
 def _length(node: ast.FunctionDef | ast.ClassDef) -> int:
     return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def _names_in_the_walk() -> list[str]:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = "|".join(path.stem for path in SOURCE.iterdir() if path.suffix == ".py" or path.is_dir())
+    named = set(re.findall(rf"`((?:{rooms})(?:\.\w+)+)`", text))
+    return sorted(named - {"recipe.yaml"})
+
+
+@pytest.mark.parametrize("name", _names_in_the_walk())
+def test_the_walk_through_the_rooms_uses_names_that_exist(name: str) -> None:
+    parts = name.split(".")
+    depth = max(n for n in range(1, len(parts) + 1) if _is_module(parts[:n]))
+    found: object = importlib.import_module(".".join(["quire", *parts[:depth]]))
+    for part in parts[depth:]:
+        found = vars(found)[part]
+
+
+def _is_module(parts: list[str]) -> bool:
+    return SOURCE.joinpath(*parts).with_suffix(".py").is_file() or SOURCE.joinpath(*parts).is_dir()

@@ -15,7 +15,8 @@ from quire.errors import BookError
 @pytest.fixture
 def novel(tmp_path: Path) -> Path:
     file = tmp_path / "novel.txt"
-    chapter = "CHAPTER {n}\n\nThe {n}th day began.\n\n“Who is there?” asked the [old] woman.\n\nNobody, said the {n}th echo.\n\n"
+    chapter = "CHAPTER {n}\n\nThe {n}th day began.\n\n"
+    chapter += "“Who is there?” asked the [old] woman.\n\nNobody, said the {n}th echo.\n\n"
     file.write_text("".join(chapter.format(n=n) for n in range(4, 8)), encoding="utf-8")
     return file
 
