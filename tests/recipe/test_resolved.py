@@ -11,9 +11,7 @@ from quire.recipe.resolved import Decided, ResolvedRecipe, changed_sources, diff
 
 def resolved() -> ResolvedRecipe:
     recipe = load_recipe({"shelf": ["/novel.txt"], "train": {"learning_rate": 5e-5}}).recipe
-    decided = Decided(
-        base="embedded", precision="bf16", batch=8, accumulate=1, threads=2, reasons={"precision": "fast: 2×"}
-    )
+    decided = Decided(base="embedded", precision="bf16", batch=8, accumulate=1, threads=2, precision_reason="fast: 2×")
     return ResolvedRecipe(
         recipe=recipe, decided=decided, versions={"quire": "0.1.0", "torch": "2.13.0"}, sources={"/novel.txt": "1e10"}
     )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -28,14 +27,17 @@ class Decided(BaseModel):
 
     base: str = Field(description="The base that the recipe came to.")
     base_revision: str = Field("", description="Its commit on the hub.")
-    device: str = Field("cpu", description="Where the model is computed.")
+    base_reason: str = Field("", description="Why this base.")
+    download: bool = Field(False, description="Whether the base may be fetched from the hub.")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="Where the model is computed.")
     threads: int = Field(1, description="Threads of the computation.")
-    precision: str = Field("fp32", description="Number format of the computation.")
+    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="Number format of the computation.")
+    precision_reason: str = Field("", description="Why this format.")
     batch: int = Field(1, description="Rows computed at once.")
     accumulate: int = Field(1, description="Batches summed up before a step.")
+    batch_reason: str = Field("", description="Why so many.")
     checkpointing: bool = Field(False, description="Whether activations are computed twice to save memory.")
     kernels: dict[str, str] = Field({}, description="Which of several ways to compute a thing was taken.")
-    reasons: dict[str, str] = Field({}, description="Why, by the name of what was decided.")
 
 
 class ResolvedRecipe(BaseModel):
@@ -54,8 +56,7 @@ class ResolvedRecipe(BaseModel):
         return _HEADER + dump_yaml(as_written(self.recipe)) + "\n" + dump_yaml(run)
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(NamedTuple):
     """A key whose value changed, as a recipe would write both; None where it was not there."""
 
     key: str
