@@ -54,7 +54,7 @@ bench: $(STAMP)  ## How fast this machine trains
 	$(BIN)/quire bench
 
 bench-reading: $(STAMP)  ## How fast this machine reads books
-	$(BIN)/python examples/bench_reading.py
+	$(BIN)/python benchmarks/reading.py
 
 clean:  ## Remove what was made; runs/ stays
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
