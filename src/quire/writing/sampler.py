@@ -35,7 +35,7 @@ def stream_text(
     the model's view is full the oldest quarter is let go (`Reader`).  Beams come in one piece, since they are only
     known at the end; `num_return_sequences` is `write_texts`' matter.
     """
-    check_settings(settings)
+    check_settings(settings.model_copy(update={"num_return_sequences": 1}))
     prompt_ids = tokenizer.encode(prompt)
     with evaluating(model):
         if settings.num_beams > 1:
@@ -53,11 +53,6 @@ def write_texts(
     if settings.num_beams > 1:
         with evaluating(model):
             return search_beams(model, tokenizer, tokenizer.encode(prompt), settings)
-    if settings.temperature == 0 and settings.num_return_sequences > 1:
-        raise RecipeError(
-            f"write.num_return_sequences {settings.num_return_sequences}: at write.temperature 0 all would be the same",
-            "set write.temperature=0.8, or write.num_beams for several different ones",
-        )
     seeds = [candidate_seed(seed, number) for number in range(settings.num_return_sequences)]
     return ["".join(stream_text(model, tokenizer, prompt, settings, own)) for own in seeds]
 
@@ -73,6 +68,11 @@ def check_settings(settings: WriteSettings) -> None:
     """RecipeError for settings that could not be obeyed as they stand."""
     if "" in settings.stop:
         raise RecipeError("write.stop holds an empty text, which would end every text at once", "leave it out")
+    if settings.num_beams == 1 and settings.temperature == 0 and settings.num_return_sequences > 1:
+        raise RecipeError(
+            f"write.num_return_sequences {settings.num_return_sequences}: at write.temperature 0 all would be the same",
+            "set write.temperature=0.8, or write.num_beams for several different ones",
+        )
     if settings.num_beams > 1:
         values = {key: settings.model_dump()[key] for key in DRAWING}
         usual = {key: WriteSettings.model_fields[key].default for key in DRAWING}
