@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from quire.run.events import Event
     from quire.run.finding import Finding
     from quire.verbs.doctor import Checkup, doctor
+    from quire.verbs.read import read
+    from quire.verbs.train import Run, train
+    from quire.verbs.write import Written, write, write_all
 
 __version__ = "0.1.0"
 
@@ -34,9 +37,15 @@ _HOMES = {
     "Finding": "quire.run.finding",
     "QuireError": "quire.errors",
     "Recipe": "quire.recipe.schema",
+    "Run": "quire.verbs.train",
     "Shelf": "quire.books.book",
     "Stopped": "quire.errors",
+    "Written": "quire.verbs.write",
     "doctor": "quire.verbs.doctor",
+    "read": "quire.verbs.read",
+    "train": "quire.verbs.train",
+    "write": "quire.verbs.write",
+    "write_all": "quire.verbs.write",
 }
 
 __all__ = [
@@ -47,10 +56,16 @@ __all__ = [
     "Finding",
     "QuireError",
     "Recipe",
+    "Run",
     "Shelf",
     "Stopped",
+    "Written",
     "__version__",
     "doctor",
+    "read",
+    "train",
+    "write",
+    "write_all",
 ]
 
 

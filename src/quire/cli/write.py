@@ -1,0 +1,79 @@
+"""`quire write`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from quire.cli import screen
+from quire.cli.failing import usage_error
+from quire.cli.flags import AsJson, Set, parse_set, with_settings
+from quire.errors import QuireError
+from quire.recipe.schema import WriteSettings
+from quire.verbs import quiet
+from quire.verbs.voices import open_run
+from quire.verbs.write import write as stream
+from quire.verbs.write import write_all
+
+EXAMPLES = (
+    'quire write novel "The door opened"',
+    "quire write novel --prompt-file opening.txt --max-new-tokens 400 --seed 3",
+    'echo "My love" | quire write sonnets --prompt-file - --num-return-sequences 3',
+)
+
+
+@with_settings("write", WriteSettings, leave_out=("prompt",))
+def write(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, its name under runs, or a voice folder.")],
+    prompt: Annotated[str | None, typer.Argument(metavar="PROMPT", help="Text to go on from.")] = None,
+    prompt_file: Annotated[
+        str | None,
+        typer.Option("--prompt-file", metavar="FILE", help="Read the prompt from a file; - for standard input."),
+    ] = None,
+    settings: Set = [],
+    as_json: AsJson = False,
+    *,
+    flags: Mapping[str, object],
+) -> None:
+    """The text appears as it is written; prompt, text, seed and settings are added to the run's samples.md."""
+    if prompt is not None and prompt_file is not None:
+        usage_error("give the prompt or --prompt-file, not both")
+    quiet.hush()
+    quiet.stay_offline()
+    given = parse_set(settings) | dict(flags)
+    text = (read_prompt(prompt_file) if prompt_file else prompt) or ""
+    several = open_run(run, given, ("write",)).recipe.write.num_return_sequences > 1
+    if as_json or several:
+        written = write_all(run, text, settings=given)
+        if as_json:
+            screen.print_json(written.to_json())
+        else:
+            print("\n\n".join(f"{number}.\n{one}" for number, one in enumerate(written.texts, start=1)))
+        return
+    pieces = stream(run, text, settings=given)
+    if sys.stdout.isatty():
+        screen.results().print(f"[bold]{escape(text)}[/bold]", end="", soft_wrap=True)
+    for piece in pieces:
+        print(piece, end="", flush=True)
+    print()
+
+
+def read_prompt(name: str) -> str:
+    """The text of a file, or of standard input for `-`, without the line end that editors put at the end of a file."""
+    if name == "-":
+        text = sys.stdin.read()
+    else:
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except OSError as error:
+            raise QuireError(
+                f"{name} cannot be read: {error.strerror}", "name a text file with --prompt-file"
+            ) from error
+        except UnicodeDecodeError:
+            raise QuireError(f"{name} is not text in UTF-8", "save it as UTF-8") from None
+    return text.removesuffix("\n")
