@@ -20,7 +20,6 @@ LONGEST_FILE = 400
 WITHOUT_MIRROR = {
     "__main__.py": "one call of main, which tests/cli/test_app.py runs as a process",
     "cli/__init__.py": "one call of run, likewise",
-    "recipe/bases.py": "a table; planner/bases chooses from it and is tested",
     "planner/facts.py": "two records without behaviour but a look-up",
     "books/book.py": "records; every reader's test looks at them",
 }

@@ -84,7 +84,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def guide_links() -> list[tuple[str, str]]:
-    """Every place of the guide that an error in the source names: as its third argument, or as `guide=`."""
+    """Every place of the guide that an error or a warning in the source names: as its third argument, or as `guide=`."""
     found = []
     for file in sorted((ROOT / "src" / "quire").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -96,11 +96,11 @@ def guide_links() -> list[tuple[str, str]]:
 
 
 def _is_error(name: ast.expr) -> bool:
-    return isinstance(name, ast.Name) and (name.id.endswith("Error") or name.id in ("DiskFull", "Stopped"))
+    return isinstance(name, ast.Name) and (name.id.endswith("Error") or name.id in ("DiskFull", "Stopped", "Warned"))
 
 
 @pytest.mark.parametrize(("file", "anchor"), sorted(set(guide_links())))
-def test_the_guide_has_every_place_that_errors_point_to(file: str, anchor: str) -> None:
+def test_the_guide_has_every_place_that_errors_and_warnings_point_to(file: str, anchor: str) -> None:
     assert anchor in anchors(GUIDE)
 
 
