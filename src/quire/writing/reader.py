@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
+
+from quire.model.base import window_limit
 
 KEPT = 0.75
 
@@ -51,5 +54,5 @@ class Reader:
 
 
 def positions_of(model: PreTrainedModel) -> int:
-    """Number of tokens that the model can see at once."""
-    return int(model.config.get_text_config().max_position_embeddings)
+    """Number of tokens that the model can see at once; without end where its config knows none."""
+    return window_limit(model) or sys.maxsize
