@@ -16,6 +16,7 @@ def test_advice_is_a_valid_recipe_and_gives_reasons(name: str) -> None:
 
 def test_unknown_base_gets_no_advice() -> None:
     assert advice_for("someone/else") == {}
+    assert advice_for(EMBEDDED, "full") == {}
 
 
 def test_no_gated_base_is_chosen_by_itself() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from quire.recipe.schema import MethodKind
+
 EMBEDDED = "embedded"
 AUTO = "auto"
 
@@ -59,8 +61,10 @@ KNOWN: tuple[KnownBase, ...] = (
 )
 
 
-def advice_for(base: str) -> Mapping[str, Advice]:
-    """Recommended settings for a base; none for one that is not known."""
+def advice_for(base: str, method: MethodKind = "lora") -> Mapping[str, Advice]:
+    """Recommended settings for an adapter on a base; none for one that is not known, or for full training."""
+    if method == "full":
+        return {}
     if base == EMBEDDED:
         return EMBEDDED_ADVICE
     return next((known.advice for known in KNOWN if known.name == base), {})
