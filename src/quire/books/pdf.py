@@ -1,0 +1,228 @@
+"""PDF: body text in reading order out of typeset pages; heads, folios and notes aside; pictures of pages refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+
+from quire.books.book import Book, Place
+from quire.books.draft import Draft, finish
+from quire.books.headings import recognise
+from quire.books.hyphens import Hyphens
+from quire.books.language import detect_language
+from quire.books.pdf_blocks import Blocks, Column, Found, Measure, find_indent, set_margins
+from quire.books.pdf_furniture import Page, body_size, drop_furniture, drop_lists, line_step, take_footnotes
+from quire.books.pdf_lines import MARK_CLOSE, MARK_OPEN, Line, columns_of, find_gutter, page_lines
+from quire.errors import BookError
+
+MOST_PAGES = 10_000
+# A page with so few characters and a picture over so much of it is a scan.
+SCAN_CHARS = 30
+SCAN_COVERAGE = 0.78
+_PLACEHOLDER = re.compile(
+    r"^(?:microsoft word\s*-.*|untitled.*|document\d*|.*\.(?:docx?|indd|tex|qxd|pdf|rtf|odt))$", re.IGNORECASE
+)
+_GUTENBERG_TITLE = re.compile(r"^the project gutenberg e-?book\s*(?:#\s*\d+)?\s*(?:of)?\s*:?\s*", re.IGNORECASE)
+_LEGAL = re.compile(r"all rights reserved|copyright|©|\bISBN\b|tous droits|dépôt légal", re.IGNORECASE)
+
+
+def read(path: Path) -> list[Book]:
+    """The one book of a PDF.  Raises BookError when it is damaged, locked, made of pictures, or holds no text."""
+    document = _open(path)
+    try:
+        count = len(document)
+        if count > MOST_PAGES:
+            raise BookError(f"{path} claims {count} pages, more than any book", then="split it into several files")
+        draft = Draft(str(path))
+        _read_metadata(draft, document)
+        pages, scanned, failed = _read_pages(document, count)
+    finally:
+        document.close()
+    if scanned and scanned >= 0.9 * (count - failed):
+        raise BookError(
+            f"{path} is image-only: its {scanned} pages are pictures without text",
+            then="recognise its text first, with OCRmyPDF for example: ocrmypdf in.pdf out.pdf",
+        )
+    if scanned:
+        draft.warnings.append(f"{scanned} of {count} pages are pictures without text and were left out")
+    if failed:
+        draft.warnings.append(f"{failed} of {count} pages are damaged and were left out")
+    _fill(draft, pages)
+    if not draft.title:
+        draft.title = path.stem
+    return [finish(draft)]
+
+
+def _open(path: Path) -> pypdfium2.PdfDocument:
+    try:
+        return pypdfium2.PdfDocument(path)
+    except pypdfium2.PdfiumError as error:
+        if "password" in str(error).lower():
+            raise BookError(
+                f"{path} is locked with a password", then="save a copy without a password and read that"
+            ) from None
+        raise BookError(
+            f"{path} is a damaged PDF ({error})", then="get the file again, or convert it to .epub"
+        ) from None
+
+
+def _read_metadata(draft: Draft, document: pypdfium2.PdfDocument) -> None:
+    facts = document.get_metadata_dict(skip_empty=True)
+    title = _GUTENBERG_TITLE.sub("", facts.get("Title", "").strip())
+    draft.title = "" if _PLACEHOLDER.match(title) else title.rstrip(".")
+    draft.author = facts.get("Author", "").strip()
+
+
+def _read_pages(document: pypdfium2.PdfDocument, count: int) -> tuple[list[Page], int, int]:
+    """The pages with their lines, how many of them are scans, and how many could not be opened."""
+    pages: list[Page] = []
+    scanned = failed = 0
+    for number in range(count):
+        try:
+            page = document[number]
+        except pypdfium2.PdfiumError:
+            failed += 1
+            continue
+        text_page = page.get_textpage()
+        width, height = page.get_size()
+        lines = page_lines(text_page.raw, number)
+        if sum(len(line.text) for line in lines) < SCAN_CHARS and _covered(page, width * height) >= SCAN_COVERAGE:
+            scanned += 1
+            lines = []
+        pages.append(Page(number, width, height, lines))
+        text_page.close()
+        page.close()
+    if count and failed == count:
+        raise BookError(f"{document!s} has no page that can be opened", then="get the file again")
+    return pages, scanned, failed
+
+
+def _covered(page: Any, area: float) -> float:
+    """The share of the page that its largest picture covers."""
+    largest = 0.0
+    for item in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=4):
+        left, bottom, right, top = item.get_bounds()
+        largest = max(largest, abs(right - left) * abs(top - bottom))
+    return largest / area if area else 0.0
+
+
+def _fill(draft: Draft, pages: list[Page]) -> None:
+    """From lines to the items of the draft."""
+    size = body_size(pages)
+    step = line_step(pages, size)
+    drop_furniture(pages, step)
+    drop_lists(pages)
+    _drop_title_pages(draft, pages, size)
+    columns, notes = _columns_and_notes(pages, size, step)
+    body = set_margins(columns, size)
+    indent = find_indent(body, size)
+    for page in pages:
+        for reason, line in page.dropped:
+            draft.drop(reason, line.plain, _place(draft, line.page))
+    hyphens = _hyphens(body)
+    noted = frozenset(group[0].page for group in notes)
+    found = Blocks(Measure(size, step, indent), hyphens, noted).run(body)
+    for block in _rank(found):
+        draft.add(block.kind, block.text, _place(draft, block.page), block.level)
+    for group in notes:
+        text = " ".join(
+            Blocks(Measure(size, step, 0), hyphens, frozenset()).run([_as_column(group)])[0:1][0].text.split()
+        )
+        draft.add("note", re.sub(r"^(?:\d{1,3}|[*†‡§¶]{1,3})[.)]?\s*", "", text), _place(draft, group[0].page))
+
+
+def _place(draft: Draft, page: int) -> Place:
+    return Place(draft.path, "page", page + 1)
+
+
+def _as_column(lines: Sequence[Line]) -> Column:
+    """Lines of a note set as one paragraph: nothing in it begins another."""
+    width = max(line.right for line in lines)
+    flat = [
+        Line(line.text.replace(MARK_OPEN, "").replace(MARK_CLOSE, " "), 0, width, -float(i), 1, line.page, line.hyphen)
+        for i, line in enumerate(lines)
+    ]
+    return Column(tuple(flat), 0, width, 1e9)
+
+
+def _columns_and_notes(
+    pages: Sequence[Page], size: float, step: float
+) -> tuple[list[tuple[list[Line], int, float]], list[list[Line]]]:
+    """The body's columns in reading order, and the footnotes, a list of lines each."""
+    gutters = [find_gutter(page.lines, page.width) for page in pages]
+    two = sum(gutter is not None for gutter in gutters) >= 0.3 * max(1, sum(len(page.lines) > 8 for page in pages))
+    columns: list[tuple[list[Line], int, float]] = []
+    notes: list[list[Line]] = []
+    open_note = False
+    for page, gutter in zip(pages, gutters, strict=True):
+        for column in columns_of(page.lines, gutter if two else None):
+            body, found, goes_on = take_footnotes(column, size, step, open_note)
+            if found and open_note and notes and not _opens_note(found[0][0]):
+                notes[-1].extend(found.pop(0))
+            notes.extend(found)
+            open_note = goes_on
+            if body:
+                place = 0 if gutter is None or not two else 1 + (body[0].left >= gutter - 3)
+                columns.append((body, place, page.height))
+    return columns, notes
+
+
+def _opens_note(line: Line) -> bool:
+    return bool(re.match(rf"{MARK_OPEN}|\d{{1,3}}[.)]?\s*\S|[*†‡§¶]", line.text))
+
+
+def _drop_title_pages(draft: Draft, pages: Sequence[Page], size: float) -> None:
+    """Pages before the text that hold title, author, printer or rights in a few large or legal lines."""
+    for page in pages[:12]:
+        words = sum(len(line.plain.split()) for line in page.lines)
+        if words >= 90:
+            if _LEGAL.search(" ".join(line.plain for line in page.lines)) and words < 250:
+                _take_all(page, "copyright page")
+                continue
+            break
+        if not page.lines:
+            continue
+        text = " ".join(line.plain for line in page.lines)
+        headed = any(recognise(line.plain) for line in page.lines)
+        largest = max(page.lines, key=lambda line: line.size)
+        if not headed and (largest.size >= 1.25 * size or _LEGAL.search(text) or _says_title(draft, text)):
+            if not draft.title:
+                same = [line.plain.strip() for line in page.lines if abs(line.size - largest.size) < 0.5]
+                draft.title = " ".join(same)
+            _take_all(page, "copyright page" if _LEGAL.search(text) else "title page")
+
+
+def _says_title(draft: Draft, text: str) -> bool:
+    plain = "".join(char for char in text.lower() if char.isalnum())
+    title = "".join(char for char in draft.title.lower() if char.isalnum())
+    return bool(title) and title in plain
+
+
+def _take_all(page: Page, reason: str) -> None:
+    for line in list(page.lines):
+        page.take(reason, line)
+
+
+def _hyphens(columns: Sequence[Column]) -> Hyphens:
+    """What the book's own words say about hyphens: the words at cut line ends are not among them."""
+    texts: list[str] = []
+    cut = False
+    for column in columns:
+        for line in column.lines:
+            words = line.plain.split(" ")
+            if cut:
+                words = words[1:]
+            cut = line.hyphen or line.plain.rstrip().endswith(("-", "‐"))
+            texts.append(" ".join(words[:-1] if cut else words))
+    sample = " ".join(texts[: max(400, len(texts) // 10)])
+    return Hyphens(texts, detect_language(sample))
+
+
+def _rank(found: Sequence[Found]) -> list[Found]:
+    """Headings by what they say: where numbered chapters are, an unnumbered smaller heading stands inside one."""
+    return list(found)

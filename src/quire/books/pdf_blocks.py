@@ -1,0 +1,305 @@
+"""Paragraphs, verse and headings out of the lines of a PDF, by indentation, leading and size."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from quire.books.draft import ItemKind, is_scene_break
+from quire.books.headings import is_part, recognise
+from quire.books.hyphens import Hyphens
+from quire.books.pdf_lines import MARK_CLOSE, MARK_OPEN, Line
+
+_MARK = re.compile(f"{MARK_OPEN}[^{MARK_CLOSE}]*{MARK_CLOSE}")
+_SENTENCE_END = re.compile(r"[.!?…:;][”’»\"')\]]*$|[—–]$|[”»]$")
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """The type of a book, in points: size and line step of the body, and the indent of a paragraph's first line."""
+
+    size: float
+    step: float
+    indent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Lines from top to bottom between two margins; `height` is the page's."""
+
+    lines: tuple[Line, ...]
+    left: float
+    right: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A block as it was found: what becomes an item of the draft."""
+
+    kind: ItemKind
+    text: str
+    page: int
+    level: int = 0
+
+
+def set_margins(columns: Sequence[tuple[list[Line], int, float]], size: float) -> list[Column]:
+    """Columns with their margins: those that columns of the same side and place have in most of the book.
+
+    Each comes as (lines, place, page height); `place` tells left from right columns.
+    """
+    lefts: dict[tuple[int, int], Counter[float]] = defaultdict(Counter)
+    rights: dict[tuple[int, int], list[float]] = defaultdict(list)
+    for lines, place, _ in columns:
+        for line in lines:
+            if abs(line.size - size) < 0.1 * size and len(line.text) > 12:
+                key = (line.page % 2, place)
+                lefts[key][round(line.left * 2) / 2] += 1
+                rights[key].append(line.right)
+    result = []
+    for lines, place, height in columns:
+        key = (lines[0].page % 2, place)
+        left, right = _own_margins(lines, size)
+        if lefts[key].total() >= 20:
+            common = _leftmost_common(lefts[key])
+            edges = sorted(rights[key])
+            # A page that was shifted (a scan, a cropped page) keeps its own margins.
+            if left is None or abs(left - common) < 3 * size:
+                left, right = common, edges[int(0.8 * (len(edges) - 1))]
+        if left is None:
+            left, right = min(line.left for line in lines), max(line.right for line in lines)
+        result.append(Column(tuple(lines), left, right, height))
+    return result
+
+
+def _leftmost_common(lefts: Counter[float]) -> float:
+    """The margin: the leftmost edge at which a good share of the lines begins (dialogue may indent more lines)."""
+    total = lefts.total()
+    merged = {x: sum(count for other, count in lefts.items() if abs(other - x) <= 0.75) for x in lefts}
+    return min((x for x, count in merged.items() if count >= 0.15 * total), default=lefts.most_common(1)[0][0])
+
+
+def _own_margins(lines: Sequence[Line], size: float) -> tuple[float | None, float]:
+    body = [line for line in lines if abs(line.size - size) < 0.1 * size and len(line.text) > 12]
+    if len(body) < 6:
+        return None, 0.0
+    lefts = Counter(round(line.left * 2) / 2 for line in body)
+    return _leftmost_common(lefts), sorted(line.right for line in body)[int(0.8 * (len(body) - 1))]
+
+
+def find_indent(columns: Sequence[Column], size: float) -> float:
+    """How far the first line of a paragraph is set in, in points; 0 where paragraphs are parted by space instead."""
+    indents: Counter[float] = Counter()
+    total = 0
+    for column in columns:
+        for above, line in zip(column.lines, column.lines[1:], strict=False):
+            if abs(line.size - size) > 0.1 * size:
+                continue
+            total += 1
+            inset = line.left - column.left
+            if 0.4 * size < inset < 5 * size and above.left - column.left < 0.4 * size:
+                indents[round(inset * 2) / 2] += 1
+    if not indents:
+        return 0.0
+    indent, count = indents.most_common(1)[0]
+    return indent if count >= max(3, 0.01 * total) else 0.0
+
+
+class Blocks:
+    """Puts the lines of all columns together, block by block."""
+
+    def __init__(self, measure: Measure, hyphens: Hyphens, noted: frozenset[int]) -> None:
+        """`noted` are the pages that have notes: there raised figures are marks, elsewhere they are text."""
+        self.measure = measure
+        self.hyphens = hyphens
+        self.noted = noted
+        self.found: list[Found] = []
+        self._lines: list[Line] = []
+        self._margin = 0.0
+        self._edge = 0.0
+        self._inset = False
+
+    def run(self, columns: Sequence[Column]) -> list[Found]:
+        """All blocks of the book in order."""
+        for column in columns:
+            lines = _join_initials(column, self.measure)
+            for index, line in enumerate(lines):
+                self._line(column, lines, index, line)
+        self._close()
+        return self.found
+
+    def _line(self, column: Column, lines: Sequence[Line], index: int, line: Line) -> None:
+        above = lines[index - 1] if index else None
+        below = lines[index + 1] if index + 1 < len(lines) else None
+        level = self._heading_level(column, above, below, line)
+        if level:
+            self._close()
+            self._add_heading(line, level, above)
+            return
+        if is_scene_break(line.plain):
+            self._close()
+            self.found.append(Found("break", line.plain, line.page))
+            return
+        inset = self._is_inset(column, line)
+        if self._lines and self._starts(column, above, line, inset):
+            self._close()
+        if not self._lines:
+            self._margin, self._edge, self._inset = column.left, column.right, inset
+        self._margin, self._edge = column.left, column.right
+        self._lines.append(line)
+
+    def _is_inset(self, column: Column, line: Line) -> bool:
+        """Set in further than a paragraph's first line: verse, a quotation, a signature."""
+        return line.left - column.left > self.measure.indent + 0.45 * self.measure.size
+
+    def _starts(self, column: Column, above: Line | None, line: Line, inset: bool) -> bool:
+        """Whether a line begins a new block."""
+        size, step = self.measure.size, self.measure.step
+        last = self._lines[-1]
+        if last.hyphen:
+            return False
+        gap = above.y - line.y if above is not None and above.page == last.page else None
+        if gap is not None and gap > 1.45 * step:
+            return True
+        if abs(line.size - last.size) > 0.08 * size and gap is not None and len(line.text) > 3 and len(last.text) > 3:
+            return True
+        hard = self._had_room(last, line)
+        if inset or self._inset:
+            if inset != self._inset and not self._wavers(column, line):
+                return True
+            lefts = min(one.left for one in self._lines)
+            return (
+                not hard and line.left - lefts > 0.8 * size and len(self._lines) > 1 and not self._is_verse(self._lines)
+            )
+        indented = line.left - column.left > 0.5 * size
+        if indented and self.measure.indent:
+            return True
+        if self.measure.indent and above is None:
+            # At the head of a page only an indent begins a paragraph, unless the last line plainly ended one.
+            return hard and bool(_SENTENCE_END.search(last.plain)) and self._room(last) > 6 * size
+        return hard and (bool(_SENTENCE_END.search(last.plain)) or self._room(last) > 0.3 * (self._edge - self._margin))
+
+    def _wavers(self, column: Column, line: Line) -> bool:
+        """A verse line that goes back to a smaller inset, amid others."""
+        return (
+            self._inset and self._is_verse([*self._lines, line]) and line.left - column.left > 0.4 * self.measure.size
+        )
+
+    def _room(self, line: Line) -> float:
+        return self._edge - line.right
+
+    def _had_room(self, last: Line, following: Line) -> bool:
+        """Whether the first word of the following line would have had room at the end of the last."""
+        width = (last.right - last.left) / max(1, len(last.plain))
+        word = following.plain.split(" ")[0]
+        return self._room(last) > width * (len(word) + 1) + 0.4 * last.size
+
+    def _is_verse(self, lines: Sequence[Line]) -> bool:
+        """Lines that were broken by their author: each could have taken the next one's first word."""
+        pairs = list(zip(lines, lines[1:], strict=False))
+        if not pairs:
+            return False
+        return sum(self._had_room(a, b) for a, b in pairs) >= 0.75 * len(pairs) and not any(a.hyphen for a, _ in pairs)
+
+    def _close(self) -> None:
+        """The gathered lines become a block."""
+        lines, self._lines = self._lines, []
+        if not lines:
+            return
+        texts = [self._text(line) for line in lines]
+        if self._inset and len(lines) > 1 and self._is_verse(lines):
+            self.found.append(Found("verse", "\n".join(texts), lines[0].page))
+            return
+        text = texts[0]
+        for line, following in zip(lines, texts[1:], strict=False):
+            text = self._join(text, line.hyphen, following)
+        self.found.append(Found("paragraph", text, lines[0].page))
+
+    def _text(self, line: Line) -> str:
+        if MARK_OPEN not in line.text:
+            return line.text.strip()
+        if line.page in self.noted:
+            return _MARK.sub("", line.text).strip()
+        return line.text.replace(MARK_OPEN, "").replace(MARK_CLOSE, "").strip()
+
+    def _join(self, text: str, soft: bool, following: str) -> str:
+        if soft:
+            return self.hyphens.join(text, following, soft=True)
+        if text.endswith(("-", "‐")) and text[-2:-1].isalpha() and following[:1].isalpha():
+            return self.hyphens.join(text[:-1], following, soft=False)
+        if (
+            text.endswith(("—", "–"))
+            and text[-2:-1].strip()
+            or following.startswith("—")
+            and not following.startswith("— ")
+        ):
+            return text + following
+        return f"{text} {following}"
+
+    def _heading_level(self, column: Column, above: Line | None, below: Line | None, line: Line) -> int:
+        """1 for a part, 2 for a chapter, 3 for what is smaller; 0 for text."""
+        size, step = self.measure.size, self.measure.step
+        text = line.plain.strip()
+        if len(text) > 120 or not any(char.isalnum() for char in text) or line.hyphen:
+            return 0
+        said = recognise(text)
+        before = above.y - line.y if above is not None else 1e9
+        after = line.y - below.y if below is not None else 1e9
+        narrow = line.right - line.left < 0.9 * (column.right - column.left)
+        if line.size >= 1.12 * size and (narrow or before > 1.3 * step):
+            return 1 if is_part(text) else 2 if line.size >= 1.17 * size or said else 3
+        apart = before > 1.35 * step and after > 1.2 * step
+        centred = (
+            abs((line.left - column.left) - (column.right - line.right)) < 1.2 * size and line.left - column.left > size
+        )
+        if (
+            said is not None
+            and apart
+            and (centred or said.kind != "bare")
+            and not _SENTENCE_END.search(text.rstrip("."))
+        ):
+            return 1 if said.kind == "part" else 2
+        heads_on = self.found and self.found[-1].kind == "heading" and not self._lines and before < 3.2 * step
+        if heads_on and centred and narrow and text.isupper() and after > 1.2 * step:
+            return 2
+        return 0
+
+    def _add_heading(self, line: Line, level: int, above: Line | None) -> None:
+        """Lines of one heading in one size that follow each other closely are one."""
+        last = self.found[-1] if self.found else None
+        text = self._text(line)
+        close = above is not None and above.y - line.y < 1.7 * line.size and abs(above.size - line.size) < 0.5
+        if last is not None and last.kind == "heading" and close and last.page == line.page and not recognise(text):
+            whole = recognise(last.text)
+            gap = "\n" if whole is not None and not whole.titled else " "
+            self.found[-1] = replace(last, text=f"{last.text}{gap}{text}")
+        else:
+            self.found.append(Found("heading", text, line.page, level))
+
+
+def _join_initials(column: Column, measure: Measure) -> list[Line]:
+    """A large initial goes back to its word; the lines beside it count as standing at the margin."""
+    lines = list(column.lines)
+    for index, line in enumerate(lines):
+        text = line.plain.strip()
+        if line.size < 1.6 * measure.size or not re.fullmatch(r"[“«‘\"]?\s?[^\W\d_]’?", text):
+            continue
+        reach = line.y - 0.3 * measure.size, line.y + line.size
+        beside = [
+            position
+            for position, other in enumerate(lines)
+            if position != index and reach[0] <= other.y <= reach[1] and other.left >= line.right - 0.5 * measure.size
+        ]
+        if not beside:
+            continue
+        for position in beside:
+            lines[position] = replace(lines[position], left=column.left)
+        first = min(beside, key=lambda position: -lines[position].y)
+        follow = lines[first].text.lstrip()
+        alone = text in ("A", "I", "O", "À", "Ô", "Y") and follow[:1].isupper() and not follow[:2].isupper()
+        lines[first] = replace(lines[first], text=f"{text}{' ' if alone else ''}{follow}")
+        del lines[index]
+        return _join_initials(replace(column, lines=tuple(lines)), measure)
+    return lines
