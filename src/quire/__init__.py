@@ -19,10 +19,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from quire.books.book import Book, Chapter, Shelf
     from quire.errors import QuireError, Stopped
+    from quire.judging.report import Report
     from quire.recipe.schema import Recipe
     from quire.run.events import Event
     from quire.run.finding import Finding
     from quire.verbs.doctor import Checkup, doctor
+    from quire.verbs.judge import judge
+    from quire.verbs.plan import PlanReport, plan
     from quire.verbs.read import read
     from quire.verbs.train import Run, train
     from quire.verbs.write import Written, write, write_all
@@ -35,13 +38,17 @@ _HOMES = {
     "Checkup": "quire.verbs.doctor",
     "Event": "quire.run.events",
     "Finding": "quire.run.finding",
+    "PlanReport": "quire.verbs.plan",
     "QuireError": "quire.errors",
     "Recipe": "quire.recipe.schema",
+    "Report": "quire.judging.report",
     "Run": "quire.verbs.train",
     "Shelf": "quire.books.book",
     "Stopped": "quire.errors",
     "Written": "quire.verbs.write",
     "doctor": "quire.verbs.doctor",
+    "judge": "quire.verbs.judge",
+    "plan": "quire.verbs.plan",
     "read": "quire.verbs.read",
     "train": "quire.verbs.train",
     "write": "quire.verbs.write",
@@ -54,14 +61,18 @@ __all__ = [
     "Checkup",
     "Event",
     "Finding",
+    "PlanReport",
     "QuireError",
     "Recipe",
+    "Report",
     "Run",
     "Shelf",
     "Stopped",
     "Written",
     "__version__",
     "doctor",
+    "judge",
+    "plan",
     "read",
     "train",
     "write",

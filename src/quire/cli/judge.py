@@ -10,7 +10,10 @@ from rich.markup import escape
 
 from quire.cli import screen
 from quire.cli.flags import AsJson, Set, parse_set
+from quire.cli.progress import watching
 from quire.run.finding import Finding
+from quire.verbs import quiet
+from quire.verbs.judge import judge as look
 
 EXAMPLES = (
     "quire judge novel",
@@ -28,14 +31,10 @@ def judge(
 
     Writes report/report.html into the run folder, a page that opens without a network.
     """
-    from quire.verbs import quiet
-
     quiet.hush()
     quiet.stay_offline()
-    from quire.verbs.judge import judge as look
-
-    with screen.progress().status("judging"):
-        report = look(run, settings=parse_set(settings))
+    with watching(screen.progress()) as display:
+        report = look(run, settings=parse_set(settings), listener=display)
     if as_json:
         print((report.folder / "report.json").read_text(encoding="utf-8").rstrip("\n"))
         return

@@ -1,4 +1,4 @@
-"""What one sees while a run is trained: a bar with the numbers that matter, and a line for whatever happens.
+"""What one sees while a run is trained or judged: a bar with the numbers that matter, and a line for whatever happens.
 
 Everything shown comes from the run's events.  Where nobody sits at a terminal there are lines alone.
 """
@@ -22,7 +22,7 @@ SAMPLE_SHOWN = 400  # characters
 
 
 class Display:
-    """A listener of `train`: call it with every event."""
+    """A listener of `train` and `judge`: call it with every event."""
 
     def __init__(self, console: Console, bar: Progress | None) -> None:
         self._console = console
@@ -36,6 +36,8 @@ class Display:
     def __call__(self, event: Event) -> None:
         if event.kind == "step":
             self._step(event)
+        elif event.kind == "judging":
+            self._judging(event)
         elif event.kind in ("stage_start", "part_start"):
             self._loss = self._held_out = None
             self._steps_timed.clear()
@@ -59,6 +61,15 @@ class Display:
         self._bar.update(
             self._task, completed=done, total=steps, description=f"{escape(where)}  {self._figures(event)}"
         )
+
+    def _judging(self, event: Event) -> None:
+        """How far the judge is; each thing that it does counts anew."""
+        if self._bar is None:
+            return
+        if self._task is None:
+            self._task = self._bar.add_task("")
+        done, total = number(event, "done") or 0, number(event, "total") or 0
+        self._bar.update(self._task, completed=done, total=total, description=escape(str(event.values.get("doing"))))
 
     def _step_in_words(self, event: Event, done: float, steps: float) -> None:
         now = time.monotonic()
