@@ -19,7 +19,7 @@ def results() -> Console:
 
 def progress() -> Console:
     """For what happens meanwhile."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDE)
 
 
 def print_json(facts: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from rich.markup import escape
 from quire.cli import screen
 from quire.cli.failing import usage_error
 from quire.cli.flags import Set, base_flag, parse_set
+from quire.run.folder import RUNS
 from quire.units import parse_duration
 
 EXAMPLES = (
@@ -57,7 +59,7 @@ def train(
             download=download,
             listener=display,
         )
-    name = escape(str(done.path))
+    name = escape(shlex.quote(done.path.name if done.path.parent == RUNS else str(done.path)))
     if done.already_finished:
         console.print(f"{name} is already finished, after {done.steps} steps; to train anew, name another with --run")
     console.print(f'next: quire judge {name}, or quire write {name} "…"')
