@@ -30,6 +30,7 @@ class Display:
         self._task: TaskID | None = None
         self._loss: float | None = None
         self._held_out: float | None = None
+        self._parts = 1.0
         self._told_at = 0.0
         self._steps_timed: list[tuple[float, float]] = []
 
@@ -41,6 +42,7 @@ class Display:
         elif event.kind in ("stage_start", "part_start"):
             self._loss = self._held_out = None
             self._steps_timed.clear()
+            self._parts = number(event, "parts") or 1
         if event.kind == "validation":
             self._held_out = number(event, "loss")
         line = line_of(event)
@@ -57,7 +59,7 @@ class Display:
             return
         if self._task is None:
             self._task = self._bar.add_task("", total=steps)
-        where = f"part {event.part + 1}" if event.part else event.stage or "training"
+        where = f"part {event.part + 1} of {self._parts:.0f}" if self._parts > 1 else event.stage or "training"
         self._bar.update(
             self._task, completed=done, total=steps, description=f"{escape(where)}  {self._figures(event)}"
         )
@@ -122,6 +124,8 @@ def line_of(event: Event) -> str | None:
             )
         case "stage_start" if event.stage:
             return f"[bold]stage {escape(event.stage)}[/bold]"
+        case "part_start" if (number(event, "parts") or 1) > 1:
+            return f"[bold]part {event.part + 1} of {number(event, 'parts'):.0f}[/bold]"
         case "validation":
             return _validation_line(event)
         case "sample":
