@@ -1,0 +1,66 @@
+"""`quire train` on the command line; the training itself is tested with the verb and the loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from quire.cli.app import run
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("train")
+
+
+def arguments(home: Path, base: Path, *more: str) -> list[str]:
+    settings = ["--set", "train.window=64", "--set", "train.steps=2", "--set", "write.max_new_tokens=4"]
+    return ["train", "sample:tale", "--base", str(base), "--run", str(home / "tale"), *settings, *more]
+
+
+def test_the_run_folder_is_the_last_line_and_progress_goes_to_stderr(
+    home: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments(home, tiny_base)) == 0
+    shown = capsys.readouterr()
+    assert shown.out == f"{home / 'tale'}\n"
+    assert "held-out loss" in shown.err
+    assert "tokens/s" in shown.err
+    assert (home / "tale" / "voice" / "adapter_model.safetensors").is_file()
+
+
+def test_a_finished_run_says_so_and_what_to_do_next(
+    home: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments(home, tiny_base)) == 0
+    shown = capsys.readouterr()
+    assert "already finished, after 2 steps" in shown.err
+    assert "quire judge" in shown.err
+    assert shown.out == f"{home / 'tale'}\n"
+
+
+def test_other_settings_for_the_same_run_are_shown_and_refused(
+    home: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments(home, tiny_base, "--set", "train.learning_rate=1e-3")) == 2
+    error, remedy = capsys.readouterr().err.splitlines()
+    assert "train.learning_rate" in error
+    assert "--run" in remedy
+
+
+def test_a_bug_leaves_its_traceback_in_the_run_folder(
+    tmp_path: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explode(*given: object, **named: object) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr("quire.verbs.train._carry_out", explode)
+    assert run(arguments(tmp_path, tiny_base)) == 1
+    assert str(tmp_path / "tale" / "crash.txt") in capsys.readouterr().err
+    assert "boom" in (tmp_path / "tale" / "crash.txt").read_text(encoding="utf-8")
+
+
+def test_a_time_that_is_none_is_wrong_usage(tiny_base: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "sample:tale", "--max-time", "soon"]) == 2
+    assert "--max-time soon" in capsys.readouterr().err
