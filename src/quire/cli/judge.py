@@ -13,7 +13,6 @@ from quire.cli.flags import AsJson, Set, parse_set
 from quire.cli.progress import watching
 from quire.run.finding import Finding
 from quire.verbs import quiet
-from quire.verbs.judge import judge as look
 
 EXAMPLES = (
     "quire judge novel",
@@ -31,6 +30,8 @@ def judge(
 
     Writes report/report.html into the run folder, a page that opens without a network.
     """
+    from quire.verbs.judge import judge as look
+
     quiet.hush()
     quiet.stay_offline()
     with watching(screen.progress()) as display:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -10,10 +10,11 @@ from rich.markup import escape
 
 from quire.cli import screen
 from quire.cli.flags import AsJson, Set, base_flag, parse_set
-from quire.planner.plan import Plan
 from quire.units import show_duration, show_size
-from quire.verbs.plan import PlanReport
-from quire.verbs.plan import plan as make_plan
+
+if TYPE_CHECKING:
+    from quire.planner.plan import Plan
+    from quire.verbs.plan import PlanReport
 
 EXAMPLES = (
     "quire plan novel.epub",
@@ -37,6 +38,8 @@ def plan(
     ] = False,
 ) -> None:
     """Reads the book and, of the base, only its configuration and tokenizer."""
+    from quire.verbs.plan import plan as make_plan
+
     report = make_plan(source, base=base, settings=parse_set(settings), download=download)
     if as_json:
         screen.print_json(report.to_json())
