@@ -59,7 +59,11 @@ def text_of(group: Sequence[Passage]) -> str:
 
 
 def encode(
-    passages: Sequence[Passage], tokenizer: Tokenizer, split: Split, part: int | None = None, sentences: int | None = None,
+    passages: Sequence[Passage],
+    tokenizer: Tokenizer,
+    split: Split,
+    part: int | None = None,
+    sentences: int | None = None,
     language: str = "",
 ) -> list[Stretch]:
     """The stretches of one split and part.  With `sentences`, each run of so many sentences is a stretch of its own."""

@@ -69,8 +69,9 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     end = _token_id(core, settings.get("eos_token"))
     if end is None:
         ids = model.get("eos_token_id")
-        end = ids[0] if isinstance(ids, list) and ids else ids
-    if not isinstance(end, int):
+        first = ids[0] if isinstance(ids, list) and ids else ids
+        end = first if isinstance(first, int) else None
+    if end is None:
         raise BaseModelError(
             f"{folder} names no end-of-text token", "add eos_token to its tokenizer_config.json, or choose another base"
         )

@@ -1,0 +1,92 @@
+"""The model card: what a voice is, what it learned from, how, and what it is not for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import yaml
+
+from quire.recipe.schema import Recipe
+
+
+@dataclass(frozen=True)
+class Source:
+    """A work that the voice learned from."""
+
+    title: str
+    author: str
+    words: int
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What the run knows and the recipe does not."""
+
+    name: str
+    base: str
+    language: str
+    sources: Sequence[Source]
+    tokens_trained: int
+    steps: int
+    trainable: int
+    parameters: int
+
+
+MOST_SOURCES = 20
+
+
+def model_card(recipe: Recipe, facts: CardFacts) -> str:
+    """README.md of a voice, with the front matter that the hub reads."""
+    front = {
+        "base_model": facts.base,
+        "library_name": "peft" if recipe.train.method.lora else "transformers",
+        "pipeline_tag": "text-generation",
+        "tags": ["quire", "text-generation"],
+        **({"language": [facts.language]} if facts.language else {}),
+    }
+    sections = [
+        f"---\n{yaml.safe_dump(front, sort_keys=True, allow_unicode=True)}---",
+        f"# {facts.name}",
+        f"A voice made with [Quire]: the base `{facts.base}` taught to write like the text below.",
+        _sources(recipe, facts),
+        _training(recipe, facts),
+        '## How to use it\n\n```\nquire write THIS-FOLDER "The door opened."\n```',
+        "## What it is not for\n\n"
+        "It imitates a manner of writing. It knows no facts, may repeat passages of its book (see the run's report for "
+        "how much), and carries the prejudices of its texts. Say that a text was generated when you publish it.",
+        "[Quire]: a free tool that teaches language models to write like a book",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _sources(recipe: Recipe, facts: CardFacts) -> str:
+    lines = [
+        f"- {source.title}{f', by {source.author}' if source.author else ''} ({source.words:,} words)"
+        for source in facts.sources[:MOST_SOURCES]
+    ]
+    if len(facts.sources) > MOST_SOURCES:
+        lines.append(f"- and {len(facts.sources) - MOST_SOURCES} more")
+    rights = sorted(
+        {item.rights for item in recipe.shelf if item.rights} | ({recipe.rights} if recipe.rights else set())
+    )
+    told = "; ".join(rights) if rights else "not stated: ask before you publish this voice"
+    return "## What it learned from\n\n" + "\n".join(lines) + f"\n\nRights in the text: {told}."
+
+
+def _training(recipe: Recipe, facts: CardFacts) -> str:
+    settings = recipe.train
+    lora = settings.method.lora
+    rows = [
+        (
+            "method",
+            f"LoRA, rank {lora.rank}, alpha {lora.alpha:g}, dropout {lora.dropout:g}" if lora else "all weights",
+        ),
+        ("trainable parameters", f"{facts.trainable:,} of {facts.parameters:,}"),
+        ("window", f"{settings.window} tokens"),
+        ("learning rate", f"{settings.learning_rate:g}, {settings.schedule}"),
+        ("steps", f"{facts.steps:,}"),
+        ("tokens trained", f"{facts.tokens_trained:,}"),
+        ("seed", str(recipe.seed)),
+    ]
+    return "## How it was trained\n\n| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows)

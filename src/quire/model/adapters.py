@@ -1,0 +1,169 @@
+"""Adapters: put one on, take it off, melt it in; save a voice and load it again.  Act and inverse stand side by side."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import PreTrainedModel
+
+from quire.errors import RecipeError, VoiceError
+from quire.model.base import load_base, load_model
+from quire.model.machine import Precision
+from quire.planner.bases import find_base
+from quire.recipe.schema import Lora
+from quire.tokens.tokenizer import Tokenizer, load_tokenizer
+
+ADAPTER_FILE = "adapter_model.safetensors"
+ADAPTER_CONFIG = "adapter_config.json"
+
+# Fields through which an adapter's config could reach for code or files of its own.
+FORBIDDEN_FIELDS = ("auto_mapping", "custom_modules", "trust_remote_code")
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A loaded voice.  `model` is a PeftModel over its base, or a plain model after full-weight training."""
+
+    model: PeftModel | PreTrainedModel
+    tokenizer: Tokenizer
+    base_name: str
+    folder: Path
+
+    @contextmanager
+    def without_adapter(self) -> Iterator[PreTrainedModel]:
+        """The base on the same weights.  Only for voices that are adapters."""
+        assert isinstance(self.model, PeftModel)
+        with self.model.disable_adapter():
+            yield self.model.get_base_model()  # type: ignore[misc]
+
+
+def attach(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
+    """Put a fresh adapter on `model` (in place); its random half depends on `seed` alone.
+
+    Adapter weights are float32 whatever the base's precision.  Raises RecipeError where no layer bears a target's name.
+    """
+    config = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,  # type: ignore[arg-type]  # peft only divides it by the rank
+        lora_dropout=lora.dropout,
+        target_modules=lora.targets,
+        bias=lora.bias,
+        use_rslora=lora.rslora,
+        use_dora=lora.dora,
+        task_type="CAUSAL_LM",
+    )
+    _check_targets(model, lora)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        adapted = get_peft_model(model, config)
+    assert isinstance(adapted, PeftModel)
+    return adapted
+
+
+def detach(model: PeftModel) -> PreTrainedModel:
+    """Take the adapter off: the base as it was before `attach`."""
+    return model.unload()  # type: ignore[no-any-return]
+
+
+def merge(folder: Path, device: str = "cpu") -> tuple[PreTrainedModel, Tokenizer]:
+    """The voice in `folder` as one plain model: the adapter melted into its base, always in float32.
+
+    Rounding a light fine-tune into 16 or fewer bits can wipe it out (peft#2321), so it is never merged there.
+    """
+    voice = load_voice(folder, "fp32", device)
+    if not isinstance(voice.model, PeftModel):
+        return voice.model, voice.tokenizer
+    return voice.model.merge_and_unload(safe_merge=True), voice.tokenizer
+
+
+def save_adapter(model: PeftModel, tokenizer: Tokenizer, base_name: str, folder: Path) -> None:
+    """Write the adapter in PEFT's layout, the tokenizer beside it, and the base's name into its config."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # peft looks for the base on the hub to compare vocabularies
+        model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
+    config_file = folder / ADAPTER_CONFIG
+    config = json.loads(config_file.read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = base_name
+    config["target_modules"] = sorted(config["target_modules"])  # peft writes a set, in any order
+    config_file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    tokenizer.save(folder)
+
+
+def save_full(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path) -> None:
+    """Write a whole model in transformers' layout, the tokenizer beside it."""
+    model.save_pretrained(str(folder), safe_serialization=True)
+    tokenizer.save(folder)
+
+
+def load_voice(folder: Path, precision: Precision, device: str = "cpu") -> Voice:
+    """A voice as a user gets it: base from its name, adapter from its files.
+
+    Raises VoiceError where the folder holds no voice, and where not every tensor of the file found its place.
+    """
+    if not (folder / ADAPTER_CONFIG).exists():
+        if (folder / "config.json").exists():
+            return Voice(load_model(folder, precision, device), load_tokenizer(folder), base_name_of(folder), folder)
+        raise VoiceError(f"{folder} holds no voice", "name a run folder that `quire train` has finished")
+    config = _adapter_config(folder)
+    base_name = str(config["base_model_name_or_path"])
+    base = load_base(find_base(base_name), precision, device)
+    return Voice(put_on(base.model, folder), base.tokenizer, base_name, folder)
+
+
+def put_on(model: PreTrainedModel, folder: Path, trainable: bool = False) -> PeftModel:
+    """The adapter in `folder` on an already loaded base.  Every tensor must find its place."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=trainable, torch_device=str(model.device))
+    lost = [
+        str(w.message) for w in caught if "missing adapter keys" in str(w.message) or "unexpected" in str(w.message)
+    ]
+    if lost:
+        raise VoiceError(
+            f"{folder} does not fit its base: {lost[0].splitlines()[0]}", "name the base it was trained on"
+        )
+    return adapted
+
+
+def base_name_of(folder: Path) -> str:
+    """What a voice in `folder` was trained from; a whole model names itself."""
+    config = folder / ADAPTER_CONFIG
+    return str(_adapter_config(folder)["base_model_name_or_path"]) if config.exists() else str(folder)
+
+
+def _adapter_config(folder: Path) -> dict[str, object]:
+    try:
+        config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise VoiceError(f"{folder / ADAPTER_CONFIG} is not valid JSON: {error}", "copy the voice again") from None
+    if not isinstance(config, dict) or not config.get("base_model_name_or_path"):
+        raise VoiceError(f"{folder / ADAPTER_CONFIG} names no base", "copy the voice again")
+    for field in FORBIDDEN_FIELDS:
+        if config.get(field):
+            raise VoiceError(f"{folder / ADAPTER_CONFIG} asks for code of its own ({field})", "use a voice you trust")
+    if not (folder / ADAPTER_FILE).exists():
+        raise VoiceError(f"{folder} has no {ADAPTER_FILE}", "use a voice saved as safetensors")
+    return config
+
+
+def _check_targets(model: PreTrainedModel, lora: Lora) -> None:
+    if isinstance(lora.targets, str):
+        return
+    linear = {
+        name.rsplit(".", 1)[-1]
+        for name, m in model.named_modules()
+        if name and hasattr(m, "weight") and m.weight.dim() == 2
+    }
+    unknown = [target for target in lora.targets if target not in linear]
+    if unknown:
+        raise RecipeError(
+            f"train.method.lora.targets: this base has no layer named {', '.join(unknown)}",
+            f"choose among {', '.join(sorted(linear))}, or all-linear",
+        )

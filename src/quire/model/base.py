@@ -1,0 +1,75 @@
+"""Load a base model: from its files alone, without code of others, without a pickle."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from quire.errors import BaseModelError
+from quire.model.machine import DTYPES, Precision
+from quire.planner.bases import BaseFiles
+from quire.tokens.tokenizer import Tokenizer, load_tokenizer
+
+
+@dataclass(frozen=True)
+class Base:
+    """A loaded base; `files` says where it came from."""
+
+    model: PreTrainedModel
+    tokenizer: Tokenizer
+    files: BaseFiles
+
+
+def load_base(files: BaseFiles, precision: Precision, device: str = "cpu") -> Base:
+    """The base with its weights in `precision` on `device`.  Raises BaseModelError with what is wrong with the files."""
+    return Base(load_model(files.path, precision, device), load_tokenizer(files.path), files)
+
+
+def load_model(folder: Path, precision: Precision, device: str = "cpu") -> PreTrainedModel:
+    """A causal language model in plain transformers layout."""
+    config = _config(folder)
+    if "auto_map" in config:
+        raise BaseModelError(
+            f"{folder} wants to run code of its own", "choose a base that transformers knows by itself"
+        )
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=DTYPES[precision],
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise BaseModelError(
+            f"{folder} cannot be loaded as a language model: {reason}", "choose another base"
+        ) from error
+    assert isinstance(model, PreTrainedModel)
+    torch.nn.Module.to(model, device)  # in place; transformers' own `to` is untyped
+    return model
+
+
+def window_limit(model: PreTrainedModel) -> int | None:
+    """The longest text that the model can hold, where its config says so."""
+    limit = model.config.to_dict().get("max_position_embeddings") or model.config.to_dict().get("n_positions")
+    return int(limit) if limit else None
+
+
+def count_parameters(model: torch.nn.Module) -> tuple[int, int]:
+    """(trainable, all) parameters; shared ones count once."""
+    every = list(model.parameters())
+    return sum(p.numel() for p in every if p.requires_grad), sum(p.numel() for p in every)
+
+
+def _config(folder: Path) -> dict[str, object]:
+    file = folder / "config.json"
+    if not file.exists():
+        raise BaseModelError(f"{folder} has no config.json", "name the folder of a model in transformers layout")
+    data = json.loads(file.read_text(encoding="utf-8"))
+    assert isinstance(data, dict)
+    return data

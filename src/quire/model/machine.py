@@ -1,0 +1,105 @@
+"""What this machine can do, measured: cores, memory, and how fast it multiplies matrices in each number format."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from quire.errors import RecipeError
+from quire.planner.facts import MachineFacts
+from quire.recipe.schema import MethodKind
+
+Precision = Literal["fp32", "bf16", "fp16"]
+DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+# Where the processor lacks bf16 instructions, bf16 is 30 to 200 times slower than fp32 (measured, field notes 4): a
+# small gain is therefore no proof of native bf16 but a clear one is.
+WORTHWHILE_GAIN = 1.2
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A choice made by measuring, with the reason that is printed and kept."""
+
+    value: Precision
+    reason: str
+
+
+def device_name() -> Literal["cpu", "cuda"]:
+    """`cuda` where there is a GPU, otherwise `cpu`."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@lru_cache(maxsize=1)
+def measure_machine() -> MachineFacts:
+    """Facts about this machine; the matmul rates take well under a second to measure."""
+    rates = [("fp32", matmul_rate(torch.float32)), ("bf16", matmul_rate(torch.bfloat16))]
+    native = ["fp32"]
+    if dict(rates)["bf16"] >= WORTHWHILE_GAIN * dict(rates)["fp32"]:
+        native.append("bf16")
+    gpu = torch.cuda.is_available()
+    if gpu:
+        native.append("fp16")
+    memory, free = _memory()
+    return MachineFacts(
+        cores=os.cpu_count() or 1,
+        memory_bytes=memory,
+        memory_free_bytes=free,
+        disk_free_bytes=shutil.disk_usage(Path.cwd()).free,
+        rates=tuple(rates),
+        native=tuple(native),
+        gpu=torch.cuda.get_device_name() if gpu else None,
+        gpu_memory_bytes=torch.cuda.get_device_properties(0).total_memory if gpu else None,
+    )
+
+
+def matmul_rate(dtype: torch.dtype, size: int = 512, seconds: float = 0.08) -> float:
+    """FLOP/s of a (size × size) matmul in `dtype` on the device that training would use: the best of a few runs."""
+    device = device_name()
+    left = torch.ones(size, size, dtype=dtype, device=device)
+    right = torch.ones(size, size, dtype=dtype, device=device)
+    best = float("inf")
+    until = time.perf_counter() + seconds
+    rounds = 0
+    while rounds < 3 or time.perf_counter() < until:
+        started = time.perf_counter()
+        torch.matmul(left, right)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - started)
+        rounds += 1
+    return 2 * size**3 / best
+
+
+def choose_precision(machine: MachineFacts, method: MethodKind, wanted: str) -> Decision:
+    """The number format of the computation.  Raises RecipeError for one that this machine cannot compute in."""
+    if wanted == "fp16" and machine.gpu is None:
+        raise RecipeError("train.precision: fp16 does not work on a processor", "use auto, bf16 or fp32", "precision")
+    if wanted != "auto":
+        assert wanted in ("fp32", "bf16", "fp16")
+        return Decision(wanted, "as the recipe says")  # type: ignore[arg-type]
+    fp32, bf16 = machine.rate("fp32"), machine.rate("bf16")
+    assert fp32 is not None and bf16 is not None
+    measured = f"bf16 {bf16 / 1e9:.0f} GFLOP/s against fp32 {fp32 / 1e9:.0f} measured here"
+    if "bf16" in machine.native:
+        return Decision("bf16", measured)
+    if machine.gpu is not None:
+        return Decision("fp16", f"this GPU lacks bf16 ({measured}); the loss is scaled")
+    return Decision("fp32", measured)
+
+
+def _memory() -> tuple[int, int]:
+    """Total and free memory in bytes; free is what the system says can be had without swapping."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    facts = Path("/proc/meminfo")
+    if not facts.exists():
+        return total, total
+    lines = dict(line.split(":", 1) for line in facts.read_text().splitlines() if ":" in line)
+    return total, int(lines["MemAvailable"].split()[0]) * 1024

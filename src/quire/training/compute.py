@@ -1,0 +1,68 @@
+"""The arithmetic of a step: rows in, summed loss out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import PreTrainedModel
+
+from quire.model.packing import logits_of
+from quire.tokens.rows import IGNORED, RowArrays, Rows
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of one length: inputs, positions, targets (rows, length); `segments` of the single row, if it has several."""
+
+    inputs: Tensor
+    positions: Tensor
+    targets: Tensor
+    segments: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Computation:
+    """How the forward pass is carried out, decided once when the model was loaded."""
+
+    packs: bool
+    autocast: torch.dtype | None
+    device: str
+
+
+def batches_of(rows: Rows, indices: Sequence[int], size: int, device: str) -> list[Batch]:
+    """The rows in order, neighbours of equal length stacked up to `size`; a packed row stays by itself."""
+    groups: list[list[RowArrays]] = []
+    for index in indices:
+        row = rows.arrays(index)
+        joins = groups and len(groups[-1]) < size and len(row.segments) == 1 and groups[-1][-1].segments == row.segments
+        if joins:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return [
+        Batch(
+            _stack([r.inputs for r in group], device),
+            _stack([r.positions for r in group], device),
+            _stack([r.targets for r in group], device),
+            group[0].segments,
+        )
+        for group in groups
+    ]
+
+
+def summed_loss(model: PreTrainedModel, batch: Batch, computation: Computation) -> Tensor:
+    """Cross-entropy in nats, summed over the batch's targets, in float32."""
+    kind = batch.inputs.device.type
+    with torch.autocast(kind, dtype=computation.autocast, enabled=computation.autocast is not None):
+        logits = logits_of(model, batch.inputs, batch.positions, batch.segments, computation.packs)
+    return functional.cross_entropy(
+        logits.float().flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED, reduction="sum"
+    )
+
+
+def _stack(arrays: Sequence[object], device: str) -> Tensor:
+    return torch.stack([torch.as_tensor(array) for array in arrays]).to(device)

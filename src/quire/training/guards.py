@@ -1,0 +1,95 @@
+"""Promise 1, never a silent no-op: each guard names the cause where training would do nothing, or harm."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from quire.errors import GuardError
+from quire.tokens.rows import Rows
+from quire.training.optimizer import trainable
+
+GUIDE = "guards"
+
+
+def something_learns(model: nn.Module) -> int:
+    """Trainable parameters, which must be more than none."""
+    count = sum(p.numel() for _, p in trainable(model))
+    if count == 0:
+        raise GuardError("no parameter of the model would learn", "check train.method and its targets", GUIDE)
+    return count
+
+
+def every_row_teaches(rows: Rows) -> None:
+    """Every row must have a target: a batch without one gives a loss of 0 or NaN."""
+    if len(rows) == 0:
+        raise GuardError("there is no text to train on", "add more text, or hold out less of it", GUIDE)
+    for index in range(len(rows)):
+        if rows.targets_in(index) == 0:
+            raise GuardError(f"row {index} has no token to learn", "use overlap: train, or a larger stride", GUIDE)
+
+
+def ends_are_learned(rows: Rows) -> None:
+    """The end-of-text token must be a target wherever a work ends, or the voice never learns to stop."""
+    learned = {
+        segment.stretch
+        for row in rows.rows
+        for segment in row
+        if segment.last == len(rows.stretches[segment.stretch].ids) and segment.trained > 0
+    }
+    for number, stretch in enumerate(rows.stretches):
+        if stretch.ends_work and number not in learned:
+            raise GuardError(f"the end of work {stretch.book + 1} is not among the targets", "report this bug", GUIDE)
+
+
+def something_is_held_out(rows: Rows) -> None:
+    """At least one evaluation passage."""
+    if len(rows) == 0:
+        raise GuardError(
+            "no text is held out for validation", "set shelf validation above 0%, or add more text", "not-enough-text"
+        )
+
+
+def loss_is_finite(loss: float, step: int) -> None:
+    if not math.isfinite(loss):
+        raise GuardError(
+            f"the loss is {loss} at step {step}", "lower train.learning_rate, or use precision: fp32", GUIDE
+        )
+
+
+def gradient_is_alive(norm: float, step: int, first: bool) -> None:
+    """Finite at every step, above zero at the first."""
+    if not math.isfinite(norm):
+        raise GuardError(
+            f"the gradient is {norm} at step {step}", "lower train.learning_rate, or use precision: fp32", GUIDE
+        )
+    if first and norm == 0:
+        raise GuardError("the gradient of the first step is zero: nothing would be learned", "report this bug", GUIDE)
+
+
+def weights_of(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of the learning weights, to see later whether they moved."""
+    return {name: p.detach().clone() for name, p in trainable(model)}
+
+
+def weights_moved(before: Mapping[str, Tensor], model: nn.Module) -> None:
+    """After the first step with a learning rate above zero, something must have changed, and nothing be NaN."""
+    moved = False
+    for name, parameter in trainable(model):
+        if not bool(torch.isfinite(parameter).all()):
+            raise GuardError(f"{name} is no longer finite after the first step", "lower train.learning_rate", GUIDE)
+        moved = moved or not torch.equal(before[name], parameter)
+    if not moved:
+        raise GuardError("no weight moved in the first step", "raise train.learning_rate", "learning-rate")
+
+
+def voice_is_real(reloaded: Tensor, trained: Tensor, base: Tensor, where: str) -> None:
+    """Logits on the same text: the reloaded voice must equal the trained model and differ from the base."""
+    spread = float(trained.float().std())
+    if float((reloaded.float() - trained.float()).abs().max()) > 0.05 * spread:
+        raise GuardError(f"the voice in {where} does not answer as the trained model does", "report this bug", GUIDE)
+    if torch.equal(reloaded, base):
+        raise GuardError(f"the voice in {where} answers exactly as its base does", "train longer", GUIDE)

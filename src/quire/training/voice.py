@@ -1,0 +1,92 @@
+"""From trained weights to a voice folder, checked by loading it the way a user would."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from quire.model.adapters import load_voice, save_adapter, save_full
+from quire.model.base import load_base
+from quire.model.machine import Precision
+from quire.model.mode import evaluating
+from quire.planner.bases import BaseFiles
+from quire.recipe.schema import WriteSettings
+from quire.run.atomic import fresh_folder, write_text
+from quire.tokens.rows import Rows
+from quire.tokens.tokenizer import Tokenizer
+from quire.training.guards import voice_is_real
+
+PROBE_TOKENS = 64
+
+
+def save_voice(
+    model: PreTrainedModel | PeftModel,
+    tokenizer: Tokenizer,
+    base: BaseFiles,
+    writing: WriteSettings,
+    folder: Path,
+    card: str,
+) -> None:
+    """Write a voice: weights, tokenizer, generation defaults, card.  The folder appears whole or not at all."""
+    with fresh_folder(folder) as target:
+        if isinstance(model, PeftModel):
+            save_adapter(model, tokenizer, base.name, target)
+        else:
+            save_full(model, tokenizer, target)
+        write_text(target / "generation_config.json", generation_defaults(tokenizer, writing))
+        write_text(target / "README.md", card)
+
+
+def check_voice(
+    model: PreTrainedModel | PeftModel, base: BaseFiles, precision: Precision, folder: Path, probe: Tensor
+) -> None:
+    """Promise 1: the saved voice, loaded anew, answers as `model` does and not as its base.  `probe` is (1, length) ids.
+
+    Raises GuardError otherwise.
+    """
+    device = str(model.device)
+    trained = answer(model, probe)
+    reloaded = load_voice(folder, precision, device)
+    if isinstance(reloaded.model, PeftModel):
+        with reloaded.without_adapter():
+            original = answer(reloaded.model, probe)
+    else:
+        original = answer(load_base(base, precision, device).model, probe)
+    voice_is_real(answer(reloaded.model, probe), trained, original, str(folder))
+
+
+@torch.no_grad()
+def answer(model: PreTrainedModel | PeftModel, probe: Tensor) -> Tensor:
+    """Logits (1, length, vocabulary) of a short text, with dropout off."""
+    with evaluating(model):
+        return model(input_ids=probe.to(model.device), use_cache=False).logits  # type: ignore[no-any-return]
+
+
+def probe_of(rows: Rows) -> Tensor:
+    """The first tokens of the first row: (1, at most PROBE_TOKENS)."""
+    return torch.as_tensor(rows.arrays(0).inputs[:PROBE_TOKENS])[None]
+
+
+def generation_defaults(tokenizer: Tokenizer, writing: WriteSettings) -> str:
+    """The recipe's way of writing under transformers' names, so that `generate` anywhere starts from the same defaults."""
+    sampling = writing.num_beams == 1 and writing.temperature > 0
+    defaults: dict[str, object] = {
+        "bos_token_id": tokenizer.start,
+        "eos_token_id": tokenizer.end_of_text,
+        "pad_token_id": tokenizer.end_of_text,
+        "max_new_tokens": writing.max_new_tokens,
+        "do_sample": sampling,
+        "repetition_penalty": writing.repetition_penalty,
+        "no_repeat_ngram_size": writing.no_repeat_ngram_size,
+        "num_beams": writing.num_beams,
+        "num_return_sequences": writing.num_return_sequences,
+    }
+    if sampling:
+        defaults |= {"temperature": writing.temperature, "top_k": writing.top_k, "top_p": writing.top_p}
+        defaults |= {"min_p": writing.min_p} if writing.min_p > 0 else {}
+    return json.dumps(defaults, indent=2, sort_keys=True) + "\n"

@@ -1,0 +1,69 @@
+"""What is decided for the user before training, each with its reason; kept in recipe.yaml and obeyed on resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from quire.model.fresh import make_base
+from quire.model.machine import Precision, choose_precision, device_name, measure_machine
+from quire.planner.bases import BaseFiles, BasePick, find_base, pick_base
+from quire.planner.schedule import choose_batch
+from quire.recipe.resolved import Decided
+from quire.recipe.schema import FreshBase, Recipe
+from quire.run.atomic import fresh_folder
+from quire.training.learner import Learner, make_learner, set_threads
+from quire.verbs.material import Material
+
+OWN_BASE = "base"  # where a run keeps the base that it made from scratch
+
+
+def decide(recipe: Recipe, language: str, download: bool) -> Decided:
+    """Base, precision, threads and batch, by the recipe and by measuring this machine."""
+    machine = measure_machine()
+    picked = pick(recipe, download, language)
+    precision = choose_precision(machine, recipe.train.method.kind, recipe.train.precision)
+    batch = choose_batch(recipe.train)
+    return Decided(
+        base=picked.name,
+        base_revision="",
+        base_reason=picked.reason,
+        download=picked.download,
+        precision=precision.value,
+        precision_reason=precision.reason,
+        device=device_name(),
+        threads=torch.get_num_threads(),
+        batch=batch.batch,
+        accumulate=batch.accumulate,
+        batch_reason=batch.reason,
+        checkpointing=recipe.train.checkpointing is True,
+        kernels={},
+    )
+
+
+def pick(recipe: Recipe, download: bool, language: str = "") -> BasePick:
+    """The base that the recipe comes to on this machine."""
+    if isinstance(recipe.base, FreshBase):
+        return BasePick(OWN_BASE, "made from scratch in this run", False)
+    machine = measure_machine()
+    memory = machine.gpu_memory_bytes or machine.memory_bytes
+    return pick_base(recipe.base, recipe.language or language or None, machine.gpu is not None, memory, download)
+
+
+def base_files(recipe: Recipe, decided: Decided, material: Material, run: Path, resumes: bool) -> BaseFiles:
+    """The base that was decided on; a fresh one is made now, from the training text, unless the run resumes with it."""
+    if not isinstance(recipe.base, FreshBase):
+        return find_base(decided.base, decided.download)
+    folder = run / OWN_BASE
+    if not resumes:
+        with fresh_folder(folder) as target:
+            make_base(recipe.base.fresh, material.training_texts(), target, recipe.seed)
+    return BaseFiles(str(folder), folder, "", "folder")
+
+
+def load_learner(recipe: Recipe, decided: Decided, files: BaseFiles) -> Learner:
+    """The model as this run trains it, on the device and with the threads that were decided."""
+    set_threads(decided.threads)
+    precision: Precision = decided.precision
+    return make_learner(files, recipe.train, precision, decided.device, recipe.seed)

@@ -1,0 +1,127 @@
+"""From a recipe to the text it names, cut into what is trained on and what is held out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from quire.books.book import Passage, Shelf, Split
+from quire.books.reading import read_shelf
+from quire.books.split import cut
+from quire.errors import BookError, RecipeError
+from quire.recipe.schema import Recipe
+from quire.run.atomic import hash_file
+from quire.tokens.rows import Rows, make_rows
+from quire.tokens.stretches import Stretch, encode
+from quire.tokens.tokenizer import Tokenizer
+
+HELD_OUT: tuple[Split, ...] = ("validation", "test")
+
+
+@dataclass(frozen=True)
+class Material:
+    """The works of a recipe and every passage of them, each in one split and one part."""
+
+    recipe: Recipe
+    shelf: Shelf
+    passages: tuple[Passage, ...]
+    language: str
+
+    def words(self, split: Split) -> int:
+        return sum(len(p.text.split()) for p in self.passages if p.split == split)
+
+    def training_texts(self) -> Iterator[str]:
+        """The text that may be learned from."""
+        return (p.text for p in self.passages if p.split == "train")
+
+    def hashes(self) -> dict[str, str]:
+        """The sha256 of every file that was read."""
+        return {path: hash_file(Path(path)) for path in dict.fromkeys(self.shelf.sources)}
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where the text went, in words and in tokens.  What was read is the sum of the rest."""
+
+    words: Mapping[str, int]
+    tokens: Mapping[str, int]
+
+    @property
+    def read_words(self) -> int:
+        return sum(self.words.values())
+
+    @property
+    def read_tokens(self) -> int:
+        return sum(self.tokens.values())
+
+
+def gather(recipe: Recipe) -> Material:
+    """Read the shelf and cut it.  Raises BookError where there is nothing to read or nothing can be held out."""
+    shelf = read_shelf(recipe.shelf)
+    return cut_shelf(recipe, shelf)
+
+
+def cut_shelf(recipe: Recipe, shelf: Shelf) -> Material:
+    """Cut works that have already been read."""
+    if not shelf.books:
+        raise BookError("there is nothing to read", "name a book file, a folder of books, or sample:novella")
+    validation, test = _shares(recipe)
+    passages = tuple(cut(shelf, validation, test, recipe.train.parts, recipe.seed))
+    assert sum(len(p.text.split()) for p in passages) == shelf.words, "a word was lost or doubled in the cut"
+    return Material(recipe, shelf, passages, recipe.language or main_language(shelf))
+
+
+def rows_of(material: Material, tokenizer: Tokenizer, split: Split, part: int | None) -> Rows:
+    """The rows of one split and part.  Held-out rows never overlap: each token is measured once."""
+    settings = material.recipe.train
+    if split != "train":
+        settings = settings.model_copy(update={"stride": None, "overlap": "train"})
+    sentences = settings.chunk.sentences if settings.chunk else None
+    stretches = encode(material.passages, tokenizer, split, part, sentences, material.language)
+    return make_rows(stretches, settings, tokenizer.start)
+
+
+def account(material: Material, tokenizer: Tokenizer, trained: Sequence[Rows]) -> Account:
+    """Every word and token of the sources: trained, only read as context, held out, or dropped while reading."""
+    dropped = [d.text for book in material.shelf for d in book.dropped]
+    counts = [rows.count() for rows in trained]
+    held_out = {split: encode(material.passages, tokenizer, split) for split in HELD_OUT}
+    return Account(
+        words={
+            "trained": material.words("train"),
+            "validation": material.words("validation"),
+            "test": material.words("test"),
+            "dropped": sum(len(text.split()) for text in dropped),
+        },
+        tokens={
+            "trained": sum(count.trained for count in counts),
+            "context only": sum(count.context for count in counts),
+            "validation": _tokens(held_out["validation"]),
+            "test": _tokens(held_out["test"]),
+            "dropped": sum(len(ids) for ids in tokenizer.encode_all(dropped)),
+        },
+    )
+
+
+def main_language(shelf: Shelf) -> str:
+    """The language in which most words of the shelf are written."""
+    words: dict[str, int] = {}
+    for book in shelf:
+        words[book.language] = words.get(book.language, 0) + book.words
+    return max(words, key=lambda language: words[language])
+
+
+def _shares(recipe: Recipe) -> tuple[float, float]:
+    """The shares to hold out, which all sources must agree on."""
+    shares = {(item.validation, item.test) for item in recipe.shelf}
+    if len(shares) > 1:
+        raise RecipeError(
+            "shelf: not yet: sources with different shares of validation and test text",
+            "give every source the same validation and test",
+        )
+    return shares.pop()
+
+
+def _tokens(stretches: Sequence[Stretch]) -> int:
+    return sum(len(stretch.ids) for stretch in stretches)

@@ -1,0 +1,184 @@
+"""quire train: carry out a recipe; the same call again resumes."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quire.books.book import Shelf
+from quire.errors import RunError
+from quire.recipe.resolved import Decided, ResolvedRecipe, changed_sources, differences, load_resolved
+from quire.recipe.schema import Recipe
+from quire.run.atomic import remove_leftovers, require_space, write_text
+from quire.run.events import Event, EventLog, read_events
+from quire.run.folder import RunFolder
+from quire.run.lock import hold
+from quire.verbs.crash import crash_kept_in
+from quire.verbs.material import Material, account, cut_shelf, gather, rows_of
+from quire.verbs.quiet import hush, hush_bars
+from quire.verbs.source import Source, load_source, name_of, run_path
+
+if TYPE_CHECKING:
+    from quire.training.session import Session
+
+Listener = Callable[[Event], None]
+
+# Changing these does not change what is learned: a run goes on with its own.
+WITHOUT_EFFECT = ("name", "write", "judge", "rights")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A recipe that was carried out, and where.  `already_finished`: there was nothing left to do."""
+
+    path: Path
+    steps: int
+    already_finished: bool = False
+
+    @property
+    def voice(self) -> Path:
+        return RunFolder(self.path).voice
+
+
+def train(
+    source: Source,
+    *,
+    base: str | None = None,
+    run: str | Path | None = None,
+    settings: Mapping[str, object] | None = None,
+    max_time: float | None = None,
+    download: bool = False,
+    listener: Listener | None = None,
+) -> Run:
+    """Train a voice on `source` and return its run.
+
+    `source` is a book file, a folder of books, `sample:NAME`, a recipe, a run to go on with, or works already read.
+    `settings` are recipe keys (`{"train.epochs": 1}`); after `max_time` seconds training stops as if asked to;
+    `listener` hears of every event.  Raises Stopped (the same call resumes) or another QuireError.
+    """
+    hush()
+    from quire.training.session import Session
+    from quire.training.watch import listening
+
+    with listening(max_time) as wish:
+        plain = load_source(source, base, settings or {})
+        folder = RunFolder.create(run_path(source, run, plain.recipe))
+        with hold(folder.lock), crash_kept_in(folder.crash_file), EventLog(folder.events_file) as log:
+            remove_leftovers(folder.path)
+            earlier = load_resolved(folder.recipe_file) if folder.recipe_file.exists() else None
+            recipe = _advised(source, base, settings or {}, plain.recipe, earlier, download)
+            if earlier is not None:
+                _same_recipe(folder, earlier, recipe)
+            finished = _finished(folder)
+            if finished is not None:
+                return finished
+            session = Session(folder, log, wish, listener or (lambda event: None))
+            material = cut_shelf(recipe, source) if isinstance(source, Shelf) else gather(recipe)
+            return _carry_out(session, recipe, material, earlier, download)
+
+
+def _carry_out(
+    session: Session, recipe: Recipe, material: Material, earlier: ResolvedRecipe | None, download: bool
+) -> Run:
+    """Decide, prepare, train part after part, save the voice and prove that it is one."""
+    from quire.training.parts import train_parts
+    from quire.verbs.decide import base_files, decide, load_learner
+    from quire.verbs.saving import save_and_check, write_samples
+
+    folder = session.folder
+    decided = earlier.decided if earlier else decide(recipe, material.language, download)
+    hashes = material.hashes()
+    if earlier is not None:
+        _same_sources(folder, earlier, hashes)
+    files = base_files(recipe, decided, material, folder.path, resumes=earlier is not None)
+    if earlier is None:
+        decided = decided.model_copy(update={"base_revision": files.revision})
+        write_text(folder.recipe_file, _resolved(recipe, decided, hashes).to_yaml())
+    elif files.revision != decided.base_revision:
+        raise RunError(
+            f"{files.name} was at revision {decided.base_revision} when {folder.path} was started, now {files.revision}",
+            "start another run with --run NEW",
+            "resume",
+        )
+    hush_bars()
+    learner = load_learner(recipe, decided, files)
+    require_space(folder.path, learner.disk_needed(recipe.train.keep))
+
+    parts = range(recipe.train.parts)
+    rows = [rows_of(material, learner.tokenizer, "train", part) for part in parts]
+    validation = [rows_of(material, learner.tokenizer, "validation", part) for part in parts]
+    ledger = account(material, learner.tokenizer, rows)
+    session.announce(decided, learner.facts(), {"words": ledger.words, "tokens": ledger.tokens})
+    state = train_parts(
+        session,
+        learner,
+        recipe,
+        decided,
+        earlier is not None,
+        rows,
+        validation,
+        after_part=lambda state: write_samples(session, learner, recipe, material, state),
+        save_part=lambda state, target: save_and_check(session, learner, recipe, material, rows, state, target),
+    )
+    save_and_check(session, learner, recipe, material, rows, state, folder.voice)
+    session.emit("done", state, {"voice": folder.voice.name})
+    return Run(folder.path, state.step)
+
+
+def _advised(
+    source: Source,
+    base: str | None,
+    settings: Mapping[str, object],
+    plain: Recipe,
+    earlier: ResolvedRecipe | None,
+    download: bool,
+) -> Recipe:
+    """The recipe with what suits its base where nothing was said, and with a name."""
+    from quire.recipe.bases import advice_for
+    from quire.verbs.decide import pick
+
+    name = earlier.decided.base if earlier else pick(plain, download).name
+    recipe = load_source(source, base, settings, advice_for(name)).recipe
+    return recipe if recipe.name else recipe.model_copy(update={"name": name_of(source, recipe)})
+
+
+def _resolved(recipe: Recipe, decided: Decided, hashes: Mapping[str, str]) -> ResolvedRecipe:
+    names = ("torch", "transformers", "peft", "accelerate", "tokenizers", "numpy")
+    versions = {
+        "quire": version("quire"),
+        "python": platform.python_version(),
+        **{name: version(name) for name in names},
+    }
+    return ResolvedRecipe(recipe=recipe, decided=decided, versions=versions, sources=dict(hashes))
+
+
+def _finished(folder: RunFolder) -> Run | None:
+    events = read_events(folder.events_file)
+    done = [event for event in events if event.kind == "done"]
+    return Run(folder.path, done[-1].step, already_finished=True) if done and folder.has_voice else None
+
+
+def _same_recipe(folder: RunFolder, earlier: ResolvedRecipe, recipe: Recipe) -> None:
+    changed = differences(earlier.recipe, recipe, ignore=WITHOUT_EFFECT)
+    if changed:
+        shown = "; ".join(str(difference) for difference in changed[:5])
+        more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
+        raise RunError(
+            f"{folder.path} was made with other settings ({shown}{more})",
+            "go on with its own settings, or start another run with --run NEW",
+            "resume",
+        )
+
+
+def _same_sources(folder: RunFolder, earlier: ResolvedRecipe, hashes: Mapping[str, str]) -> None:
+    changed = changed_sources(earlier.sources, hashes)
+    if changed:
+        raise RunError(
+            f"{', '.join(changed[:3])} changed since {folder.path} was started",
+            "put the old text back, or start another run with --run NEW",
+            "resume",
+        )

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quire.recipe.schema import Chunk, TrainSettings
+from quire.tokens.rows import IGNORED, Rows, make_rows
+from quire.tokens.stretches import Stretch
+
+START = 999
+
+
+def stretches(lengths: list[int]) -> list[Stretch]:
+    """Stretches whose ids count up across all of them, so that an id names its place."""
+    ends = np.cumsum(lengths)
+    return [
+        Stretch(np.arange(end - length, end, dtype=np.int32), book, ends_work=book % 2 == 0)
+        for book, (length, end) in enumerate(zip(lengths, ends, strict=True))
+    ]
+
+
+def targets_of(rows: Rows) -> list[int]:
+    return [int(t) for i in range(len(rows)) for t in rows.arrays(i).targets if t != IGNORED]
+
+
+lengths = st.lists(st.integers(1, 60), min_size=1, max_size=12)
+windows = st.integers(8, 32)
+starts = st.sampled_from([None, START])
+
+
+@given(lengths, windows, starts, st.booleans())
+def test_without_overlap_every_token_is_a_target_exactly_once(
+    lengths: list[int], window: int, start: int | None, pack: bool
+) -> None:
+    rows = make_rows(stretches(lengths), TrainSettings(window=window, pack=pack), start)
+    first_tokens = set() if start is not None else {int(s.ids[0]) for s in rows.stretches}
+    assert sorted(targets_of(rows)) == sorted(set(range(sum(lengths))) - first_tokens)
+
+
+@given(lengths, windows, starts, st.data())
+def test_overlap_as_context_still_trains_every_token_exactly_once(
+    lengths: list[int], window: int, start: int | None, data: st.DataObject
+) -> None:
+    stride = data.draw(st.integers(1, window))
+    rows = make_rows(stretches(lengths), TrainSettings(window=window, stride=stride, overlap="context"), start)
+    first_tokens = set() if start is not None else {int(s.ids[0]) for s in rows.stretches}
+    assert sorted(targets_of(rows)) == sorted(set(range(sum(lengths))) - first_tokens)
+
+
+@given(lengths, windows, starts, st.data())
+def test_the_count_adds_up_and_overlap_is_trained_more_than_once(
+    lengths: list[int], window: int, start: int | None, data: st.DataObject
+) -> None:
+    stride = data.draw(st.integers(1, window))
+    rows = make_rows(stretches(lengths), TrainSettings(window=window, stride=stride), start)
+    count = rows.count()
+    assert count.text == sum(lengths) == count.trained + count.context
+    assert count.targets == len(targets_of(rows)) >= count.trained == len(set(targets_of(rows)))
+
+
+@given(lengths, windows, starts, st.data())
+def test_each_target_follows_its_input_in_the_same_work_and_positions_restart(
+    lengths: list[int], window: int, start: int | None, data: st.DataObject
+) -> None:
+    stride = data.draw(st.integers(1, window))
+    rows = make_rows(stretches(lengths), TrainSettings(window=window, stride=stride), start)
+    first_of_work = {int(s.ids[0]) for s in rows.stretches}
+    for index in range(len(rows)):
+        row = rows.arrays(index)
+        assert len(row.inputs) == len(row.targets) == len(row.positions) == sum(row.segments) <= window
+        at = 0
+        for length in row.segments:
+            assert list(row.positions[at : at + length]) == list(range(length))
+            for offset in range(length):
+                before, target = int(row.inputs[at + offset]), int(row.targets[at + offset])
+                if offset == 0 and start is not None:
+                    assert before == START
+                elif target != IGNORED:
+                    assert before == target - 1
+                    assert target not in first_of_work
+            at += length
+
+
+@given(lengths, windows)
+def test_packed_rows_are_full_but_for_the_last(lengths: list[int], window: int) -> None:
+    rows = make_rows(stretches(lengths), TrainSettings(window=window), START)
+    sizes = [sum(s.length for s in row) for row in rows.rows]
+    assert all(size == window for size in sizes[:-1])
+
+
+def test_windows_with_a_stride_by_hand() -> None:
+    """Ten tokens, window 8, stride 4: [0, 8) and [4, 10)."""
+    rows = make_rows(stretches([10]), TrainSettings(window=8, stride=4, pack=False, overlap="context"), START)
+    assert [(s.first, s.last, s.trained_from) for row in rows.rows for s in row] == [(0, 8, 0), (4, 10, 8)]
+
+
+def test_the_end_of_a_work_is_the_last_target_of_its_last_row() -> None:
+    works = [Stretch(np.array([5, 6, 7, 1], dtype=np.int32), 0, ends_work=True)]
+    row = make_rows(works, TrainSettings(window=8), START).arrays(0)
+    assert list(row.inputs) == [START, 5, 6, 7]
+    assert list(row.targets) == [5, 6, 7, 1]
+
+
+def test_chunks_are_not_joined_and_long_ones_are_cut_at_the_window() -> None:
+    settings = TrainSettings(window=8, chunk=Chunk(sentences=2), pack=False)
+    rows = make_rows(stretches([5, 11]), settings, START)
+    assert [tuple(s.length for s in row) for row in rows.rows] == [(5,), (8,), (3,)]
+
+
+@pytest.mark.parametrize("start", [None, START])
+def test_a_single_token_without_anything_before_it_can_only_be_read(start: int | None) -> None:
+    count = make_rows(stretches([1]), TrainSettings(window=8), start).count()
+    assert (count.trained, count.context) == ((0, 1) if start is None else (1, 0))
