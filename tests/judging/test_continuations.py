@@ -30,6 +30,11 @@ def test_prompts_are_spread_over_the_texts_and_end_with_a_sentence() -> None:
     assert all(prompt.text.endswith(".") and 15 <= len(prompt.text.split()) <= 60 for prompt in prompts)
 
 
+def test_a_title_before_a_name_does_not_end_a_prompt() -> None:
+    text = "Nobody " * 25 + "thanked old Mr. Pottle for it. Then all of them went home. " + SENTENCE * 9
+    assert prompts_from([text], "en")[0].text.endswith("for it.")
+
+
 def test_one_long_text_gives_prompts_from_its_paragraphs() -> None:
     text = "\n\n".join(f"{number} {SENTENCE * 4}" for number in range(12))
     prompts = prompts_from([text])

@@ -8,25 +8,27 @@ def step(number: int, loss: float | None, part: int = 0, stage: str = "") -> Eve
     return Event(0.0, "step", stage, part, number, {"loss": loss, "learning_rate": 1e-4 * number})
 
 
-def test_steps_of_parts_follow_one_another() -> None:
+def test_parts_follow_one_another() -> None:
     events = [
+        Event(0.0, "validation", "", 0, 0, {"loss": 4.5}),
         step(1, 4.0),
         step(2, 3.0),
         Event(0.0, "validation", "", 0, 2, {"loss": 3.5}),
-        step(1, 2.5, part=1),
-        Event(0.0, "warning", "", 1, 1, {"text": "mind"}),
-        step(2, 2.0, part=1),
-        Event(0.0, "validation", "", 1, 2, {"loss": 3.0}),
+        Event(0.0, "validation", "", 1, 2, {"loss": 3.6}),
+        step(3, 2.5, part=1),
+        Event(0.0, "warning", "", 1, 3, {"text": "mind"}),
+        step(4, 2.0, part=1),
+        Event(0.0, "validation", "", 1, 4, {"loss": 3.0}),
     ]
     curve = curve_of(events)
     assert curve.loss == ((1, 4.0), (2, 3.0), (3, 2.5), (4, 2.0))
-    assert curve.validation == ((2, 3.5), (4, 3.0))
+    assert curve.validation == ((0, 4.5), (2, 3.5), (2, 3.6), (4, 3.0))
     assert curve.learning_rate[0] == (1, 1e-4)
     assert curve.parts == ((0, "part 1"), (2, "part 2"))
 
 
 def test_stages_are_named() -> None:
-    curve = curve_of([step(1, 4.0, stage="broad"), step(1, 3.0, stage="narrow")])
+    curve = curve_of([step(1, 4.0, stage="broad"), step(2, 3.0, stage="narrow")])
     assert curve.parts == ((0, "broad"), (1, "narrow"))
 
 

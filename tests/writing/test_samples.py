@@ -45,3 +45,7 @@ def test_no_mark_of_the_text_becomes_layout() -> None:
     assert as_markdown("1. four") == "1\\. four"
     assert as_markdown("<b>five</b>") == "\\<b>five\\</b>"
     assert as_markdown("— six, dit-il") == "— six, dit-il"
+
+
+def test_control_characters_do_not_reach_the_file() -> None:
+    assert as_markdown("a\x1b[2Jb\tc") == "a[2Jb\tc"

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 
 from transformers import PreTrainedModel
 
+from quire.books.sentences import split_sentences
 from quire.recipe.schema import WriteSettings
 from quire.tokens.tokenizer import Tokenizer
 from quire.writing.sampler import candidate_seed, stream_text
 
 PROMPTS = 4
 _PROMPT_WORDS = 30
-_SENTENCE_END = re.compile(r"[.!?…][”’»\"')]*\s*$")
 
 
 @dataclass(frozen=True)
@@ -39,21 +39,21 @@ class Continuation:
         return asdict(self)
 
 
-def prompts_from(texts: Sequence[str], count: int = PROMPTS) -> list[Prompt]:
+def prompts_from(texts: Sequence[str], language: str = "", count: int = PROMPTS) -> list[Prompt]:
     """Prompts out of held-out texts: the opening words of each, of `count` texts spread over all of them.
 
     Where there are fewer texts than `count`, further prompts come from within the longest ones.
     """
     long_enough = [text for text in texts if len(text.split()) >= 3 * _PROMPT_WORDS] or list(texts)
     chosen = [long_enough[i * len(long_enough) // count] for i in range(min(count, len(long_enough)))]
-    prompts = [_cut(text, 0) for text in chosen]
+    prompts = [_cut(text, language) for text in chosen]
     longest = max(long_enough, key=len, default="")
     missing = count - len(prompts)
     starts = _paragraph_starts(longest)
     for number in range(1, missing + 1):
         later = [at for at in starts if at >= number * len(longest) // (missing + 1)]
         if later and later[0] > 0:
-            prompts.append(_cut(longest, later[0]))
+            prompts.append(_cut(longest[later[0] :], language))
     return list({prompt.text: prompt for prompt in prompts if prompt.text.strip()}.values())
 
 
@@ -80,15 +80,17 @@ def first_words(text: str, words: int) -> str:
     return text if len(ends) <= words else text[: ends[max(words, 1) - 1]]
 
 
-def _cut(text: str, start: int) -> Prompt:
-    """About _PROMPT_WORDS words from `start`, up to the end of a line or sentence where one is near."""
-    text = text[start:]
+def _cut(text: str, language: str) -> Prompt:
+    """About _PROMPT_WORDS words, up to the end of a line or sentence where one is near."""
     ends = [match.end() for match in re.finditer(r"\S+", text)]
     if len(ends) <= _PROMPT_WORDS:
         half = max(1, len(ends) // 2)
         return Prompt(text[: ends[half - 1]], text[ends[half - 1] :]) if ends else Prompt("")
     near = range(_PROMPT_WORDS // 2, min(_PROMPT_WORDS * 2, len(ends)))
-    good = [i for i in near if _SENTENCE_END.search(text[: ends[i]]) or text[ends[i] : ends[i] + 1] == "\n"]
+    beginning = text[: ends[near[-1]]]
+    stops = {stop for _, stop in split_sentences(beginning, language)[:-1]}
+    stops |= {match.start() for match in re.finditer(r"\n", beginning)}
+    good = [i for i in near if ends[i] in stops]
     at = ends[min(good, key=lambda i: abs(i - _PROMPT_WORDS), default=_PROMPT_WORDS)]
     return Prompt(text[:at], text[at:])
 

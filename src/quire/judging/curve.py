@@ -27,25 +27,24 @@ class Curve:
 
 
 def curve_of(events: Iterable[Event]) -> Curve:
-    """Loss in nats per token and learning rate of every step event, and the validation losses."""
+    """Loss in nats per token and learning rate of every step event, and the validation losses.
+
+    An event's `step` counts over the whole run, so that parts follow one another by themselves.
+    """
     loss: list[Point] = []
     rate: list[Point] = []
     validation: list[Point] = []
     parts: list[tuple[int, str, int]] = []
-    before, reached = 0, 0
     for event in events:
         if event.kind not in ("step", "validation"):
             continue
         if not parts or parts[-1][1:] != (event.stage, event.part):
-            before = reached
-            parts.append((before, event.stage, event.part))
-        at = before + event.step
-        reached = max(reached, at)
+            parts.append((event.step if event.kind == "validation" else event.step - 1, event.stage, event.part))
         if event.kind == "validation":
-            _add(validation, at, event.values.get("loss"))
+            _add(validation, event.step, event.values.get("loss"))
         else:
-            _add(loss, at, event.values.get("loss"))
-            _add(rate, at, event.values.get("learning_rate"))
+            _add(loss, event.step, event.values.get("loss"))
+            _add(rate, event.step, event.values.get("learning_rate"))
     return Curve(tuple(loss), tuple(rate), tuple(validation), tuple(_named(parts)))
 
 

@@ -18,6 +18,7 @@ QUESTIONS = {"loss": "Did it learn?", "copying": "Does it copy?"}
 CONTEXT_WORDS = 18
 MOST_SPANS = 12
 MOST_UNITS = 40
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # control characters, which HTML does not allow
 _PARAGRAPH = re.compile(r".+(?:\n.+)*")
 
 
@@ -63,6 +64,7 @@ def marked(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
 
 
 def _lines(text: str) -> Markup:
+    text = _UNSEEN.sub("", text)
     return Markup("<br>").join(text.split("\n"))
 
 
@@ -85,7 +87,7 @@ def show_figure(value: float | None, unit: str) -> str:
         return "–"
     if unit == "share":
         return number(value * 100, 1) + " %"
-    if float(value).is_integer() and unit in ("words", "spans"):
+    if float(value).is_integer() and unit in ("words", "runs"):
         return f"{value:,.0f}"
     return number(value, 3 if abs(value) < 10 else 1)
 

@@ -1,0 +1,57 @@
+"""`judge`: what a voice learned and what it copied, on text that neither it nor its base was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quire.errors import RunError
+from quire.recipe.resolved import ResolvedRecipe, changed_sources
+from quire.run.events import Event
+from quire.run.folder import RunFolder
+from quire.verbs.material import Material, gather
+from quire.verbs.quiet import hush, hush_bars
+from quire.verbs.voices import open_run
+
+if TYPE_CHECKING:
+    from quire.judging.report import Report
+    from quire.verbs.train import Run
+
+Listener = Callable[[Event], None]
+_SECTIONS = ("judge", "write")
+
+
+def judge(
+    run: str | Path | Run, *, settings: Mapping[str, object] | None = None, listener: Listener | None = None
+) -> Report:
+    """Judge a run's voice against its base and write the report into the run's folder.
+
+    `settings` are keys of `judge` and `write`.  `listener` hears of progress: events of the kind `judging` with the
+    values doing, done and total.  The sources are read again, and must be what they were.  Raises QuireError.
+    """
+    hush()
+    opened = open_run(run, settings or {}, _SECTIONS)
+    if opened.found.run is None or opened.resolved is None:
+        raise RunError(
+            f"{opened.found.name} is a voice without its run, so what was held out from it is not known",
+            "name the run folder that it came from",
+        )
+    folder, resolved = opened.found.run, opened.resolved
+    material = gather(opened.recipe)
+    _same_sources(folder, resolved, material)
+    hush_bars()
+    from quire.verbs.trial import hold_trial, set_task
+
+    task = set_task(opened.recipe, material, listener)
+    return hold_trial(opened, folder, resolved, material, task)
+
+
+def _same_sources(folder: RunFolder, resolved: ResolvedRecipe, material: Material) -> None:
+    changed = changed_sources(resolved.sources, material.hashes())
+    if changed:
+        raise RunError(
+            f"{changed[0]} is not what {folder.path} was trained on, so what was held out cannot be told",
+            "put the file back as it was, or train again with --run NEW",
+            "resume",
+        )

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from quire.errors import RecipeError, RunError
+from quire.judging.report import Report
+from quire.run.events import Event
+from quire.run.folder import RunFolder
+from quire.run.results import read_results
+from quire.verbs.judge import judge
+from quire.verbs.train import Run, train
+
+TINY = {
+    "train.window": 64,
+    "train.steps": 3,
+    "train.precision": "fp32",
+    "train.learning_rate": 5e-3,
+    "train.method.lora.rank": 4,
+    "write.max_new_tokens": 24,
+}
+SENTENCES = (
+    "The ferryman opened the door and looked at the water for a long time.",
+    "You ask me why we do not go on, she said to the clerk.",
+    "We do not go on because the river is not there any more.",
+    "Nobody in the village had seen it leave, and nobody would say so.",
+)
+
+
+def write_book(path: Path) -> Path:
+    """Twelve chapters of the same few sentences, in changing order."""
+    chapters = []
+    for number in range(12):
+        turned = SENTENCES[number % 4 :] + SENTENCES[: number % 4]
+        paragraphs = [" ".join(turned) for _ in range(4)]
+        chapters.append(f"# Chapter {number + 1}\n\n" + "\n\n".join(paragraphs))
+    path.write_text("\n\n".join(chapters) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    home = tmp_path_factory.mktemp("judged")
+    return train(write_book(home / "river.md"), base=str(tiny_base), run=home / "runs" / "river", settings=TINY)
+
+
+@pytest.fixture(scope="module")
+def heard() -> list[Event]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def report(run: Run, heard: list[Event]) -> Report:
+    return judge(run, listener=heard.append)
+
+
+def test_base_and_voice_are_told_apart_on_held_out_text(report: Report) -> None:
+    bits = report.finding("bits per byte")
+    assert bits.value is not None
+    assert bits.compared_with[0].name == "base"
+    assert bits.value != bits.compared_with[0].value
+    assert bits.details["tokens"] > 0
+
+
+def test_the_same_prompts_are_continued_by_base_voice_and_book(report: Report) -> None:
+    assert report.samples
+    for sample in report.samples:
+        assert sample.voice != sample.base
+        assert sample.prompt.strip()
+        assert any(sentence[:20] in sample.prompt + sample.human for sentence in SENTENCES)
+
+
+def test_copying_is_measured_against_base_and_held_out_text(report: Report) -> None:
+    longest = report.finding("longest copied run")
+    base, human = longest.compared_with
+    assert (base.name, human.name) == ("base", "held-out text")
+    assert human.value >= 5, "this book repeats itself"
+
+
+def test_the_report_lies_in_the_run_with_its_numbers(report: Report, run: Run) -> None:
+    folder = RunFolder(run.path)
+    assert report.folder == folder.report
+    data = json.loads((folder.report / "report.json").read_text(encoding="utf-8"))
+    facts = data["facts"]
+    assert facts["settings"]["train.learning_rate"] == 5e-3
+    assert sum(facts["words"].values()) >= 12 * 4 * 40
+    assert facts["tokens"]["trained"] > facts["tokens"]["test"] > 0
+    assert len(data["curve"]["loss"]) == 3
+    assert "River" in report.page.read_text(encoding="utf-8") or "river" in report.page.read_text(encoding="utf-8")
+
+
+def test_the_table_of_runs_gets_a_line(report: Report, run: Run) -> None:
+    (line,) = read_results(run.path.parent)
+    assert line["run"] == "river"
+    assert float(line["bits_per_byte"]) == report.finding("bits per byte").value
+
+
+def test_progress_is_told_up_to_the_end(report: Report, heard: list[Event]) -> None:
+    last = {event.values["doing"]: event.values for event in heard if event.kind == "judging"}
+    assert list(last) == [
+        "the voice reads held-out text",
+        "the voice writes",
+        "the base reads held-out text",
+        "the base writes",
+    ]
+    assert all(values["done"] == values["total"] for values in last.values())
+
+
+def test_judging_twice_gives_the_same_numbers_and_texts(report: Report, run: Run) -> None:
+    again = judge(run.path)
+    assert again.findings == report.findings
+    assert again.samples == report.samples
+
+
+def test_prompts_and_questions_can_be_set_by_hand(run: Run) -> None:
+    report = judge(run, settings={"judge.prompts": ["K. opened the door."], "judge.questions": ["copying"]})
+    assert [sample.prompt for sample in report.samples] == ["K. opened the door."]
+    assert report.samples[0].human == ""
+    assert {finding.question for finding in report.findings} == {"copying"}
+    assert [other.name for other in report.findings[0].compared_with] == ["base", "held-out text"]
+
+
+def test_a_fully_trained_voice_is_judged_against_its_base_from_disk(tiny_base: Path, tmp_path: Path) -> None:
+    settings = {key: value for key, value in TINY.items() if "lora" not in key} | {"train.method": "full"}
+    book = write_book(tmp_path / "river.md")
+    run = train(book, base=str(tiny_base), run=tmp_path / "run", settings=settings)
+    bits = judge(run).finding("bits per byte")
+    assert bits.value < bits.compared_with[0].value
+
+
+def test_a_changed_book_is_refused_by_name(tiny_base: Path, tmp_path: Path) -> None:
+    book = write_book(tmp_path / "river.md")
+    run = train(book, base=str(tiny_base), run=tmp_path / "run", settings=TINY)
+    book.write_text(book.read_text(encoding="utf-8") + "\n\nOne more line.\n", encoding="utf-8")
+    with pytest.raises(RunError, match=r"river\.md is not what"):
+        judge(run)
+
+
+def test_a_voice_without_its_run_is_refused(run: Run, tmp_path: Path) -> None:
+    voice = tmp_path / "alone"
+    voice.mkdir()
+    for file in run.voice.iterdir():
+        (voice / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(RunError, match="without its run"):
+        judge(voice)
+
+
+def test_settings_of_the_training_say_nothing_to_a_judge(run: Run) -> None:
+    with pytest.raises(RecipeError, match=r"train\.epochs says nothing here"):
+        judge(run, settings={"train.epochs": 1})
