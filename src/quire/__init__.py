@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from quire.recipe.schema import Recipe
     from quire.run.events import Event
     from quire.run.finding import Finding
+    from quire.verbs.bench import Bench, bench
     from quire.verbs.doctor import Checkup, doctor
     from quire.verbs.judge import judge
     from quire.verbs.plan import PlanReport, plan
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Bench": "quire.verbs.bench",
     "Book": "quire.books.book",
     "Chapter": "quire.books.book",
     "Checkup": "quire.verbs.doctor",
@@ -46,6 +48,7 @@ _HOMES = {
     "Shelf": "quire.books.book",
     "Stopped": "quire.errors",
     "Written": "quire.verbs.write",
+    "bench": "quire.verbs.bench",
     "doctor": "quire.verbs.doctor",
     "judge": "quire.verbs.judge",
     "plan": "quire.verbs.plan",
@@ -56,6 +59,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Bench",
     "Book",
     "Chapter",
     "Checkup",
@@ -70,6 +74,7 @@ __all__ = [
     "Stopped",
     "Written",
     "__version__",
+    "bench",
     "doctor",
     "judge",
     "plan",

@@ -20,6 +20,7 @@ VERBS = {
     "write": "Stream a continuation in the voice of a run.",
     "judge": "The honest report on a run's voice.",
     "doctor": "What this machine can do, and what is missing.",
+    "bench": "How fast this machine reads, trains and writes.",
 }
 """Each is the function of the same name in the module `quire.cli.<verb>`, with its examples in `EXAMPLES`."""
 
