@@ -62,7 +62,7 @@ def test_saving_copies_what_transformers_can_load(own: Path, tmp_path: Path) -> 
 
 
 def test_a_folder_without_a_tokenizer_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BaseModelError, match="no tokenizer.json"):
+    with pytest.raises(BaseModelError, match=r"no tokenizer\.json"):
         load_tokenizer(tmp_path)
 
 

@@ -34,6 +34,10 @@ class CardFacts:
 
 
 MOST_SOURCES = 20
+NOT_FOR = (
+    "It imitates a manner of writing. It knows no facts, may repeat passages of its book (the run's report says how "
+    "much), and carries the prejudices of its texts. Say that a text was generated when you publish it."
+)
 
 
 def model_card(recipe: Recipe, facts: CardFacts) -> str:
@@ -52,9 +56,8 @@ def model_card(recipe: Recipe, facts: CardFacts) -> str:
         _sources(recipe, facts),
         _training(recipe, facts),
         '## How to use it\n\n```\nquire write THIS-FOLDER "The door opened."\n```',
-        "## What it is not for\n\n"
-        "It imitates a manner of writing. It knows no facts, may repeat passages of its book (see the run's report for "
-        "how much), and carries the prejudices of its texts. Say that a text was generated when you publish it.",
+        "## What it is not for",
+        NOT_FOR,
         "[Quire]: a free tool that teaches language models to write like a book",
     ]
     return "\n\n".join(sections) + "\n"

@@ -1,4 +1,4 @@
-"""Adapters: put one on, take it off, melt it in; save a voice and load it again.  Act and inverse stand side by side."""
+"""Adapters: put one on, take it off, melt it in; save a voice, load it again.  Act and inverse stand side by side."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Base:
 
 
 def load_base(files: BaseFiles, precision: Precision, device: str = "cpu") -> Base:
-    """The base with its weights in `precision` on `device`.  Raises BaseModelError with what is wrong with the files."""
+    """The base with its weights in `precision` on `device`.  BaseModelError says what is wrong with the files."""
     return Base(load_model(files.path, precision, device), load_tokenizer(files.path), files)
 
 

@@ -17,7 +17,7 @@ INITIAL_STD = 0.02
 
 
 def make_base(fresh: Fresh, texts: Iterable[str], folder: Path, seed: int) -> None:
-    """Write `tokenizer.json`, `config.json` and random `model.safetensors` to `folder`; the same seed, the same bytes."""
+    """Write tokenizer, config and random weights to `folder`; the same texts and seed give the same bytes."""
     make_tokenizer(texts, fresh.vocabulary, folder)
     tokenizer = load_tokenizer(folder)
     config = LlamaConfig(

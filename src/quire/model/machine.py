@@ -14,7 +14,6 @@ import torch
 
 from quire.errors import RecipeError
 from quire.planner.facts import MachineFacts
-from quire.recipe.schema import MethodKind
 
 Precision = Literal["fp32", "bf16", "fp16"]
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -78,7 +77,7 @@ def matmul_rate(dtype: torch.dtype, size: int = 512, seconds: float = 0.08) -> f
     return 2 * size**3 / best
 
 
-def choose_precision(machine: MachineFacts, method: MethodKind, wanted: str) -> Decision:
+def choose_precision(machine: MachineFacts, wanted: str) -> Decision:
     """The number format of the computation.  Raises RecipeError for one that this machine cannot compute in."""
     if wanted == "fp16" and machine.gpu is None:
         raise RecipeError("train.precision: fp16 does not work on a processor", "use auto, bf16 or fp32", "precision")
@@ -86,7 +85,8 @@ def choose_precision(machine: MachineFacts, method: MethodKind, wanted: str) -> 
         assert wanted in ("fp32", "bf16", "fp16")
         return Decision(wanted, "as the recipe says")  # type: ignore[arg-type]
     fp32, bf16 = machine.rate("fp32"), machine.rate("bf16")
-    assert fp32 is not None and bf16 is not None
+    assert fp32 is not None
+    assert bf16 is not None
     measured = f"bf16 {bf16 / 1e9:.0f} GFLOP/s against fp32 {fp32 / 1e9:.0f} measured here"
     if "bf16" in machine.native:
         return Decision("bf16", measured)

@@ -1,4 +1,4 @@
-"""Whether a model keeps the segments of a packed row apart, found out by trying, and the forward pass that relies on it.
+"""Whether a model keeps the segments of a packed row apart, found out by trying; and the forward pass on such rows.
 
 transformers keeps packed texts apart when positions restart and no attention mask is given, but not for every family
 (GPT-Neo's local attention knows nothing of it), and silently lets one text see another where it does not.  So each

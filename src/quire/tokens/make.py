@@ -1,4 +1,4 @@
-"""A tokenizer of our own for a base that is made from scratch: byte-level BPE (as GPT-2's), so that no text is unknown."""
+"""A tokenizer for a base that is made from scratch: byte-level BPE (as GPT-2's), so that no text is unknown."""
 
 from __future__ import annotations
 

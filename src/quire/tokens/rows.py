@@ -156,7 +156,7 @@ def _windows(number: int, stretch: Stretch, settings: TrainSettings, first: int)
 
 
 def _pack(segments: Sequence[Segment], window: int) -> list[Row]:
-    """Segments side by side in rows of at most `window` tokens: the longest first, each into the fullest row it fits."""
+    """Segments side by side in rows of at most `window` tokens: longest first, each into the fullest row it fits."""
     order = sorted(range(len(segments)), key=lambda i: (-segments[i].length, i))
     rows: list[list[int]] = []
     by_room: list[list[int]] = [[] for _ in range(window + 1)]

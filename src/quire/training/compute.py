@@ -16,7 +16,7 @@ from quire.tokens.rows import IGNORED, RowArrays, Rows
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of one length: inputs, positions, targets (rows, length); `segments` of the single row, if it has several."""
+    """Rows of one length: inputs, positions, targets (rows, length); `segments` are those of each row."""
 
     inputs: Tensor
     positions: Tensor

@@ -16,7 +16,7 @@ MOST_ROWS = 64
 
 
 def validation_loss(model: PreTrainedModel, rows: Rows, computation: Computation, wish: StopWish) -> float | None:
-    """Mean nats per target over the validation rows (at most MOST_ROWS, spread evenly); None if a stop was asked for."""
+    """Mean nats per target over the rows (at most MOST_ROWS, spread evenly); None if a stop was asked for."""
     nats, targets = 0.0, 0
     with torch.no_grad(), evaluating(model):
         for index in spread(len(rows), MOST_ROWS):

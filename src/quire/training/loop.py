@@ -139,7 +139,7 @@ def step(
     state: TrainState,
     steps: int,
 ) -> None:
-    """One optimiser step: gradients of all its rows summed, divided by the number of their targets, clipped, applied."""
+    """One optimiser step: the mean gradient over the targets of all its rows, clipped and applied."""
     started = time.perf_counter()
     settings = frame.settings
     indices = stream.take(rows_of_step(state.part_step, len(part.rows), settings, frame.choice))

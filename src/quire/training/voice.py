@@ -45,7 +45,7 @@ def save_voice(
 def check_voice(
     model: PreTrainedModel | PeftModel, base: BaseFiles, precision: Precision, folder: Path, probe: Tensor
 ) -> None:
-    """Promise 1: the saved voice, loaded anew, answers as `model` does and not as its base.  `probe` is (1, length) ids.
+    """Promise 1: the saved voice, loaded anew, answers as `model` does and not as its base.  `probe`: (1, length) ids.
 
     Raises GuardError otherwise.
     """
@@ -73,7 +73,7 @@ def probe_of(rows: Rows) -> Tensor:
 
 
 def generation_defaults(tokenizer: Tokenizer, writing: WriteSettings) -> str:
-    """The recipe's way of writing under transformers' names, so that `generate` anywhere starts from the same defaults."""
+    """The recipe's way of writing under transformers' names: `generate` anywhere starts from the same defaults."""
     sampling = writing.num_beams == 1 and writing.temperature > 0
     defaults: dict[str, object] = {
         "bos_token_id": tokenizer.start,

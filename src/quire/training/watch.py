@@ -25,7 +25,7 @@ class StopWish:
             return "the time allowed is up"
         return None
 
-    def heard(self, number: int, frame: FrameType | None) -> None:
+    def heard(self, number: int, _frame: FrameType | None) -> None:
         """The first signal is a wish; the second leaves at once, and only whole files are on the disk anyway."""
         if self._signal is not None:
             os._exit(128 + number)

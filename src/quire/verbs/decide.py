@@ -23,7 +23,7 @@ def decide(recipe: Recipe, language: str, download: bool) -> Decided:
     """Base, precision, threads and batch, by the recipe and by measuring this machine."""
     machine = measure_machine()
     picked = pick(recipe, download, language)
-    precision = choose_precision(machine, recipe.train.method.kind, recipe.train.precision)
+    precision = choose_precision(machine, recipe.train.precision)
     batch = choose_batch(recipe.train)
     return Decided(
         base=picked.name,

@@ -82,7 +82,7 @@ def doctor(online: bool = False) -> Checkup:
 
     missing = [name for name, version in _versions(_required()) if not version]
     machine = measure_machine()
-    precision = choose_precision(machine, "lora", "auto")
+    precision = choose_precision(machine, "auto")
     hub = _ask_hub() if online else "not asked"
     embedded = has_embedded_base()
     return Checkup(

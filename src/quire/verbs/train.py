@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 Listener = Callable[[Event], None]
 
+
+def _nobody(_event: Event) -> None:
+    """The listener of a run that nobody watches."""
+
+
 # Changing these does not change what is learned: a run goes on with its own.
 WITHOUT_EFFECT = ("name", "write", "judge", "rights")
 
@@ -76,7 +81,7 @@ def train(
             finished = _finished(folder)
             if finished is not None:
                 return finished
-            session = Session(folder, log, wish, listener or (lambda event: None))
+            session = Session(folder, log, wish, listener or _nobody)
             material = cut_shelf(recipe, source) if isinstance(source, Shelf) else gather(recipe)
             return _carry_out(session, recipe, material, earlier, download)
 
@@ -100,7 +105,7 @@ def _carry_out(
         write_text(folder.recipe_file, _resolved(recipe, decided, hashes).to_yaml())
     elif files.revision != decided.base_revision:
         raise RunError(
-            f"{files.name} was at revision {decided.base_revision} when {folder.path} was started, now {files.revision}",
+            f"{files.name} was at revision {decided.base_revision} when the run was started, now {files.revision}",
             "start another run with --run NEW",
             "resume",
         )

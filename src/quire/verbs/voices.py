@@ -66,13 +66,13 @@ def precision_of(opened: Opened) -> Precision:
     from quire.model.machine import choose_precision, device_name, measure_machine
 
     if opened.resolved is None:
-        return choose_precision(measure_machine(), "lora", "auto").value
+        return choose_precision(measure_machine(), "auto").value
     decided, method = opened.resolved.decided, opened.recipe.train.method.kind
     if method == "full":
         return "fp32"
     if decided.device == device_name():
         return decided.precision
-    return choose_precision(measure_machine(), method, "auto").value
+    return choose_precision(measure_machine(), "auto").value
 
 
 def voice_defaults(folder: Path) -> dict[str, Any]:
