@@ -28,7 +28,7 @@ STEP = event("step", 5, loss=3.25, part_step=5, part_steps=5, tokens_per_second=
 
 
 def test_without_a_terminal_the_last_step_is_a_plain_line_with_its_figures() -> None:
-    assert shown(STEP) == "step 5/5  loss 3.250  612 tokens/s  1.0 GiB\n"
+    assert shown(STEP) == "step 5/5  loss 3.25  612 tok/s  1.0 GiB\n"
 
 
 def test_without_a_terminal_not_every_step_is_told() -> None:
@@ -44,7 +44,7 @@ def test_on_a_terminal_a_bar_counts_the_steps() -> None:
 def test_the_held_out_loss_is_told_and_then_stays_among_the_figures() -> None:
     text = shown(event("validation", 4, loss=3.5, best_loss=3.5), STEP)
     assert "step 4: held-out loss 3.5000 (best so far)" in text
-    assert "held out 3.500" in text
+    assert "held out 3.50" in text
 
 
 def test_a_sample_is_shown_with_its_prompt() -> None:

@@ -26,7 +26,7 @@ def test_the_run_folder_is_the_last_line_and_progress_goes_to_stderr(
     shown = capsys.readouterr()
     assert shown.out == f"{home / 'tale'}\n"
     assert "held-out loss" in shown.err
-    assert "tokens/s" in shown.err
+    assert "tok/s" in shown.err
     assert (home / "tale" / "voice" / "adapter_model.safetensors").is_file()
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from quire.run.events import JSON, Event
 from quire.units import show_duration, show_size
@@ -59,10 +60,8 @@ class Display:
             return
         if self._task is None:
             self._task = self._bar.add_task("", total=steps)
-        where = f"part {event.part + 1} of {self._parts:.0f}" if self._parts > 1 else event.stage or "training"
-        self._bar.update(
-            self._task, completed=done, total=steps, description=f"{escape(where)}  {self._figures(event)}"
-        )
+        where = f"part {event.part + 1}/{self._parts:.0f}  " if self._parts > 1 else ""
+        self._bar.update(self._task, completed=done, total=steps, description=f"{where}{self._figures(event)}")
 
     def _judging(self, event: Event) -> None:
         """How far the judge is; each thing that it does counts anew."""
@@ -85,12 +84,12 @@ class Display:
     def _figures(self, event: Event) -> str:
         shown = []
         if self._loss is not None:
-            shown.append(f"loss {self._loss:.3f}")
+            shown.append(f"loss {self._loss:.2f}")
         if self._held_out is not None:
-            shown.append(f"held out {self._held_out:.3f}")
+            shown.append(f"held out {self._held_out:.2f}")
         speed, memory = number(event, "tokens_per_second"), number(event, "memory_bytes")
         if speed is not None:
-            shown.append(f"{speed:,.0f} tokens/s")
+            shown.append(f"{speed:,.0f} tok/s")
         if memory is not None:
             shown.append(show_size(memory))
         return "  ".join(shown)
@@ -108,8 +107,17 @@ def watching(console: Console) -> Iterator[Display]:
     if not console.is_terminal:
         yield Display(console, None)
         return
-    columns = (BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+
+    def fixed() -> Column:
+        return Column(no_wrap=True)
+
+    columns = (
+        BarColumn(bar_width=None, table_column=Column(ratio=1)),  # whatever room the figures leave
+        MofNCompleteColumn(table_column=fixed()),
+        TextColumn("{task.description}", table_column=fixed()),
+        TimeRemainingColumn(table_column=fixed()),
+    )
+    with Progress(*columns, console=console, transient=True, expand=True) as bar:
         yield Display(console, bar)
 
 
