@@ -57,10 +57,10 @@ def test_the_help_is_the_schemas_own_with_unit_and_default() -> None:
 
 
 def test_set_splits_at_the_first_equals_sign() -> None:
-    assert parse_set(["name=a=b", "train.epochs=1"]) == {"name": "a=b", "train.epochs": "1"}
+    assert parse_set(["name=a=b", "train.epochs=1"]) == {"name": "a=b", "train.epochs": 1}
 
 
 @pytest.mark.parametrize("pair", ["train.epochs", "=3"])
 def test_set_without_key_or_value_is_refused(pair: str) -> None:
-    with pytest.raises(RecipeError, match="a key and a value"):
+    with pytest.raises(RecipeError, match="is not key=value"):
         parse_set([pair])

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from quire.errors import RecipeError
+from quire.recipe.load import parse_setting
 from quire.recipe.schema import Recipe
 from quire.recipe.setting import Settings, not_yet
 
@@ -22,14 +22,8 @@ Set = Annotated[
 
 
 def parse_set(pairs: list[str]) -> dict[str, object]:
-    """`["train.epochs=1"]` → `{"train.epochs": "1"}`; the recipe makes values of the texts.  May raise RecipeError."""
-    settings: dict[str, object] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key.strip():
-            raise RecipeError(f"--set {pair}: a key and a value are needed", "--set train.epochs=1")
-        settings[key.strip()] = value
-    return settings
+    """`["train.epochs=1"]` → `{"train.epochs": 1}`, values as YAML reads them.  May raise RecipeError."""
+    return dict(parse_setting(pair) for pair in pairs)
 
 
 def help_of(section: type[Settings], key: str) -> str:
