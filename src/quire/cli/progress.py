@@ -28,7 +28,7 @@ class Display:
     def __init__(self, console: Console, bar: Progress | None) -> None:
         self._console = console
         self._bar = bar
-        self._task: TaskID | None = None
+        self._task: TaskID | None = bar.add_task("getting ready", total=None) if bar else None
         self._loss: float | None = None
         self._held_out: float | None = None
         self._parts = 1.0
@@ -55,20 +55,16 @@ class Display:
         if loss is not None:
             self._loss = loss if self._loss is None else SMOOTH * self._loss + (1 - SMOOTH) * loss
         done, steps = number(event, "part_step") or 0, number(event, "part_steps") or 0
-        if self._bar is None:
+        if self._bar is None or self._task is None:
             self._step_in_words(event, done, steps)
             return
-        if self._task is None:
-            self._task = self._bar.add_task("", total=steps)
         where = f"part {event.part + 1}/{self._parts:.0f}  " if self._parts > 1 else ""
         self._bar.update(self._task, completed=done, total=steps, description=f"{where}{self._figures(event)}")
 
     def _judging(self, event: Event) -> None:
         """How far the judge is; each thing that it does counts anew."""
-        if self._bar is None:
+        if self._bar is None or self._task is None:
             return
-        if self._task is None:
-            self._task = self._bar.add_task("")
         done, total = number(event, "done") or 0, number(event, "total") or 0
         self._bar.update(self._task, completed=done, total=total, description=escape(str(event.values.get("doing"))))
 
