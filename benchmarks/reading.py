@@ -54,8 +54,10 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text.replace("\u2019", "'").replace("\u2011", "-").replace("\u2010", "-"))
 
 
-def common(a: list[str], b: list[str], most: int = 40_000) -> int:
-    """Length of the longest common subsequence (Myers 1986, O(ND)); stops counting beyond `most` differences."""
+def common(a: list[str], b: list[str], most: int = 8_000) -> int:
+    """Length of the longest common subsequence (Myers 1986, O(ND)); without order beyond `most` differences."""
+    if abs(len(a) - len(b)) > most:
+        return (Counter(a) & Counter(b)).total()
     furthest = {1: 0}
     for edits in range(most):
         for k in range(-edits, edits + 1, 2):
@@ -66,7 +68,7 @@ def common(a: list[str], b: list[str], most: int = 40_000) -> int:
             furthest[k] = x
             if x >= len(a) and x - k >= len(b):
                 return (len(a) + len(b) - edits) // 2
-    return 0
+    return (Counter(a) & Counter(b)).total()
 
 
 def score(path: Path, truth: str) -> tuple[Score, Book]:

@@ -177,7 +177,8 @@ def _run(element: Element, paragraph: Paragraph) -> Iterator[str]:
         elif name in _SILENT or name == "txbxcontent":
             continue
         elif name == "t":
-            yield child.text or ""
+            # An entity is never resolved: it leaves a gap between two pieces of text.
+            yield (child.text or "") + "".join(entity.tail or "" for entity in child)
         elif name == "tab":
             yield " "
         elif name in ("br", "cr"):

@@ -175,6 +175,8 @@ def _text_kind(path: Path, head: bytes, suffix: str) -> Kind:
     if _MARKUP.search(text[:3000]) and text.startswith("<"):
         return "html"
     by_name = _BY_NAME.get(suffix)
+    if suffix in (".csv", ".tsv"):
+        raise BookError(f"{path} is a table", then="save it as .jsonl: one JSON object with a text a line")
     if by_name == "tei":
         raise BookError(f"{path} is XML, but not TEI", then=READS)
     if by_name is not None and by_name != "txt":
@@ -185,7 +187,14 @@ def _text_kind(path: Path, head: bytes, suffix: str) -> Kind:
 def _is_binary(head: bytes) -> bool:
     """Whether control bytes that no text has are more than a few."""
     strange = sum(byte < 9 or 13 < byte < 27 or 27 < byte < 32 for byte in head)
-    return strange > max(3, 0.02 * len(head))
+    if strange <= max(3, 0.02 * len(head)):
+        return False
+    try:
+        # The head may end within a character.
+        head[: max(0, len(head) - 3)].decode("utf-8")
+    except UnicodeDecodeError:
+        return True
+    return strange > 0.25 * len(head)
 
 
 def _first_line_is_object(text: str) -> bool:

@@ -17,6 +17,7 @@ from quire.books.draft import Draft, is_scene_break
 Element = Any
 EPUB = "{http://www.idpf.org/2007/ops}"
 _ENTITY_NAME = re.compile(rb"&([A-Za-z][A-Za-z0-9]*);")
+_DOCTYPE = re.compile(rb"<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>", re.IGNORECASE | re.DOTALL)
 _XML_ENTITIES = {b"amp", b"lt", b"gt", b"quot", b"apos"}
 
 
@@ -34,11 +35,10 @@ def parse_xml(data: bytes) -> Element:
 
 def parse_page(data: bytes, encoding: str | None = None) -> Element | None:
     """The root of a page that may be XHTML or only nearly so; None when nothing can be made of it."""
-    if b"<!ENTITY" not in data[:20_000]:
-        try:
-            return parse_xml(data)
-        except etree.XMLSyntaxError:
-            pass
+    try:
+        return parse_xml(data)
+    except etree.XMLSyntaxError:
+        data = _DOCTYPE.sub(b"", data, count=1)
     parser = lxml_html.HTMLParser(encoding=encoding, no_network=True, huge_tree=False, remove_pis=True)
     try:
         return lxml_html.document_fromstring(data, parser=parser)

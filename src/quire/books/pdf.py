@@ -21,6 +21,8 @@ from quire.books.pdf_lines import MARK_CLOSE, MARK_OPEN, Line, columns_of, find_
 from quire.errors import BookError
 
 MOST_PAGES = 10_000
+# A file that claims pages which it does not have is read no further after so many in a row.
+MOST_MISSING = 200
 # A page with so few characters and a picture over so much of it is a scan.
 SCAN_CHARS = 30
 SCAN_COVERAGE = 0.78
@@ -35,15 +37,15 @@ def read(path: Path) -> list[Book]:
     """The one book of a PDF.  Raises BookError when it is damaged, locked, made of pictures, or holds no text."""
     document = _open(path)
     try:
-        count = len(document)
-        if count > MOST_PAGES:
-            raise BookError(f"{path} claims {count} pages, more than any book", then="split it into several files")
+        count = min(len(document), MOST_PAGES)
         draft = Draft(str(path))
         _read_metadata(draft, document)
         pages, scanned, failed = _read_pages(document, count)
     finally:
         document.close()
-    if scanned and scanned >= 0.9 * (count - failed):
+    if not pages:
+        raise BookError(f"{path} has no page that can be opened", then="get the file again")
+    if scanned and scanned >= 0.9 * len(pages):
         raise BookError(
             f"{path} is image-only: its {scanned} pages are pictures without text",
             then="recognise its text first, with OCRmyPDF for example: ocrmypdf in.pdf out.pdf",
@@ -82,12 +84,16 @@ def _read_pages(document: pypdfium2.PdfDocument, count: int) -> tuple[list[Page]
     """The pages with their lines, how many of them are scans, and how many could not be opened."""
     pages: list[Page] = []
     scanned = failed = 0
+    row = 0
     for number in range(count):
         try:
             page = document[number]
         except pypdfium2.PdfiumError:
-            failed += 1
+            failed, row = failed + 1, row + 1
+            if row >= MOST_MISSING:
+                break
             continue
+        row = 0
         text_page = page.get_textpage()
         width, height = page.get_size()
         lines = page_lines(text_page.raw, number)
@@ -97,8 +103,6 @@ def _read_pages(document: pypdfium2.PdfDocument, count: int) -> tuple[list[Page]
         pages.append(Page(number, width, height, lines))
         text_page.close()
         page.close()
-    if count and failed == count:
-        raise BookError(f"{document!s} has no page that can be opened", then="get the file again")
     return pages, scanned, failed
 
 
@@ -115,7 +119,7 @@ def _fill(draft: Draft, pages: list[Page]) -> None:
     """From lines to the items of the draft."""
     size = body_size(pages)
     step = line_step(pages, size)
-    drop_furniture(pages, step)
+    drop_furniture(pages, size, step)
     drop_lists(pages)
     _drop_title_pages(draft, pages, size)
     columns, notes = _columns_and_notes(pages, size, step)
@@ -127,7 +131,7 @@ def _fill(draft: Draft, pages: list[Page]) -> None:
     hyphens = _hyphens(body)
     noted = frozenset(group[0].page for group in notes)
     found = Blocks(Measure(size, step, indent), hyphens, noted).run(body)
-    for block in _rank(found):
+    for block in found:
         draft.add(block.kind, block.text, _place(draft, block.page), block.level)
     for group in notes:
         text = " ".join(
@@ -156,6 +160,13 @@ def _columns_and_notes(
     """The body's columns in reading order, and the footnotes, a list of lines each."""
     gutters = [find_gutter(page.lines, page.width) for page in pages]
     two = sum(gutter is not None for gutter in gutters) >= 0.3 * max(1, sum(len(page.lines) > 8 for page in pages))
+    if two:
+        usual = sorted(gutter for gutter in gutters if gutter is not None)
+        middle = usual[len(usual) // 2]
+        gutters = [
+            middle if gutter is None and _parts(page, middle) else gutter
+            for page, gutter in zip(pages, gutters, strict=True)
+        ]
     columns: list[tuple[list[Line], int, float]] = []
     notes: list[list[Line]] = []
     open_note = False
@@ -170,6 +181,12 @@ def _columns_and_notes(
                 place = 0 if gutter is None or not two else 1 + (body[0].left >= gutter - 3)
                 columns.append((body, place, page.height))
     return columns, notes
+
+
+def _parts(page: Page, gutter: float) -> bool:
+    """Whether the gutter of other pages parts most lines of this one too."""
+    crossing = sum(line.left < gutter - 3 and line.right > gutter + 3 for line in page.lines)
+    return bool(page.lines) and crossing <= 0.4 * len(page.lines)
 
 
 def _opens_note(line: Line) -> bool:
@@ -221,8 +238,3 @@ def _hyphens(columns: Sequence[Column]) -> Hyphens:
             texts.append(" ".join(words[:-1] if cut else words))
     sample = " ".join(texts[: max(400, len(texts) // 10)])
     return Hyphens(texts, detect_language(sample))
-
-
-def _rank(found: Sequence[Found]) -> list[Found]:
-    """Headings by what they say: where numbered chapters are, an unnumbered smaller heading stands inside one."""
-    return list(found)

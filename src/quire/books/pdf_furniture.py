@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -56,98 +56,80 @@ def line_step(pages: Sequence[Page], size: float) -> float:
     return steps.most_common(1)[0][0] if steps else 1.25 * size
 
 
-def drop_furniture(pages: Sequence[Page], step: float) -> None:
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The outermost line of a page, with what is compared: its words without numbers, and its numbers."""
+
+    line: Line
+    mask: str
+    numbers: tuple[int, ...]
+    numbered: bool
+
+
+def drop_furniture(pages: Sequence[Page], size: float, step: float) -> None:
     """Take running heads, running feet and folios off all pages: at most two lines at either edge."""
     for top in (True, False):
         for _ in range(2):
             edges = {page.number: _edge(page, top) for page in pages if page.lines}
-            judged = {number: line for number, line in edges.items() if line is not None}
+            offset = _folio_offset(edges, len(pages))
             for page in pages:
-                line = judged.get(page.number)
-                if line is not None and _is_furniture(page, line, judged, pages, top, step):
-                    reason = "folio" if _DIGITS.sub("", line.plain).strip(" -–—[]()") == "" else "running head"
+                edge = edges.get(page.number)
+                if edge is not None and _is_furniture(page, edge, edges, offset, (size, step)):
+                    line = edge.line
+                    reason = "folio" if not edge.mask.strip(" #-–—[]()") else "running head"
                     for beside in [other for other in page.lines if abs(other.y - line.y) < 0.3 * line.size]:
                         page.take(reason if beside is line else "running head", beside)
 
 
-def _edge(page: Page, top: bool) -> Line | None:
+def _edge(page: Page, top: bool) -> Edge:
     """The outermost line of a page: of those on one height the longest."""
     extreme = max(line.y for line in page.lines) if top else min(line.y for line in page.lines)
     beside = [line for line in page.lines if abs(line.y - extreme) < 0.3 * line.size]
-    return max(beside, key=lambda line: len(line.text))
-
-
-def _mask(line: Line) -> str:
-    return _DIGITS.sub("#", line.plain.lower()).strip()
+    line = max(beside, key=lambda one: len(one.text))
+    text = line.plain.strip()
+    numbers = tuple(int(match[1] or match[2]) for match in _FOLIO.finditer(text))
+    return Edge(line, _DIGITS.sub("#", text.lower()), numbers, bool(numbers or _ROMAN_FOLIO.search(text)))
 
 
 def _is_furniture(
-    page: Page, line: Line, edges: dict[int, Line], pages: Sequence[Page], top: bool, step: float
+    page: Page, edge: Edge, edges: dict[int, Edge], offset: int | None, measure: tuple[float, float]
 ) -> bool:
     """By four signs: the page's number, the same words on other pages, a place that only furniture has, a gap."""
+    line, (size, step) = edge.line, measure
     text = line.plain.strip()
-    if len(text) > 120:
+    bare = bool(re.fullmatch(r"[\[(–—-]?\s*(?:\d{1,4}|[ivxlc]{1,8})\s*[\])–—-]?", text))
+    if len(text) > 120 or (line.size > 1.1 * size and not bare):
         return False
-    gap = _gap(page, line, top)
+    gap = _gap(page, line)
     apart = gap > 1.15 * step or len(page.lines) == 1
-    offset = _folio_offset(edges, pages)
-    if offset is not None and _has_folio(text, page.number + offset) and (apart or len(text) < 60):
+    if offset is not None and page.number + offset in edge.numbers and (apart or len(text) < 60):
         return True
-    if re.fullmatch(r"[\[(–—-]?\s*(?:\d{1,4}|[ivxlc]{1,8})\s*[\])–—-]?", text) and apart and len(page.lines) > 1:
-        return _in_zone(line, edges) >= 2
-    same = sum(
-        _mask(other) == _mask(line) and abs(other.y - line.y) < 3 for n, other in edges.items() if n != page.number
-    )
-    if same >= 2 and (apart or same >= 4):
-        return True
-    if same >= 1 and apart and _has_number(text):
+    others = [other for number, other in edges.items() if number != page.number and abs(other.line.y - line.y) < 3]
+    if bare and apart and len(page.lines) > 1:
+        return sum(other.numbered for other in others) >= 2
+    same = sum(other.mask == edge.mask for other in others)
+    if (same >= 2 and (apart or same >= 4)) or (same >= 1 and apart and edge.numbered):
         return True
     # Heads that name the chapter stand where other pages have heads, beyond the first line of text.
-    zone = [other for number, other in edges.items() if number != page.number and abs(other.y - line.y) < 1.5]
-    masks = Counter(_mask(other) for other in zone)
-    repeated = sum(count for count in masks.values() if count >= 2)
-    return (
-        apart
-        and len(zone) >= max(3, 0.08 * len(edges))
-        and repeated >= 0.5 * len(zone)
-        and _small(line, page, gap, step)
-    )
+    zone = Counter(other.mask for other in others if abs(other.line.y - line.y) < 1.5)
+    repeated = sum(count for count in zone.values() if count >= 2)
+    common = zone.total() >= max(3, 0.08 * len(edges)) and repeated >= 0.5 * zone.total()
+    return apart and common and gap > 1.3 * step
 
 
-def _small(line: Line, page: Page, gap: float, step: float) -> bool:
-    """Heads are no larger than the text, and no sentence that begins a page."""
-    sizes = [other.size for other in page.lines if other is not line]
-    return not sizes or line.size <= 1.15 * sorted(sizes)[len(sizes) // 2] and gap > 1.3 * step
-
-
-def _in_zone(line: Line, edges: dict[int, Line]) -> int:
-    return sum(abs(other.y - line.y) < 2 and _has_number(other.plain) for other in edges.values()) - 1
-
-
-def _gap(page: Page, line: Line, top: bool) -> float:
+def _gap(page: Page, line: Line) -> float:
     """Points between a line at the edge and the nearest line inwards."""
     others = [abs(other.y - line.y) for other in page.lines if abs(other.y - line.y) >= 0.3 * line.size]
     return min(others, default=1e9)
 
 
-def _has_number(text: str) -> bool:
-    return bool(_FOLIO.search(text) or _ROMAN_FOLIO.search(text))
-
-
-def _has_folio(text: str, number: int) -> bool:
-    return any(int(match[1] or match[2]) == number for match in _FOLIO.finditer(text))
-
-
-def _folio_offset(edges: dict[int, Line], pages: Sequence[Page]) -> int | None:
+def _folio_offset(edges: dict[int, Edge], pages: int) -> int | None:
     """What is to be added to a page's place in the file to get its printed number, if many pages agree on it."""
-    offsets: Counter[int] = Counter()
-    for number, line in edges.items():
-        for match in _FOLIO.finditer(line.plain.strip()):
-            offsets[int(match[1] or match[2]) - number] += 1
+    offsets = Counter(number - page for page, edge in edges.items() for number in edge.numbers)
     if not offsets:
         return None
     offset, count = offsets.most_common(1)[0]
-    return offset if count >= max(3, 0.05 * len(pages)) or (count >= 2 and len(pages) <= 6) else None
+    return offset if count >= max(3, 0.05 * pages) or (count >= 2 and pages <= 6) else None
 
 
 def drop_lists(pages: Sequence[Page]) -> None:

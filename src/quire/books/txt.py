@@ -14,6 +14,8 @@ from quire.books.headings import Heading, is_contents_label, recognise
 from quire.books.lines import Layout, Lines, find_headings, find_layout, group_lines, is_verse, rejoin, split_indented
 from quire.errors import BookError
 
+# Fewer words between Gutenberg's header and licence are a title or a credit, no work.
+SHORTEST_IN_FRAME = 30
 _EMPHASIS = re.compile(r"(?<![\w_])_(?=\S)([^_]{1,400}?)(?<=\S)_(?![\w_])")
 _STARS = re.compile(r"(?<![\w*])\*(?=\w)([^*\n]{1,200}?)(?<=[\w.,!?])\*(?![\w*])")
 _EQUALS = re.compile(r"(?<![\w=])=(?=\w)([^=\n]{1,200}?)(?<=[\w.,!?])=(?![\w=])")
@@ -28,7 +30,10 @@ def read(path: Path) -> list[Book]:
     read_lines(draft, body, skipped, emphasis=framed)
     if not draft.title:
         draft.title = guess_title(draft) or path.stem
-    book = finish(draft, f"{path} holds nothing but Gutenberg's header and licence" if framed else "")
+    only_frame = f"{path} holds nothing but Gutenberg's header and licence"
+    book = finish(draft, only_frame if framed else "")
+    if framed and book.words < SHORTEST_IN_FRAME:
+        raise BookError(only_frame, then="get the file again: its text is missing")
     return [book]
 
 
@@ -152,7 +157,7 @@ def _amid_contents(run: list[Lines]) -> bool:
 
 def guess_title(draft: Draft) -> str:
     """The first short line, when it stands alone above the first chapter and says more than a number."""
-    for item in draft.items[:2]:
+    for item in draft.items[: 2 if len(draft.items) > 2 else 0]:
         text = " ".join(item.text.split())
         if item.kind in ("heading", "paragraph") and len(text) <= 80 and not recognise(text):
             return "" if re.search(r"[.,;:!?…»”]$", text) or text[:1] in '“"«—–-' else text
