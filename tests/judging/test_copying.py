@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from quire.judging.copying import TrainingText, judge_copying, words_of
+from quire.judging.copying import TrainingText, judge_copying
 
 WORDS = [f"word{number}" for number in range(4000)]
 TRAINED = " ".join(WORDS[:3000])
@@ -105,7 +105,10 @@ def test_a_voice_that_wrote_nothing_gets_no_praise(training: TrainingText) -> No
     assert share.value is None
 
 
-def test_words_know_where_they_stand() -> None:
-    text = "— L’été, dit-il, j’ai… peur!"
-    assert [text[start:stop] for _, start, stop in words_of(text)] == ["L’été", "dit-il", "j’ai", "peur"]
-    assert [word for word, _, _ in words_of("L’Été")] == ["l'été"]
+def test_long_runs_that_overlap_count_once() -> None:
+    words = [f"w{number}" for number in range(40)]
+    training = TrainingText([[(" ".join(words[:30]), "I")], [(" ".join(words[5:]), "II")]])
+    counted = training.count([" ".join(words)])
+    assert [run.words for run in counted.runs] == [30, 35]
+    assert counted.long_runs == 1
+    assert counted.words == ((40, 40),)

@@ -1,16 +1,23 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 
 from quire.errors import RecipeError, RunError
+from quire.judging.held_out import held_out
 from quire.judging.report import Report
+from quire.model.base import load_base
+from quire.model.scoring import score_blocks
+from quire.planner.bases import find_base
+from quire.recipe.load import load_recipe
 from quire.run.events import Event
 from quire.run.folder import RunFolder
 from quire.run.results import read_results
 from quire.verbs.judge import judge
+from quire.verbs.material import gather
 from quire.verbs.train import Run, train
 
 TINY = {
@@ -62,6 +69,14 @@ def test_base_and_voice_are_told_apart_on_held_out_text(report: Report) -> None:
     assert bits.compared_with[0].name == "base"
     assert bits.value != bits.compared_with[0].value
     assert bits.details["tokens"] > 0
+
+
+def test_the_base_is_scored_as_if_it_had_never_worn_the_adapter(report: Report, run: Run, tiny_base: Path) -> None:
+    base = load_base(find_base(str(tiny_base)), "fp32")
+    material = gather(load_recipe(run.path / "recipe.yaml").recipe)
+    blocks = score_blocks(base.model, base.tokenizer, held_out(material.shelf, material.passages).texts, window=64)
+    expected = sum(block.nats for block in blocks) / sum(block.bytes for block in blocks) / math.log(2)
+    assert report.finding("bits per byte").compared_with[0].value == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_same_prompts_are_continued_by_base_voice_and_book(report: Report) -> None:

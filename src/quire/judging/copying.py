@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from quire.books.spans import SpanIndex
+from quire.books.spans import SpanIndex, normalise_words, word_places
 from quire.judging.resample import Estimate, Resampled
 from quire.judging.wording import count, percent
 from quire.run.finding import Compared, Finding
@@ -18,8 +17,6 @@ QUESTION = "copying"
 SHORTEST = 5  # words; shorter runs are idiom (the share of words in runs of five is known as BMC@5)
 LONG = 20  # words; nobody writes more than so many of another's by chance
 BASE, HUMAN = "base", "held-out text"
-_WORD = re.compile(r"\w+(?:['’-]\w+)*")
-_END = ""  # no word of any text
 _QUOTED = 14  # words of a run that a verdict quotes
 
 
@@ -48,7 +45,12 @@ class Counted:
 
     @property
     def long_runs(self) -> int:
-        return sum(run.words > LONG for run in self.runs)
+        """Runs of more than LONG words; of several that overlap, one counts."""
+        number, text, reached = 0, -1, 0
+        for run in sorted(self.runs, key=lambda run: (run.text, run.start)):
+            if run.words > LONG and (run.text != text or run.start >= reached):
+                number, text, reached = number + 1, run.text, run.stop
+        return number
 
     @property
     def share(self) -> Estimate | None:
@@ -63,38 +65,37 @@ class TrainingText:
 
     def __init__(self, stretches: Sequence[Sequence[tuple[str, str]]]) -> None:
         """`stretches` are unbroken runs of (text, name of its place).  No run of words goes over a stretch's end."""
-        words: list[str] = []
-        self._places: list[tuple[int, str]] = []  # the index of a place's first word, and its name
+        works: list[list[str]] = []
+        self._places: list[tuple[int, str]] = []  # the number of a place's first word, and the place's name
+        at = 0
         for stretch in stretches:
+            work: list[str] = []
             for text, place in stretch:
-                self._places.append((len(words), place))
-                words += [word for word, _, _ in words_of(text)]
-            words.append(_END)
-        self._index = SpanIndex(words)
+                self._places.append((at + len(work), place))
+                work += normalise_words(text)
+            works.append(work)
+            at += len(work) + 1  # the index counts what parts two works as a word
+        self._index = SpanIndex(works)
 
     def count(self, texts: Sequence[str]) -> Counted:
         """What `texts` share with the training text."""
         counts, runs, longest = [], [], 0
         for number, text in enumerate(texts):
-            placed = words_of(text)
+            placed = word_places(text)
             words = [word for word, _, _ in placed]
             covered: set[int] = set()
             for span in self._index.matches(words, SHORTEST):
-                covered.update(range(span.start, span.stop))
-                first, last = placed[span.start], placed[span.stop - 1]
-                runs.append(Copied(number, first[1], last[2], span.stop - span.start, self._place(span.source)))
-            best = self._index.longest_match(words)
-            longest = max(longest, best.stop - best.start if best else 0)
+                last = span.start + span.length - 1
+                covered.update(range(span.start, last + 1))
+                runs.append(
+                    Copied(number, placed[span.start][1], placed[last][2], span.length, self._place(span.source))
+                )
+            longest = max(longest, self._index.longest_match(words)[1])
             counts.append((len(covered), len(words)))
         return Counted(tuple(counts), tuple(runs), longest)
 
     def _place(self, word: int) -> str:
         return self._places[bisect_right(self._places, word, key=lambda place: place[0]) - 1][1]
-
-
-def words_of(text: str) -> list[tuple[str, int, int]]:
-    """(word, start, stop) of every word, in lower case and without the marks around it."""
-    return [(match[0].casefold().replace("’", "'"), match.start(), match.end()) for match in _WORD.finditer(text)]
 
 
 def judge_copying(
