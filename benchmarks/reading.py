@@ -1,8 +1,8 @@
-"""How much of a book's true text each reader gives back: `make bench-reading`, or `python -m benchmarks.reading [FOLDER]`.
+"""How much of a book's true text each reader gives back: `python -m benchmarks.reading [FOLDER]`.
 
 FOLDER holds books and, beside each, `NAME.truth.txt` (its paragraphs, one blank line between them).  Words are runs of
-letters and digits with inner apostrophes and hyphens, compared in order: F1 is 2 × (longest common subsequence) over the
-sum of both lengths.  Paragraphs count as kept when every word of one is the same.
+letters and digits with inner apostrophes and hyphens, compared in order: F1 is 2 × (longest common subsequence) over
+the sum of both lengths.  Paragraphs count as kept when every word of one is the same.
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ def score(path: Path, truth: str) -> tuple[Score, Book]:
     true_paragraphs = Counter(" ".join(words_of(piece)) for piece in re.split(r"\n\s*\n", truth) if words_of(piece))
     our_paragraphs = Counter(" ".join(words_of(block.text)) for block in blocks if words_of(block.text))
     kept = (true_paragraphs & our_paragraphs).total()
-    verse = [line.strip() for piece in re.split(r"\n\s*\n", truth) if "\n" in piece.strip() for line in piece.split("\n")]
+    verse = [
+        line.strip() for piece in re.split(r"\n\s*\n", truth) if "\n" in piece.strip() for line in piece.split("\n")
+    ]
     verse = [" ".join(words_of(line)) for line in verse if words_of(line)]
     ours_lines = {" ".join(words_of(line)) for block in blocks for line in block.text.split("\n") if "\n" in block.text}
     result = Score(
@@ -106,9 +108,9 @@ def find_pairs(folder: Path) -> list[tuple[Path, Path]]:
     pairs = []
     for path in sorted(folder.iterdir()):
         truth = path.with_name(_OTHER_TRUTH.get(path.name, path.stem + ".truth.txt"))
-        if path.suffix.lower() not in (".tex", ".md") and not path.name.endswith(".truth.txt") and truth.exists():
-            if ".footnotes" not in path.name and ".headings" not in path.name:
-                pairs.append((path, truth))
+        aside = (".truth.txt", ".footnotes.txt", ".headings.txt", ".tex", ".md")
+        if not path.name.endswith(aside) and truth.exists():
+            pairs.append((path, truth))
     return pairs
 
 

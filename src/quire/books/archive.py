@@ -13,7 +13,8 @@ from quire.errors import BookError
 
 MOST_ENTRIES = 20_000
 MOST_BYTES = 256 * MIB
-# Text deflates to a third or a tenth; white space and markup in large chapters to a fiftieth.  Bombs go beyond a hundred.
+# Text deflates to a third or a tenth; white space and markup in large chapters to a fiftieth.  Bombs go beyond a
+# hundred.
 MOST_RATIO = 120
 FREE_RATIO_BYTES = 2 * MIB
 _CHUNK = 256 * 1024

@@ -1,7 +1,8 @@
 """Reading in a process of its own, with limits on time, memory and output.
 
-Parsers of PDF, XML and zip are large programs in C that meet files from strangers.  Whatever they do there (crash, hang,
-fill the memory), the process that asked for the book goes on and says in one line what happened.  Books come back as
+Parsers of PDF, XML and zip are large programs in C that meet files from strangers.  Whatever they do there (crash,
+hang, fill the memory), the process that asked for the book goes on and says in one line what happened.  Books come
+back as
 JSON, never as pickles.
 """
 
@@ -61,7 +62,7 @@ def _run(request: str, limits: Limits, name: str) -> dict[str, Any]:
         stderr=subprocess.DEVNULL,
         env=environment,
     )
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdout is not None
     late = threading.Event()
 
     def stop() -> None:

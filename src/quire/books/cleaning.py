@@ -18,6 +18,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SPACES = re.compile(r"[ \t\x0b\x0c\u2000-\u2008\u200a\u205f\u3000]{1,}")
 _LINE_ENDS = re.compile(r"\r\n?|[\x85\u2028\u2029]")
 _SUSPECT = re.compile(
+    r""
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\ud800-\udfff]"
 )
 _RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
@@ -92,7 +93,7 @@ _TAIL = "[" + "".join(re.escape(char) for char, byte in _CP1252.items() if 0x80 
 _LEADS = {2: range(0xC2, 0xE0), 3: range(0xE0, 0xF0), 4: range(0xF0, 0xF5)}
 _TWICE = re.compile(
     "|".join(
-        "[" + "".join(re.escape(c) for c, b in _CP1252.items() if b in leads) + "]" + _TAIL + "{%d}" % (length - 1)
+        "[" + "".join(re.escape(c) for c, b in _CP1252.items() if b in leads) + "]" + _TAIL + f"{{{length - 1}}}"
         for length, leads in sorted(_LEADS.items(), reverse=True)
     )
 )

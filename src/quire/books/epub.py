@@ -145,7 +145,7 @@ def _read_package(path: Path, archive: Archive) -> Package:
         spine=list(dict.fromkeys(spine)),
         missing=missing,
         roles=roles,
-        labels=_labels(archive, name, root, manifest),
+        labels=_labels(archive, manifest),
     )
 
 
@@ -198,9 +198,7 @@ def _authors(root: Element) -> str:
     return ", ".join(dict.fromkeys(authors))
 
 
-def _labels(
-    archive: Archive, opf: str, root: Element, manifest: dict[str, tuple[str, Element]]
-) -> dict[str, list[tuple[str, str]]]:
+def _labels(archive: Archive, manifest: dict[str, tuple[str, Element]]) -> dict[str, list[tuple[str, str]]]:
     """For each page the (fragment, label) pairs that the book's contents have for it, from the nav or the NCX."""
     labels: dict[str, list[tuple[str, str]]] = {}
     sources = [t for t, item in manifest.values() if "nav" in (item.get("properties") or "").split()]

@@ -1,4 +1,6 @@
-"""Recognising chapter headings where the source has no markup: numbers, Roman numerals and words, in several languages."""
+"""Recognising chapter headings where the source has no markup: numbers, Roman numerals and words, in several
+languages.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +24,22 @@ _NAMED = (
 )
 _ORDINALS = (
     r"first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|last|"
-    r"premi(?:er|[eè]re)|second[e]?|deuxi[eè]me|troisi[eè]me|quatri[eè]me|cinqui[eè]me|sixi[eè]me|septi[eè]me|huiti[eè]me|"
+    r"premi(?:er|[eè]re)|second[e]?|deuxi[eè]me|troisi[eè]me|quatri[eè]me|cinqui[eè]me|"
+    r"sixi[eè]me|septi[eè]me|huiti[eè]me|"
     r"neuvi[eè]me|dixi[eè]me|onzi[eè]me|douzi[eè]me|derni(?:er|[eè]re)|"
-    r"erste[rs]?|zweite[rs]?|dritte[rs]?|vierte[rs]?|fünfte[rs]?|sechste[rs]?|siebte[rs]?|achte[rs]?|neunte[rs]?|zehnte[rs]?|"
+    r"erste[rs]?|zweite[rs]?|dritte[rs]?|vierte[rs]?|fünfte[rs]?|sechste[rs]?|siebte[rs]?|"
+    r"achte[rs]?|neunte[rs]?|zehnte[rs]?|"
     r"primer[oa]?|segund[oa]|tercer[oa]?|cuart[oa]|quint[oa]|prim[oa]|second[oa]|terz[oa]|quart[oa]|terceir[oa]"
 )
 _UNITS = (
     r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
     r"eighteen|nineteen|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:[- ](?:one|two|three|four|five|six|"
-    r"seven|eight|nine))?|(?:a |one )?hundred|un|une|deux|trois|quatre|cinq|sept|huit|neuf|dix|onze|douze|treize|quatorze|"
-    r"quinze|seize|dix-(?:sept|huit|neuf)|(?:vingt|trente|quarante|cinquante|soixante)(?:[- ](?:et[- ])?(?:un|deux|trois|"
-    r"quatre|cinq|six|sept|huit|neuf|dix|onze|douze))?|eins|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|uno|dos|tres|"
+    r"seven|eight|nine))?|(?:a |one )?hundred|un|une|deux|trois|quatre|cinq|sept|huit|neuf|dix|"
+    r"onze|douze|treize|quatorze|"
+    r"quinze|seize|dix-(?:sept|huit|neuf)|(?:vingt|trente|quarante|cinquante|soixante)(?:[- "
+    r"](?:et[- ])?(?:un|deux|trois|"
+    r"quatre|cinq|six|sept|huit|neuf|dix|onze|douze))?|eins|zwei|drei|vier|fünf|sechs|sieben|"
+    r"acht|neun|zehn|uno|dos|tres|"
     r"cuatro|cinco|seis|siete|ocho|nueve|diez"
 )
 _ROMAN = r"(?=[mdclxvi])m{0,3}(?:c[md]|d?c{0,4})(?:x[cl]|l?x{0,4})(?:i[xv]|v?i{0,4})"
@@ -41,7 +48,8 @@ _NUMBER = rf"(?:{_ROMAN}|\d{{1,3}}(?:er|re|[eè]me|e|st|nd|rd|th)?|{_ORDINALS}|{
 _TAIL = r"(?P<tail>\s*[.:;,—–-]+\s*(?P<title>\S.*)|\s+(?P<loose>\S.*))?"
 
 _NUMBERED = re.compile(
-    rf"(?:the\s+)?(?:(?P<part>{_PART})|(?P<chapter>{_CHAPTER}))\s+(?:the\s+|n[°o]\.?\s*)?(?P<number>{_NUMBER})\b\.?{_TAIL}$",
+    rf"(?:the\s+)?(?:(?P<part>{_PART})|(?P<chapter>{_CHAPTER}))\s+(?:the\s+|"
+    rf"n[°o]\.?\s*)?(?P<number>{_NUMBER})\b\.?{_TAIL}$",
     re.IGNORECASE | re.DOTALL,
 )
 _ORDINAL_FIRST = re.compile(
@@ -70,7 +78,9 @@ class Heading:
 
 
 def recognise(text: str) -> Heading | None:
-    """The heading that a short text is, or None.  Bare numbers and numerals come as `bare`: only their order decides."""
+    """The heading that a short text is, or None.  Bare numbers and numerals come as `bare`: only their order
+    decides.
+    """
     line = " ".join(text.split())
     if not line or len(line) > LONGEST:
         return None
@@ -173,7 +183,8 @@ def in_order(numbers: list[int | None]) -> list[bool]:
 
 
 _CONTENTS = re.compile(
-    r"(?:table of )?contents\.?|table des mati[eè]res\.?|table\.?|table des chapitres\.?|inhalt(?:sverzeichnis)?\.?|índice\.?|"
+    r"(?:table of )?contents\.?|table des mati[eè]res\.?|table\.?|table des chapitres\.?|"
+    r"inhalt(?:sverzeichnis)?\.?|índice\.?|"
     r"indice\.?|sommaire\.?|list of illustrations\.?|illustrations\.?",
     re.IGNORECASE,
 )

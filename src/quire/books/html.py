@@ -18,7 +18,8 @@ _CHARSET = re.compile(
 _FURNITURE = frozenset(("nav", "form", "menu", "dialog"))
 _FURNITURE_ROLES = frozenset(("navigation", "banner", "contentinfo", "search", "complementary", "toc"))
 _FURNITURE_CLASS = re.compile(
-    r"(?:nav|navbar|menu|toc|contents|sidebar|breadcrumbs?|cookie.*|advert.*|share|social|noprint|pgheader|pg-boilerplate)"
+    r"(?:nav|navbar|menu|toc|contents|sidebar|breadcrumbs?|cookie.*|advert.*|share|social|"
+    r"noprint|pgheader|pg-boilerplate)"
 )
 
 

@@ -13,13 +13,16 @@ _SURE_PRONOUNS = frozenset("il elle ils elles nous vous".split())
 _PLACES = frozenset("là ci même mêmes dessus dessous delà devant dire né née nés nées être".split())
 _FRENCH_BEFORE = frozenset(
     (
-        "demi après avant grand grands beau belle petit petite petits arrière ci là contre quasi nouveau mi rendez peut "
-        "chef arc haut basse haute bas long saint sainte saints celui celle ceux celles sous vice porte garde tout toute"
+        "demi après avant grand grands beau belle petit petite petits arrière ci là contre quasi "
+        "nouveau mi rendez peut "
+        "chef arc haut basse haute bas long saint sainte saints celui celle ceux celles sous vice "
+        "porte garde tout toute"
     ).split()
 )
 _FRENCH_NUMBERS = frozenset(
     (
-        "vingt vingts trente quarante cinquante soixante quatre deux trois cinq six sept huit neuf dix onze douze treize "
+        "vingt vingts trente quarante cinquante soixante quatre deux trois cinq six sept huit neuf "
+        "dix onze douze treize "
         "quatorze quinze seize un une"
     ).split()
 )
@@ -28,20 +31,23 @@ _ENGLISH_BEFORE = frozenset(
 )
 _ENGLISH_AFTER = frozenset(
     (
-        "like looking eyed haired headed hearted handed minded faced coloured colored known made bred born natured tempered "
+        "like looking eyed haired headed hearted handed minded faced coloured colored known made "
+        "bred born natured tempered "
         "humoured dressed legged bound shaped rimmed bodied toned spoken stricken sized law"
     ).split()
 )
 # First and last parts of words that English writes as one.
 _ENGLISH_PREFIX = frozenset(
     (
-        "un re in im dis mis over under out fore with every some any no be en up down on for to an a con com per pre pro "
+        "un re in im dis mis over under out fore with every some any no be en up down on for to an "
+        "a con com per pre pro "
         "sub trans inter extra super never where there here what who when how him her them it my your our man"
     ).split()
 )
 _ENGLISH_SUFFIX = frozenset(
     (
-        "able age ally ant ate ed en ence ent er ers est ful full hood ing ings ion ions ism ist ity less ling ly man men "
+        "able age ally ant ate ed en ence ent er ers est ful full hood ing ings ion ions ism ist "
+        "ity less ling ly man men "
         "ment ments ness one or ous self selves ship side some ted ten ter the thing things time times ward wards ware "
         "where wise work works yard light day room body port son ton land house-keeper break"
     ).split()

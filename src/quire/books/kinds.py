@@ -69,7 +69,7 @@ def check_file(path: Path, limits: Limits | None = None) -> None:
     """Raise BookError unless `path` is a file of usable size that may be read.  Opens nothing that could block."""
     limits = limits or Limits()
     try:
-        state = os.stat(path)
+        state = path.stat()
     except FileNotFoundError:
         if path.is_symlink():
             raise BookError(f"{path} is a link to nothing", then="name the file itself") from None

@@ -39,11 +39,19 @@ def detect_language(text: str) -> str:
 
 
 _NAMES = {
-    "english": "en", "french": "fr", "français": "fr", "german": "de", "deutsch": "de", "spanish": "es", "español": "es",
-    "italian": "it", "italiano": "it", "portuguese": "pt", "português": "pt", "latin": "la", "dutch": "nl",
-    "nederlands": "nl", "eng": "en", "fra": "fr", "fre": "fr", "deu": "de", "ger": "de", "spa": "es", "ita": "it",
-    "por": "pt", "lat": "la", "nld": "nl", "dut": "nl",
-}  # fmt: skip
+    name: code
+    for code, names in {
+        "en": "english eng",
+        "fr": "french français francais fra fre",
+        "de": "german deutsch deu ger",
+        "es": "spanish español spa",
+        "it": "italian italiano ita",
+        "pt": "portuguese português por",
+        "la": "latin latina lat",
+        "nl": "dutch nederlands nld dut",
+    }.items()
+    for name in names.split()
+}
 _CODE = re.compile(r"([a-z]{2,3})(?:[-_][a-z0-9]+)*", re.IGNORECASE)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -118,7 +117,8 @@ def is_verse(group: Lines, layout: Layout) -> bool:
     indent = min(len(line) - len(line.lstrip()) for line in group.lines)
     short = sum(not _is_full(first, second, layout.width - indent) for first, second in pairs) / len(pairs)
     if short == 1.0 and len(pairs) <= 2:
-        # Addresses, signatures and couplets begin their lines with capitals; a paragraph in a narrower measure does not.
+        # Addresses, signatures and couplets begin their lines with capitals; a paragraph in a narrower measure does
+        # not.
         return all(_begins_line(line) for line in lines[1:])
     if short < 0.6:
         return False

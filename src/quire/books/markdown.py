@@ -61,8 +61,8 @@ def read(path: Path) -> list[Book]:
 
 
 def _read_front(draft: Draft, front: str) -> None:
-    """Title, author and language; the other keys become columns.  Plain `key: value` lines are all that is read, so that
-    no YAML bomb is ever expanded."""
+    """Title, author and language; the other keys become columns.  Plain `key: value` lines are all that is read, so
+    that no YAML bomb is ever expanded."""
     fields = {match[1].strip().lower(): match[2].strip("\"'") for match in _FIELD.finditer(front)}
     draft.title = fields.pop("title", "")
     draft.author = fields.pop("author", "")

@@ -75,8 +75,11 @@ def classes(element: Element) -> frozenset[str]:
 
 
 _BLOCKS = frozenset(
-    "address article aside blockquote body center dd details dialog div dl dt fieldset figcaption figure footer form h1 h2 "
-    "h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol p pre section summary table tbody td tfoot th thead tr ul".split()
+    "address article aside blockquote body center dd details dialog div dl dt fieldset "
+    "figcaption figure footer form h1 h2 "
+    "h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol p pre section summary table tbody "
+    "td tfoot th thead tr "
+    "ul".split()
 )
 _SILENT = frozenset(
     "script style head template noscript iframe object embed svg canvas audio video map select button input textarea "
@@ -106,7 +109,7 @@ class Walk:
 
     draft: Draft
     inside: str = ""
-    skip: Skip = field(default_factory=lambda: Skip(lambda element: None))
+    skip: Skip = field(default_factory=lambda: Skip(lambda _: None))
     unit: str = "paragraph"
     first: int = 1
     count: int = 0
@@ -208,7 +211,9 @@ class Walk:
 
 
 def _short(lines: list[str]) -> bool:
-    """Whether lines parted by `<br>` were meant as lines: an address or verse, not a paragraph broken by a converter."""
+    """Whether lines parted by `<br>` were meant as lines: an address or verse, not a paragraph broken by a
+    converter.
+    """
     low = sum(line[:1].islower() for line in lines[1:])
     return sum(map(len, lines)) / len(lines) <= 90 and low <= 0.5 * (len(lines) - 1) or len(lines) == 2
 

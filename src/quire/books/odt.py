@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from lxml import etree
@@ -69,10 +70,8 @@ def _parents(root: Element, archive: Archive) -> dict[str, str]:
     """For each style the one it comes from, automatic styles of the text and named ones alike."""
     roots = [root]
     if "styles.xml" in archive:
-        try:
+        with suppress(etree.XMLSyntaxError):
             roots.append(parse_xml(archive.read("styles.xml")))
-        except etree.XMLSyntaxError:
-            pass
     return {
         _attribute(element, "name"): _attribute(element, "parent-style-name")
         for tree in roots

@@ -15,7 +15,7 @@ from quire.books.draft import Draft, finish
 from quire.books.headings import recognise
 from quire.books.hyphens import Hyphens
 from quire.books.language import detect_language
-from quire.books.pdf_blocks import Blocks, Column, Found, Measure, find_indent, set_margins
+from quire.books.pdf_blocks import Blocks, Column, Measure, find_indent, set_margins
 from quire.books.pdf_furniture import Page, body_size, drop_furniture, drop_lists, line_step, take_footnotes
 from quire.books.pdf_lines import MARK_CLOSE, MARK_OPEN, Line, columns_of, find_gutter, page_lines
 from quire.errors import BookError

@@ -16,7 +16,8 @@ MARK_OPEN, MARK_CLOSE = "\ue000", "\ue001"
 _BREAK = re.compile(r"\r\n|\r|\n|(?<=[\ufffe\x02\u00ad])")
 _CUT = "\ufffe\x02\u00ad"
 _RAISED = re.compile(
-    r"(?<=[^\s\d])[ ]?(\d{1,3}|[*†‡§¶]{1,3})(?=\s|$|[.,;:!?»”’)\]—])|^(\d{1,3}|[*†‡§¶]{1,3})(?=\s*\S)|(?<=\s)(\d{1,3})(?=\s|$)"
+    r"(?<=[^\s\d])[ ]?(\d{1,3}|[*†‡§¶]{1,3})(?=\s|$|[.,;:!?»”’)\]—])|^(\d{1,3}|"
+    r"[*†‡§¶]{1,3})(?=\s*\S)|(?<=\s)(\d{1,3})(?=\s|$)"
 )
 # Fonts in TeX's T1 encoding without a map to Unicode give their own codes.
 _T1 = {

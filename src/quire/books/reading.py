@@ -92,7 +92,7 @@ def _files(item: ShelfItem, unreadable: list[Unreadable], strict: bool) -> list[
     assert item.path is not None
     path = Path(item.path).expanduser()
     if not os.path.lexists(path) and glob.has_magic(item.path):
-        matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))
+        matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))  # noqa: PTH207 (absolute patterns too)
         if not matches:
             raise BookError(
                 f"nothing matches {item.path}", then="check the pattern; quote it so that the shell leaves it alone"
@@ -133,7 +133,7 @@ def _nothing(items: Sequence[ShelfItem], unreadable: Sequence[Unreadable]) -> Bo
     if unreadable:
         first = unreadable[0]
         return BookError(
-            f"{names} holds no book that can be read ({len(unreadable)} files; the first, {first.path}: {first.reason})",
+            f"{names} holds no book that can be read ({len(unreadable)} files; {first.path}: {first.reason})",
             then=READS,
         )
     return BookError(f"{names} holds no books", then=READS)

@@ -1,4 +1,6 @@
-"""Rich Text Format, by a small reader of our own: text, paragraphs, notes and what names them; nothing is carried out."""
+"""Rich Text Format, by a small reader of our own: text, paragraphs, notes and what names them; nothing is carried
+out.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +35,13 @@ _CHARACTERS = {
 # Groups that hold no text of the body.  Others that begin with \* are skipped whatever they are.
 _SKIPPED = frozenset(
     (
-        "fonttbl colortbl stylesheet listtable listoverridetable rsidtbl generator pict object themedata colorschememapping "
-        "datastore latentstyles xmlnstbl filetbl revtbl fldinst bkmkstart bkmkend ftnsep ftnsepc ftncn aftnsep aftnsepc "
+        "fonttbl colortbl stylesheet listtable listoverridetable rsidtbl generator pict object "
+        "themedata colorschememapping "
+        "datastore latentstyles xmlnstbl filetbl revtbl fldinst bkmkstart bkmkend ftnsep ftnsepc "
+        "ftncn aftnsep aftnsepc "
         "aftncn nonshppict private template wgrffmtfilter mmathpr atnid atnauthor annotation operator company keywords "
-        "subject doccomm comment category manager creatim revtim printim buptim tc xe nesttableprops pntext pntxta pntxtb"
+        "subject doccomm comment category manager creatim revtim printim buptim tc xe "
+        "nesttableprops pntext pntxta pntxtb"
     ).split()
 )
 _HEADS = frozenset(("header", "headerl", "headerr", "headerf", "footer", "footerl", "footerr", "footerf"))

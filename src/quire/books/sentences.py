@@ -12,8 +12,8 @@ _ABBREVIATIONS: dict[str, frozenset[str]] = {
     "": frozenset(_COMMON.split()),
     "en": frozenset(
         (
-            _COMMON
-            + " jan feb mar apr jun jul aug sept oct nov dec anon comdr cpl pvt supt pres sen rep i.e e.g a.m p.m b.c a.d"
+            _COMMON + " jan feb mar apr jun jul aug sept oct nov dec anon comdr cpl pvt supt pres sen rep i.e "
+            "e.g a.m p.m b.c a.d"
         ).split()
     ),
     "fr": frozenset(

@@ -1,7 +1,7 @@
 """Which runs of words a text shares with a book, found in time that grows with the text alone.
 
-The index is a suffix automaton (Blumer et al. 1985): every run of words of the book is a path in it.  Reading a text word
-by word, it knows after each the longest run ending there that stands in the book.  The copy guard steps through it
+The index is a suffix automaton (Blumer et al. 1985): every run of words of the book is a path in it.  Reading a text
+word by word, it knows after each the longest run ending there that stands in the book.  The copy guard steps through it
 while writing; the judge of memory asks for all spans at once.
 """
 
@@ -58,6 +58,7 @@ class SpanIndex:
         self._length: list[int] = [0]
         self._end: list[int] = [0]
         self.words = 0
+        self._last = 0
         for number, work in enumerate(works):
             if number:
                 self._build((object(),))
@@ -66,7 +67,7 @@ class SpanIndex:
     def _build(self, work: Sequence[Hashable]) -> None:
         """Add the words of a work, one node or two for each."""
         following, link, length, ends = self._next, self._link, self._length, self._end
-        last = len(following) - 1 if self.words == 0 else self._last
+        last = self._last
         for position, word in enumerate(work, start=self.words + 1):
             node = len(following)
             following.append({})

@@ -208,7 +208,9 @@ class _Chooser:
         return units
 
     def spread(self, units: Sequence[Unit], target: float) -> list[Unit]:
-        """One unit from each stretch of the text, so many that they hold about `target` words; the best of some draws."""
+        """One unit from each stretch of the text, so many that they hold about `target` words; the best of some
+        draws.
+        """
         mean = sum(map(self.words, units)) / len(units)
         count = min(len(units) - 1, max(1, round(target / mean)))
         best: list[Unit] = []

@@ -17,7 +17,8 @@ _XML = "{http://www.w3.org/XML/1998/namespace}"
 _WHITE = re.compile(r"[ \t\r\n]+")
 _DATES = re.compile(r"\s*[\[(]?\b\d{3,4}\??\s*[-–—]\s*(?:\d{3,4})?\??[\])]?\s*$|\s*[\[(][^)\]]*\d{3,4}[^)\]]*[\])]\s*$")
 _EDITION = re.compile(
-    r"\s*[:,.\[(]?\s*(?:(?:édition|edition|edição|edición)\s+ELTeC|ELTeC\s+\w+|(?:an? )?(?:TEI|electronic|digital|machine[- ]readable)\b.*)[\])]?\s*$",
+    r"\s*[:,.\[(]?\s*(?:(?:édition|edition|edição|edición)\s+ELTeC|ELTeC\s+\w+|(?:an? )?(?:TEI|"
+    r"electronic|digital|machine[- ]readable)\b.*)[\])]?\s*$",
     re.IGNORECASE,
 )
 _DIVS = re.compile(r"div\d?")
@@ -31,8 +32,17 @@ _DROPPED = {
     "facsimile": "",
     "standoff": "",
 }
-_DROPPED_TYPES = {"titlepage": "title page", "toc": "contents", "contents": "contents", "index": "index", "imprint": "imprint",
-                  "colophon": "colophon", "advert": "advertisement", "ad": "advertisement", "publisher": "imprint"}  # fmt: skip
+_DROPPED_TYPES = {
+    "titlepage": "title page",
+    "toc": "contents",
+    "contents": "contents",
+    "index": "index",
+    "imprint": "imprint",
+    "publisher": "imprint",
+    "colophon": "colophon",
+    "advert": "advertisement",
+    "ad": "advertisement",
+}
 # Of two readings in a <choice> one is the text: what was corrected, but not what was modernised.
 _SECOND_CHOICE = frozenset(("sic", "reg", "expan", "am"))
 _CONTAINERS = frozenset(
@@ -40,7 +50,8 @@ _CONTAINERS = frozenset(
     "castlist castgroup table row figure said letter postscript set prologue epilogue performance tei teicorpus".split()
 )
 _LEAVES = frozenset(
-    "p ab salute signed dateline byline trailer item cell label stage speaker castitem bibl docauthor titlepart l".split()
+    "p ab salute signed dateline byline trailer item cell label stage speaker castitem bibl docauthor titlepart "
+    "l".split()
 )
 
 

@@ -50,7 +50,7 @@ def _unframe(draft: Draft, text: str) -> tuple[str, int, bool]:
     draft.drop("Gutenberg header", text[:start], Place(draft.path, "line", 1))
     draft.drop("Gutenberg licence", text[stop:], Place(draft.path, "line", text.count("\n", 0, stop) + 1))
     body = text[start:stop]
-    marks = [mark for mark in re.finditer(r"\[\s*(?:Illustration|Frontispiece)[^\]]*\]", body, re.IGNORECASE)]
+    marks = list(re.finditer(r"\[\s*(?:Illustration|Frontispiece)[^\]]*\]", body, re.IGNORECASE))
     for mark in marks:
         draft.drop("illustration", mark[0], Place(draft.path, "line", skipped + body.count("\n", 0, mark.start()) + 1))
     for mark in reversed(marks):
