@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from quire.errors import BaseModelError
+from quire.planner.facts import MachineFacts
 from quire.recipe.bases import AUTO, EMBEDDED, bases_for
-from quire.recipe.schema import BaseChoice
+from quire.recipe.schema import BaseChoice, FreshBase, Recipe
 from quire.run.atomic import named_disk_errors
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ Kind = Literal["embedded", "folder", "hub"]
 
 # Assumed where nobody measured the memory.
 USUAL_MEMORY = 8 * 2**30
+
+FRESH = "fresh"
+"""What a base that a run makes for itself is called before it lies anywhere."""
 
 _INDEX = "model.safetensors.index.json"
 _WEIGHTS = "model.safetensors"
@@ -71,6 +75,14 @@ def pick_base(
         return BasePick(suiting[0].name, "the largest known base that suits this machine and language", True)
     why = "no hub base is cached; --download would fetch one" if suiting else "no hub base is known to suit"
     return BasePick(EMBEDDED, why, False)
+
+
+def pick_for(recipe: Recipe, language: str, machine: MachineFacts, download: bool) -> BasePick:
+    """`pick_base` by a recipe, the language of its text and this machine; a fresh base is named FRESH."""
+    if isinstance(recipe.base, FreshBase):
+        return BasePick(FRESH, "made from scratch in this run", False)
+    memory = machine.gpu_memory_bytes or machine.memory_bytes
+    return pick_base(recipe.base, recipe.language or language or None, machine.gpu is not None, memory, download)
 
 
 def find_base(name: str, download: bool = False, weights: bool = True) -> BaseFiles:

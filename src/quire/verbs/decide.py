@@ -8,7 +8,7 @@ import torch
 
 from quire.model.fresh import make_base
 from quire.model.machine import Precision, choose_precision, device_name, measure_machine
-from quire.planner.bases import BaseFiles, BasePick, find_base, pick_base
+from quire.planner.bases import FRESH, BaseFiles, BasePick, find_base
 from quire.planner.schedule import choose_batch
 from quire.recipe.resolved import Decided
 from quire.recipe.schema import FreshBase, Recipe
@@ -19,10 +19,9 @@ from quire.verbs.material import Material
 OWN_BASE = "base"  # where a run keeps the base that it made from scratch
 
 
-def decide(recipe: Recipe, language: str, download: bool) -> Decided:
-    """Base, precision, threads and batch, by the recipe and by measuring this machine."""
+def decide(recipe: Recipe, picked: BasePick) -> Decided:
+    """Precision, threads and batch, by the recipe and by measuring this machine, for the base that was picked."""
     machine = measure_machine()
-    picked = pick(recipe, download, language)
     precision = choose_precision(machine, recipe.train.precision)
     batch = choose_batch(recipe.train)
     return Decided(
@@ -42,18 +41,10 @@ def decide(recipe: Recipe, language: str, download: bool) -> Decided:
     )
 
 
-def pick(recipe: Recipe, download: bool, language: str = "") -> BasePick:
-    """The base that the recipe comes to on this machine."""
-    if isinstance(recipe.base, FreshBase):
-        return BasePick(OWN_BASE, "made from scratch in this run", False)
-    machine = measure_machine()
-    memory = machine.gpu_memory_bytes or machine.memory_bytes
-    return pick_base(recipe.base, recipe.language or language or None, machine.gpu is not None, memory, download)
-
-
 def base_files(recipe: Recipe, decided: Decided, material: Material, run: Path, resumes: bool) -> BaseFiles:
     """The base that was decided on; a fresh one is made now, from the training text, unless the run resumes with it."""
     if not isinstance(recipe.base, FreshBase):
+        assert decided.base != FRESH
         return find_base(decided.base, decided.download)
     folder = run / OWN_BASE
     if not resumes:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from quire.books.book import Shelf
-from quire.planner.bases import BasePick, find_base, pick_base
+from quire.planner.bases import BasePick, find_base, pick_for
 from quire.planner.facts import MachineFacts, TextFacts
 from quire.planner.plan import Plan, make_plan
 from quire.planner.shape import BaseShape, read_shape, shape_of
@@ -85,7 +85,7 @@ def plan(
     loaded = load_source(source, base, given)
     material = cut_shelf(loaded.recipe, source) if isinstance(source, Shelf) else gather(loaded.recipe)
     machine = look_at_machine(RUNS)
-    pick = _pick(loaded.recipe, material.language, machine, download)
+    pick = pick_for(loaded.recipe, material.language, machine, download)
     advice = advice_for(pick.name, loaded.recipe.train.method.kind)
     loaded = load_source(source, base, given, advice)
     material = replace(material, recipe=loaded.recipe)
@@ -93,13 +93,6 @@ def plan(
     train = loaded.recipe.train
     made = make_plan(train, shape, text, machine, _precision(train, machine))
     return PlanReport(material.shelf.title, material.language, loaded, pick, shape, made, machine)
-
-
-def _pick(recipe: Recipe, language: str, machine: MachineFacts, download: bool) -> BasePick:
-    if isinstance(recipe.base, FreshBase):
-        return BasePick("fresh", "made from scratch, as the recipe says", False)
-    memory = machine.gpu_memory_bytes or machine.memory_bytes
-    return pick_base(recipe.base, language or None, machine.gpu is not None, memory, download)
 
 
 def _precision(settings: TrainSettings, machine: MachineFacts) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quire.books.book import Shelf
 from quire.errors import RunError
+from quire.planner.bases import pick_for
+from quire.recipe.bases import advice_for
 from quire.recipe.resolved import Decided, ResolvedRecipe, changed_sources, differences, load_resolved
 from quire.recipe.schema import Recipe
 from quire.run.atomic import remove_leftovers, require_space, write_text
@@ -66,36 +68,38 @@ def train(
     `listener` hears of every event.  Raises Stopped (the same call resumes) or another QuireError.
     """
     hush()
+    from quire.model.machine import measure_machine
     from quire.training.session import Session
     from quire.training.watch import listening
+    from quire.verbs.decide import decide
 
     with listening(max_time) as wish:
-        plain = load_source(source, base, settings or {})
-        folder = RunFolder.create(run_path(source, run, plain.recipe))
+        plain = load_source(source, base, settings or {}).recipe
+        folder = RunFolder.create(run_path(source, run, plain))
         with hold(folder.lock), crash_kept_in(folder.crash_file), EventLog(folder.events_file) as log:
             remove_leftovers(folder.path)
-            earlier = load_resolved(folder.recipe_file) if folder.recipe_file.exists() else None
-            recipe = _advised(source, base, settings or {}, plain.recipe, earlier, download)
-            if earlier is not None:
-                _same_recipe(folder, earlier, recipe)
-            finished = _finished(folder)
-            if finished is not None:
-                return finished
             session = Session(folder, log, wish, listener or _nobody)
-            material = cut_shelf(recipe, source) if isinstance(source, Shelf) else gather(recipe)
-            return _carry_out(session, recipe, material, earlier, download)
+            earlier = load_resolved(folder.recipe_file) if folder.recipe_file.exists() else None
+            if earlier is not None:
+                recipe = _advised(source, base, settings or {}, earlier.decided.base)
+                _same_recipe(folder, earlier, recipe)
+                finished = _finished(folder)
+                if finished is not None:
+                    return finished
+                return _carry_out(session, _material(source, recipe), earlier.decided, earlier)
+            material = _material(source, plain)
+            picked = pick_for(plain, material.language, measure_machine(), download)
+            recipe = _advised(source, base, settings or {}, picked.name)
+            return _carry_out(session, replace(material, recipe=recipe), decide(recipe, picked), None)
 
 
-def _carry_out(
-    session: Session, recipe: Recipe, material: Material, earlier: ResolvedRecipe | None, download: bool
-) -> Run:
-    """Decide, prepare, train part after part, save the voice and prove that it is one."""
+def _carry_out(session: Session, material: Material, decided: Decided, earlier: ResolvedRecipe | None) -> Run:
+    """Prepare, train part after part, save the voice and prove that it is one."""
     from quire.training.parts import train_parts
-    from quire.verbs.decide import base_files, decide, load_learner
+    from quire.verbs.decide import base_files, load_learner
     from quire.verbs.saving import save_and_check, write_samples
 
-    folder = session.folder
-    decided = earlier.decided if earlier else decide(recipe, material.language, download)
+    folder, recipe = session.folder, material.recipe
     hashes = material.hashes()
     if earlier is not None:
         _same_sources(folder, earlier, hashes)
@@ -134,21 +138,15 @@ def _carry_out(
     return Run(folder.path, state.step)
 
 
-def _advised(
-    source: Source,
-    base: str | None,
-    settings: Mapping[str, object],
-    plain: Recipe,
-    earlier: ResolvedRecipe | None,
-    download: bool,
-) -> Recipe:
+def _advised(source: Source, base: str | None, settings: Mapping[str, object], picked: str) -> Recipe:
     """The recipe with what suits its base where nothing was said, and with a name."""
-    from quire.recipe.bases import advice_for
-    from quire.verbs.decide import pick
-
-    name = earlier.decided.base if earlier else pick(plain, download).name
-    recipe = load_source(source, base, settings, advice_for(name)).recipe
+    plain = load_source(source, base, settings).recipe
+    recipe = load_source(source, base, settings, advice_for(picked, plain.train.method.kind)).recipe
     return recipe if recipe.name else recipe.model_copy(update={"name": name_of(source, recipe)})
+
+
+def _material(source: Source, recipe: Recipe) -> Material:
+    return cut_shelf(recipe, source) if isinstance(source, Shelf) else gather(recipe)
 
 
 def _resolved(recipe: Recipe, decided: Decided, hashes: Mapping[str, str]) -> ResolvedRecipe:
