@@ -51,16 +51,19 @@ def show_findings(findings: tuple[Finding, ...], console: Console) -> None:
     """Every finding as a row."""
     table = screen.plain_table("measured", "value", "95 % interval", "compared with", numbers=("value",))
     for finding in findings:
-        others = ", ".join(f"{other.name} {figure(other.value)}" for other in finding.compared_with)
-        unit = f" {finding.unit}" if finding.unit else ""
-        table.add_row(escape(finding.name), escape(figure(finding.value) + unit), interval(finding), escape(others))
+        others = ", ".join(f"{other.name} {shown(other.value, finding.unit)}" for other in finding.compared_with)
+        unit = f" {finding.unit}" if finding.unit not in ("", "share", finding.name) else ""
+        value = shown(finding.value, finding.unit) + unit
+        table.add_row(escape(finding.name), escape(value), interval(finding), escape(others))
     console.print(table)
 
 
-def figure(value: float | None) -> str:
-    """A value in as many digits as tell something."""
+def shown(value: float | None, unit: str = "") -> str:
+    """A value in as many digits as tell something; a share in percent."""
     if value is None:
         return "–"
+    if unit == "share":
+        return f"{value:.1%}"
     return f"{value:,.0f}" if value == int(value) else f"{value:.4g}"
 
 
@@ -68,4 +71,4 @@ def interval(finding: Finding) -> str:
     """`1.52 … 1.61`, or nothing where there is none."""
     if finding.low is None or finding.high is None:
         return ""
-    return f"{figure(finding.low)} … {figure(finding.high)}"
+    return f"{shown(finding.low, finding.unit)} … {shown(finding.high, finding.unit)}"
