@@ -1,0 +1,207 @@
+"""What is held out is whole, close to its share, and never also trained on."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quire.books.book import Block, Book, Chapter, Passage, Place, Shelf, count_words
+from quire.books.split import cut
+from quire.errors import BookError
+
+PLACE = Place("made", "line", 1)
+
+
+def chapter(title: str | None, paragraphs: list[str]) -> Chapter:
+    return Chapter(title, tuple(Block("paragraph", text, PLACE) for text in paragraphs))
+
+
+def paragraph(number: int, words: int) -> str:
+    return " ".join([f"p{number}", *(f"w{number}x{i}" for i in range(words - 1))])
+
+
+def novel(chapters: int, paragraphs: int = 10, words: int = 50, name: str = "a") -> Book:
+    numbers = iter(range(10**6))
+    return Book(
+        path=name,
+        title=name,
+        chapters=tuple(
+            chapter(f"{name} {n}", [paragraph(next(numbers), words) for _ in range(paragraphs)]) for n in range(chapters)
+        ),
+    )
+
+
+def poem(number: int) -> Book:
+    lines = "\n".join(f"line {number} {i} of the poem" for i in range(14))
+    return Book("poems", f"poem {number}", (Chapter(f"poem {number}", (Block("verse", lines, PLACE),)),), kind="poems")
+
+
+def words_by_split(passages: list[Passage]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for passage in passages:
+        counts[passage.split] += count_words(passage.text)
+    return counts
+
+
+def assert_whole(shelf: Shelf, passages: list[Passage]) -> None:
+    """Every character but white space is in exactly one passage, offsets are true, the order is the reader's."""
+    seen: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for p in passages:
+        assert shelf.books[p.book].chapters[p.chapter].text[p.start : p.stop] == p.text
+        seen.setdefault((p.book, p.chapter), []).append((p.start, p.stop))
+    assert [(p.book, p.chapter, p.start) for p in passages] == sorted((p.book, p.chapter, p.start) for p in passages)
+    for number, book in enumerate(shelf.books):
+        for index, one in enumerate(book.chapters):
+            position = 0
+            for start, stop in seen.get((number, index), []):
+                assert one.text[position:start].strip() == ""
+                assert start >= position
+                position = stop
+            assert one.text[position:].strip() == ""
+
+
+def test_eight_chapters_are_held_out_whole() -> None:
+    shelf = Shelf((novel(12),))
+    passages = cut(shelf, validation=0.1, test=0.1)
+    assert len(passages) == 12
+    assert {p.split for p in passages} == {"train", "validation", "test"}
+    assert_whole(shelf, passages)
+
+
+def test_fewer_chapters_give_blocks_of_whole_paragraphs() -> None:
+    shelf = Shelf((novel(3, paragraphs=60),))
+    passages = cut(shelf, validation=0.05, test=0.10)
+    counts = words_by_split(passages)
+    assert counts["test"] / counts.total() == pytest.approx(0.10, abs=0.03)
+    assert counts["validation"] / counts.total() == pytest.approx(0.05, abs=0.03)
+    blocks = [p for p in passages if p.split == "test"]
+    assert len(blocks) >= 2, "spread over the text"
+    assert all(150 <= count_words(p.text) <= 800 for p in blocks)
+    assert_whole(shelf, passages)
+
+
+def test_no_paragraph_stands_in_two_splits() -> None:
+    shelf = Shelf((novel(4, paragraphs=40),))
+    passages = cut(shelf, validation=0.1, test=0.2)
+    owners = {}
+    for p in passages:
+        for piece in p.text.split("\n\n"):
+            assert owners.setdefault(piece, p.split) == p.split
+
+
+def test_eight_works_are_held_out_whole() -> None:
+    shelf = Shelf(tuple(poem(n) for n in range(40)))
+    passages = cut(shelf, validation=0.05, test=0.1)
+    assert Counter(p.split for p in passages) == {"train": 34, "validation": 2, "test": 4}
+    assert all(p.ends_work for p in passages)
+
+
+def test_the_same_seed_chooses_the_same_and_another_seed_another() -> None:
+    shelf = Shelf((novel(30),))
+    assert cut(shelf, 0.05, 0.1, seed=7) == cut(shelf, 0.05, 0.1, seed=7)
+    assert cut(shelf, 0.05, 0.1, seed=7) != cut(shelf, 0.05, 0.1, seed=8)
+
+
+def test_the_end_of_the_only_work_is_learned() -> None:
+    for seed in range(20):
+        passages = cut(Shelf((novel(12),)), 0.1, 0.2, seed=seed)
+        assert [p.split for p in passages if p.ends_work] == ["train"]
+
+
+def test_the_title_of_a_part_goes_with_its_first_chapter() -> None:
+    book = novel(10)
+    shelf = Shelf((Book("b", "b", (Chapter("PART ONE", ()), *book.chapters[:5], Chapter("PART TWO", ()), *book.chapters[5:])),))
+    for seed in range(10):
+        by_chapter = {p.chapter: p.split for p in cut(shelf, 0.1, 0.2, seed=seed)}
+        assert by_chapter[0] == by_chapter[1]
+        assert by_chapter[6] == by_chapter[7]
+
+
+def test_a_data_sets_own_splits_are_kept() -> None:
+    books = [Book("d", f"r{n}", (chapter(None, [paragraph(n, 80)]),), split=s) for n, s in enumerate(["train"] * 8 + ["validation", "test"])]
+    passages = cut(Shelf(tuple(books)), validation=0.3, test=0.3)
+    assert [p.split for p in passages] == ["train"] * 8 + ["validation", "test"]
+
+
+def test_what_a_data_set_does_not_hold_out_is_cut_from_its_training_text() -> None:
+    books = [Book("d", f"r{n}", (chapter(None, [paragraph(n, 80)]),), split="train") for n in range(20)]
+    books.append(Book("d", "v", (chapter(None, [paragraph(99, 80)]),), split="validation"))
+    counts = Counter(p.split for p in cut(Shelf(tuple(books)), validation=0.1, test=0.1))
+    assert counts["validation"] == 1
+    assert counts["test"] == 2
+
+
+def test_copies_of_a_work_follow_the_first() -> None:
+    works = [poem(n) for n in range(20)]
+    shelf = Shelf((*works, *works))
+    for seed in range(5):
+        splits = [p.split for p in cut(shelf, 0.1, 0.2, seed=seed)]
+        assert splits[:20] == splits[20:]
+
+
+@pytest.mark.parametrize("parts", [2, 3, 10])
+def test_each_part_brings_its_own_validation_text(parts: int) -> None:
+    shelf = Shelf((novel(5, paragraphs=80),))
+    passages = cut(shelf, validation=0.1, test=0.1, parts=parts)
+    assert_whole(shelf, passages)
+    sizes = Counter()
+    for p in passages:
+        if p.split != "test":
+            sizes[p.part] += count_words(p.text)
+    assert set(sizes) == set(range(parts))
+    assert max(sizes.values()) < 1.3 * min(sizes.values())
+    assert {p.part for p in passages if p.split == "validation"} == set(range(parts))
+    order = [p.part for p in passages if p.split != "test"]
+    assert order == sorted(order), "slices are contiguous"
+
+
+def test_a_text_too_short_says_so() -> None:
+    with pytest.raises(BookError, match="too short to hold anything out") as caught:
+        cut(Shelf((novel(1, paragraphs=2),)), 0.05, 0.1)
+    assert "add more text" in caught.value.then
+    with pytest.raises(BookError, match="too short for 50 parts"):
+        cut(Shelf((novel(2),)), 0.05, 0.0, parts=50)
+
+
+def test_nothing_is_held_out_when_nothing_is_asked() -> None:
+    passages = cut(Shelf((novel(2),)), 0.0, 0.0)
+    assert {p.split for p in passages} == {"train"}
+
+
+def test_a_text_without_paragraphs_is_cut_between_sentences() -> None:
+    text = " ".join(f"This is sentence number {n} of a very long one." for n in range(900))
+    shelf = Shelf((Book("b", "b", (chapter(None, [text]),), language="en"),))
+    passages = cut(shelf, 0.1, 0.1)
+    assert {p.split for p in passages} == {"train", "validation", "test"}
+    assert all(p.text.startswith("This") and p.text.endswith("one.") for p in passages)
+    assert_whole(shelf, passages)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    chapters=st.lists(st.lists(st.integers(1, 160), min_size=0, max_size=25), min_size=1, max_size=12),
+    validation=st.sampled_from([0.0, 0.05, 0.2]),
+    test=st.sampled_from([0.0, 0.1, 0.3]),
+    parts=st.sampled_from([1, 1, 2, 4]),
+    seed=st.integers(0, 3),
+)
+def test_every_character_goes_to_exactly_one_passage(
+    chapters: list[list[int]], validation: float, test: float, parts: int, seed: int
+) -> None:
+    numbers = iter(range(10**6))
+    book = Book("b", "b", tuple(chapter(f"C{n}", [paragraph(next(numbers), w) for w in ws]) for n, ws in enumerate(chapters)))
+    shelf = Shelf((book,))
+    try:
+        passages = cut(shelf, validation, test, parts, seed)
+    except BookError:
+        assert book.words < 400 * (3 + 2 * parts)
+        return
+    assert_whole(shelf, passages)
+    counts = words_by_split(passages)
+    assert (counts["validation"] > 0) == (validation > 0)
+    assert (counts["test"] > 0) == (test > 0)
+    assert counts["train"] > 0
+    assert sum(p.ends_work for p in passages) == 1
