@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from safetensors import SafetensorError, safe_open
+from torch import nn
 from transformers import PreTrainedModel
 
 from quire.errors import RecipeError, VoiceError
@@ -22,6 +24,9 @@ from quire.tokens.tokenizer import Tokenizer, load_tokenizer
 
 ADAPTER_FILE = "adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter_config.json"
+
+ALL_LINEAR = "all-linear"
+BASE_BIAS = "bias_of_base"
 
 # Fields through which an adapter's config could reach for code or files of its own.
 FORBIDDEN_FIELDS = ("auto_mapping", "custom_modules", "trust_remote_code")
@@ -40,8 +45,14 @@ class Voice:
     def without_adapter(self) -> Iterator[PreTrainedModel]:
         """The base on the same weights.  Only for voices that are adapters."""
         assert isinstance(self.model, PeftModel)
-        with self.model.disable_adapter():
-            yield self.model.get_base_model()  # type: ignore[misc]
+        _swap_biases(self.model)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # peft says that learned biases stay; here they do not
+                with self.model.disable_adapter():
+                    yield self.model.get_base_model()  # type: ignore[misc]
+        finally:
+            _swap_biases(self.model)
 
 
 def attach(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
@@ -49,17 +60,20 @@ def attach(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
 
     Adapter weights are float32 whatever the base's precision.  Raises RecipeError where no layer bears a target's name.
     """
+    targets = [lora.targets] if isinstance(lora.targets, str) and lora.targets != ALL_LINEAR else lora.targets
+    _check_targets(model, targets)
     config = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,  # type: ignore[arg-type]  # peft only divides it by the rank
         lora_dropout=lora.dropout,
-        target_modules=lora.targets,
+        target_modules=targets,
         bias=lora.bias,
         use_rslora=lora.rslora,
         use_dora=lora.dora,
         task_type="CAUSAL_LM",
     )
-    _check_targets(model, lora)
+    if lora.bias != "none":
+        _keep_biases(model)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         adapted = get_peft_model(model, config)
@@ -68,7 +82,8 @@ def attach(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
 
 
 def detach(model: PeftModel) -> PreTrainedModel:
-    """Take the adapter off: the base as it was before `attach`."""
+    """Take the adapter off: the base as it was before `attach`, biases that learned included."""
+    _swap_biases(model)
     return model.unload()  # type: ignore[no-any-return]
 
 
@@ -119,15 +134,27 @@ def load_voice(folder: Path, precision: Precision, device: str = "cpu") -> Voice
 
 def put_on(model: PreTrainedModel, folder: Path, trainable: bool = False) -> PeftModel:
     """The adapter in `folder` on an already loaded base.  Every tensor must find its place."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=trainable, torch_device=str(model.device))
-    lost = [
-        str(w.message) for w in caught if "missing adapter keys" in str(w.message) or "unexpected" in str(w.message)
-    ]
-    if lost:
+    if _adapter_config(folder).get("bias", "none") != "none":
+        _keep_biases(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what peft says of keys is checked below, and is an error here
+        try:
+            with safe_open(folder / ADAPTER_FILE, "pt") as file:
+                there = set(file.keys())
+            adapted = PeftModel.from_pretrained(
+                model, str(folder), is_trainable=trainable, torch_device=str(model.device)
+            )
+        except (RuntimeError, ValueError, SafetensorError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise VoiceError(
+                f"{folder} cannot be put on its base: {reason}", "copy the voice again, or name its base"
+            ) from error
+        wanted = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
+    if wanted != there:
         raise VoiceError(
-            f"{folder} does not fit its base: {lost[0].splitlines()[0]}", "name the base it was trained on"
+            f"{folder} does not fit its base: {len(wanted ^ there)} tensors have no counterpart, such as "
+            f"{min(wanted ^ there)}",
+            "name the base it was trained on",
         )
     return adapted
 
@@ -153,15 +180,35 @@ def _adapter_config(folder: Path) -> dict[str, object]:
     return config
 
 
-def _check_targets(model: PreTrainedModel, lora: Lora) -> None:
-    if isinstance(lora.targets, str):
+def _keep_biases(model: nn.Module) -> None:
+    """Lay a copy beside each bias, so that the base can be had back when they have learned."""
+    for module in model.modules():
+        bias = module._parameters.get("bias")
+        if bias is not None:
+            module.register_buffer(BASE_BIAS, bias.detach().clone(), persistent=False)
+
+
+@torch.no_grad()
+def _swap_biases(model: nn.Module) -> None:
+    """Exchange the biases with those that `_keep_biases` laid aside; where there are none nothing happens."""
+    for module in model.modules():
+        kept = module._buffers.get(BASE_BIAS)
+        bias = module._parameters.get("bias")
+        if kept is not None and bias is not None:
+            learned = bias.clone()
+            bias.copy_(kept)
+            kept.copy_(learned)
+
+
+def _check_targets(model: PreTrainedModel, targets: list[str] | str) -> None:
+    if isinstance(targets, str):
         return
     linear = {
         name.rsplit(".", 1)[-1]
         for name, m in model.named_modules()
         if name and hasattr(m, "weight") and m.weight.dim() == 2
     }
-    unknown = [target for target in lora.targets if target not in linear]
+    unknown = [target for target in targets if target not in linear]
     if unknown:
         raise RecipeError(
             f"train.method.lora.targets: this base has no layer named {', '.join(unknown)}",
