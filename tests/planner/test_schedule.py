@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,8 @@ from quire.planner.schedule import (
     steps_in,
 )
 from quire.recipe.schema import TrainSettings
+
+unhurried = hypothesis.settings(deadline=None)
 
 
 def settings(**values: object) -> TrainSettings:
@@ -40,6 +43,7 @@ def test_steps_win_over_samples_and_samples_over_epochs() -> None:
     assert steps_in(80, 1, 8, 3, samples=1000) == 125
 
 
+@unhurried
 @given(
     rows=st.integers(1, 500),
     batch=st.integers(1, 8),
@@ -99,6 +103,7 @@ def test_warm_up_longer_than_the_part_is_fitted_to_it() -> None:
     assert rates == pytest.approx([n / 10 for n in range(1, 10)])
 
 
+@unhurried
 @given(
     total=st.integers(1, 300),
     warmup=st.integers(0, 400),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quire.errors import BookError, RecipeError
@@ -255,6 +255,7 @@ recipes = st.fixed_dictionaries(
 )  # fmt: skip
 
 
+@settings(deadline=None, max_examples=50)
 @given(recipes)
 def test_written_recipe_is_read_back_as_the_same(data: dict[str, Any]) -> None:
     recipe = load_recipe(data).recipe

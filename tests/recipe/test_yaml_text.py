@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quire.errors import RecipeError
@@ -86,6 +86,7 @@ plain = (
 )
 
 
+@settings(deadline=None)
 @given(st.recursive(plain, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=4)))
 def test_what_is_written_is_read_back_as_the_same(data: object) -> None:
     assert parse_yaml(dump_yaml(data), "x").data == data

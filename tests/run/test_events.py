@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quire.errors import DiskFull, RunError
@@ -37,6 +37,7 @@ def test_numbers_that_json_lacks_become_null(tmp_path: Path) -> None:
     assert read_events(tmp_path / "e")[0].values == {"loss": None, "norms": [None, 1.0]}
 
 
+@settings(deadline=None)
 @given(cut=st.integers(min_value=0))
 def test_line_torn_anywhere_is_left_out_and_later_events_stand(
     tmp_path_factory: pytest.TempPathFactory, cut: int
@@ -139,6 +140,7 @@ def test_later_stage_counts_as_later_whatever_its_steps() -> None:
     assert [event.time for event in forget(events)] == [0, 2, 3]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(min_value=0, max_value=30), max_size=6), st.integers(min_value=1, max_value=5))
 def test_interrupted_run_reads_like_one_that_was_not(kills: list[int], save_every: int) -> None:
     """Simulates a run of 20 steps that is killed after some number of further steps, again and again."""

@@ -59,15 +59,17 @@ def disk_of(trainable: int, keep: int) -> int:
 def _activations_per_token(settings: TrainSettings, shape: BaseShape, size: int) -> int:
     """Bytes kept for the backward pass, for each token.
 
-    In a layer: what goes into every matrix, the attention's inputs and output, both residuals; norms work in fp32.  A
-    matrix with an adapter keeps its input in fp32 and, with dropout, once more.
+    In a layer: what goes into every matrix and what comes out, and both norms' work in fp32.  A matrix with an adapter
+    keeps its input once more in fp32 where the base is not, and with dropout what is left of it and the mask.
+    Measured on shapes of 7M and 135M: 0.93 to 1.05 of the peak (docs/measurements.md).
     """
     lora = settings.method.lora
     inputs = sum(linear.inputs for linear in shape.linears)
     outputs = sum(linear.outputs for linear in shape.linears)
     layer = size * (inputs + outputs) + 2 * 4 * shape.hidden * 2
     if lora is not None:
-        layer += sum(linear.inputs for linear in shape.targets(lora)) * 4 * (2 if lora.dropout else 1)
+        copies = (2 if lora.dropout else 0) + (1 if size < 4 else 0)
+        layer += sum(linear.inputs for linear in shape.targets(lora)) * 4 * copies
     if settings.checkpointing is True:
         return shape.layers * shape.hidden * size + layer
     return shape.layers * layer

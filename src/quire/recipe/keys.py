@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -112,7 +113,12 @@ def field_of(dotted: str) -> Key | None:
             parts[-1] += "[]"
         else:
             parts.append(part)
-    return next((key for key in walk() if key.dotted == ".".join(parts)), None)
+    return _by_name().get(".".join(parts))
+
+
+@cache
+def _by_name() -> dict[str, Key]:
+    return {key.dotted: key for key in walk()}
 
 
 def nearest(path: tuple[str | int, ...]) -> str | None:

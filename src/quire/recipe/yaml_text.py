@@ -54,6 +54,7 @@ def parse_yaml(text: str, name: str) -> Parsed:
     if len(text) > MOST_BYTES:
         raise RecipeError(f"{name} is too large for a recipe ({len(text):,} characters)", "name a recipe, not a book")
     try:
+        _check_depth(text, name)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         builder = _Builder(name)
         data = builder.build(node, ()) if node is not None else None
@@ -65,8 +66,6 @@ def parse_yaml(text: str, name: str) -> Parsed:
     except yaml.YAMLError as error:
         problem = str(error).splitlines()[0]
         raise RecipeError(f"{name} is not valid YAML: {problem}", "save it as plain UTF-8 text", "recipes") from None
-    except RecursionError:
-        raise RecipeError(f"{name} is nested too deeply for a recipe", "write it plainly", "recipes") from None
     return Parsed(data, builder.lines)
 
 
@@ -122,6 +121,15 @@ class _Builder:
             built[key.value] = self.build(value, (*path, key.value))
             self.lines[(*path, key.value)] = key.start_mark.line + 1
         return built
+
+
+def _check_depth(text: str, name: str) -> None:
+    """Refuse deep nesting before anything recurses into it."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_DEPTH:
+            raise RecipeError(f"{name} is nested too deeply for a recipe", "write it plainly", "recipes")
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from quire.errors import BaseModelError, BookError, RecipeError
+from quire.recipe.schema import Recipe
+from quire.verbs.plan import fresh_shape, plan
+from quire.verbs.read import read
+
+NOVELLA = "sample:novella"
+SETTINGS = {"train.window": 128, "train.batch": 1}
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A little book of numbered paragraphs."""
+    path = tmp_path_factory.mktemp("books") / "harbour.txt"
+    text = "\n\n".join(
+        f"Paragraph {n} tells how the harbour looked on day {n}, and who went out to sea." for n in range(300)
+    )
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_plan_counts_what_training_would_see(book: Path, tiny_base: Path) -> None:
+    report = plan(book, base=str(tiny_base), settings=SETTINGS)
+    text = report.plan.text
+    assert text.counted
+    assert text.rows_per_epoch == (-(-text.tokens_per_epoch[0] // 128),)
+    assert report.plan.steps == -(-3 * report.plan.rows // 8)
+    assert text.tokens_validation > 0
+    assert text.tokens_test > text.tokens_validation
+    assert report.title
+    assert report.language == "en"
+    assert report.base.reason == "as the recipe says"
+
+
+def test_plan_of_parts_has_one_line_for_each(book: Path, tiny_base: Path) -> None:
+    report = plan(book, base=str(tiny_base), settings={**SETTINGS, "train.parts": 3, "train.chunk.sentences": 2})
+    assert len(report.plan.parts) == 3
+    assert all(part.rows > 10 for part in report.plan.parts)
+
+
+def test_every_setting_can_say_where_it_came_from(book: Path, tiny_base: Path) -> None:
+    rows = {row.key: row.origin for row in plan(book, base=str(tiny_base), settings=SETTINGS).explained}
+    assert rows["train.window"] == rows["base"] == "set by hand"
+    assert rows["train.epochs"] == "default"
+    assert rows["shelf.0.path"] == str(book)
+
+
+def test_facts_are_json(book: Path, tiny_base: Path) -> None:
+    facts = json.loads(json.dumps(plan(book, base=str(tiny_base), settings=SETTINGS).to_json()))
+    assert facts["memory_bytes"]["total"] > 0
+    assert facts["parameters"]["trainable"] == plan(book, base=str(tiny_base), settings=SETTINGS).plan.trainable
+    assert facts["speed"]["basis"]
+
+
+def test_books_already_read_and_recipes_are_planned_alike(book: Path, tiny_base: Path) -> None:
+    recipe = Recipe.model_validate({"base": str(tiny_base), "shelf": [str(book)], "train": {"window": 128, "batch": 1}})
+    expected = plan(book, base=str(tiny_base), settings=SETTINGS).plan.text
+    assert plan(recipe).plan.text == expected
+    assert plan(read(book), base=str(tiny_base), settings=SETTINGS).plan.text == expected
+
+
+def test_base_made_from_scratch_is_planned_by_estimate(book: Path) -> None:
+    recipe = Recipe.model_validate(
+        {"base": {"fresh": {"layers": 2}}, "shelf": [str(book)], "train": {"method": "full"}}
+    )
+    report = plan(recipe)
+    assert not report.plan.text.counted
+    assert report.plan.trainable == report.shape.parameters
+    assert report.plan.steps >= 1
+
+
+def test_shape_of_a_fresh_base_is_that_of_the_model_that_is_made(tmp_path: Path) -> None:
+    from quire.model.base import count_parameters, load_model
+    from quire.model.fresh import make_base
+    from quire.recipe.schema import Fresh
+
+    fresh = Fresh(hidden=32, layers=2, heads=4, key_value_heads=2, intermediate=64, vocabulary=300)
+    make_base(fresh, ["A sea of ink. " * 50], tmp_path, 7)
+    made = count_parameters(load_model(tmp_path, "fp32"))[1]
+    vocabulary = json.loads((tmp_path / "config.json").read_text())["vocab_size"]
+    assert fresh_shape(fresh.model_copy(update={"vocabulary": vocabulary})).parameters == made
+
+
+def test_what_could_not_be_trained_cannot_be_planned(book: Path, tiny_base: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"train\.window: the base holds at most 256"):
+        plan(book, base=str(tiny_base), settings={"train.window": 512})
+    with pytest.raises(BookError):
+        plan(tmp_path / "nothing.txt", base=str(tiny_base))
+    with pytest.raises(BaseModelError, match="neither a folder here nor a hub id"):
+        plan(book, base="/no/base")
+    with pytest.raises(RecipeError, match="no layer named"):
+        plan(book, base=str(tiny_base), settings={**SETTINGS, "train.method.lora.targets": ["c_attn"]})
+
+
+def test_planning_loads_neither_torch_nor_transformers(book: Path, tiny_base: Path) -> None:
+    code = (
+        "import sys\n"
+        "from quire.verbs.plan import plan\n"
+        f"report = plan({str(book)!r}, base={str(tiny_base)!r}, settings={SETTINGS!r})\n"
+        "assert report.plan.steps > 0\n"
+        "print([name for name in ('torch', 'transformers', 'peft', 'datasets') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr
