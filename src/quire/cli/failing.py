@@ -43,7 +43,7 @@ def guarded(command: Callable[[], object], arguments: Sequence[str], verb: str |
         return leave.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return tell("interrupted", again, INTERRUPTED)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # typer makes the one into the other
         return _reader_left()
     except Exception as error:
         return tell_bug(error)
