@@ -23,10 +23,11 @@ FINDINGS = (
         (Compared("base", 1.61, 1.6, 1.62),),
         "The voice predicts better.",
         {
+            "relative_difference": [-0.0559, -0.06, -0.048],
             "by_unit": [
                 {"name": "I <i>", "bytes": 9, "base": 1.6, "voice": 1.5},
                 {"name": "II", "bytes": 9, "base": 1.7, "voice": 1.6},
-            ]
+            ],
         },
     ),
     Finding("loss", "perplexity", 20.5, "", None, None, (Compared("base", 24.0),), "The perplexity is 20.5."),
@@ -146,6 +147,12 @@ def test_what_was_read_is_the_sum_of_where_it_went(report: Report) -> None:
     assert "<tr><td>trained</td><td>100</td><td>130</td></tr>" in html
     assert "<tr><td>read</td><td>111</td><td>146</td></tr>" in html
     assert "running head (1 word)." in html
+
+
+def test_the_paired_difference_stands_in_the_table(page: Page) -> None:
+    text = "".join(page.text)
+    assert "−5.6 %" in text
+    assert "−6.0 % … −4.8 %" in text
 
 
 def test_the_results_are_one_line_with_findings_and_settings(report: Report) -> None:

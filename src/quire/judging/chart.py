@@ -42,7 +42,7 @@ def loss_chart(curve: Curve) -> Markup:
     mean = smoothed(curve.loss, span)
     last = max(at for at, _ in (*curve.loss, *curve.validation))
     values = [value for _, value in (*_thinned(curve.loss), *curve.validation)]
-    frame = Frame((0, last), _padded(min(values), max(values)), 14, 250)
+    frame = Frame((0, last), _padded(min(values), max(values)), 30, 250)
     parts = [_axis(frame, "loss, nats per token", 2), _sections(curve, frame)]
     parts += [_line(_thinned(curve.loss), frame, "raw"), _line(_thinned(mean), frame, "train")]
     parts += [_line(curve.validation, frame, "valid")] if len(curve.validation) > 1 else []
@@ -112,7 +112,7 @@ def _thinned(points: Sequence[Point], most: int = _MOST_POINTS) -> list[Point]:
 
 
 def _axis(frame: Frame, name: str, digits: int) -> Markup:
-    parts = [_text(_LEFT - 44, frame.top - 2, name, "name")]
+    parts = [_text(_LEFT - 44, frame.top - 16, name, "name")]
     for value in ticks(*frame.y, 5):
         y = frame.at_y(value)
         parts.append(_segment(_LEFT, y, WIDTH - _RIGHT, y, "grid"))

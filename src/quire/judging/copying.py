@@ -54,9 +54,14 @@ class Counted:
 
     @property
     def share(self) -> Estimate | None:
-        """Share of words in runs of at least SHORTEST, with the interval over texts; None without words."""
+        """Share of words in runs of at least SHORTEST, with the interval over texts; None without words.
+
+        No interval where nothing was copied: drawing nothings again and again says nothing of what the next text holds.
+        """
         if self.total == 0:
             return None
+        if not any(copied for copied, _ in self.words):
+            return Estimate(0.0, None, None)
         return Resampled(np.array(self.words, dtype=np.float64)).estimate(lambda sums: sums[..., 0] / sums[..., 1])
 
 

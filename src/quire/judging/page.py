@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from quire.judging.chart import loss_chart, units_chart
 from quire.judging.curve import Curve
-from quire.judging.wording import number
+from quire.judging.wording import number, percent
 
 QUESTIONS = {"loss": "Did it learn?", "copying": "Does it copy?"}
 CONTEXT_WORDS = 18
@@ -27,7 +27,8 @@ def page_of(data: Mapping[str, Any]) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"text": as_html, "value": show_value, "marked": marked, "figure": show_figure}
+    environment.filters |= {"text": as_html, "marked": marked, "value": show_value, "figure": show_figure}
+    environment.filters["percent"] = show_change
     template = environment.from_string(files("quire.judging").joinpath("report.html.j2").read_text(encoding="utf-8"))
     curve = Curve(**data["curve"])
     return template.render(
@@ -36,6 +37,7 @@ def page_of(data: Mapping[str, Any]) -> str:
         questions=_questions(data["findings"]),
         curve=loss_chart(curve),
         units=units_chart(_units(data["findings"])),
+        differs=any("relative_difference" in finding["details"] for finding in data["findings"]),
         compared=_compared_names(data["findings"]),
         spans=_spans(data["findings"], data["samples"]),
         marks=_marks(data["findings"], len(data["samples"])),
@@ -101,6 +103,11 @@ def _questions(findings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         {"title": QUESTIONS.get(key, key.capitalize()), "verdict": found[0]["verdict"], "findings": found}
         for key, found in grouped.items()
     ]
+
+
+def show_change(share: float) -> str:
+    """A relative difference, with its sign."""
+    return percent(share, sign=True)
 
 
 def _compared_names(findings: Sequence[Mapping[str, Any]]) -> list[str]:
