@@ -84,7 +84,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def guide_links() -> list[tuple[str, str]]:
-    """Every place of the guide that an error or a warning in the source names: as its third argument, or as `guide=`."""
+    """Every place of the guide an error or warning in the source names: as third argument, or as `guide=`."""
     found = []
     for file in sorted((ROOT / "src" / "quire").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
