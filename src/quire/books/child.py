@@ -61,6 +61,8 @@ def _run(request: str, limits: Limits, name: str) -> dict[str, Any]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=environment,
+        # Ctrl-C in a terminal reaches every process of its group; what it means here is the parent's to say.
+        start_new_session=True,
     )
     assert process.stdout is not None
     late = threading.Event()

@@ -7,6 +7,12 @@ import sys
 
 def main() -> None:
     """Run the command in `sys.argv` and leave with its exit code."""
-    from quire.cli.app import run
+    if sys.argv[1:2] == ["train"]:
+        from quire.training.watch import hold_back
 
+        hold_back()
+    try:
+        from quire.cli.app import run
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit(run(sys.argv[1:]))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from quire.errors import BaseModelError
@@ -44,7 +45,7 @@ def load_model(folder: Path, precision: Precision, device: str = "cpu") -> PreTr
             trust_remote_code=False,
             use_safetensors=True,
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise BaseModelError(
             f"{folder} cannot be loaded as a language model: {reason}", "choose another base"
@@ -70,6 +71,10 @@ def _config(folder: Path) -> dict[str, object]:
     file = folder / "config.json"
     if not file.exists():
         raise BaseModelError(f"{folder} has no config.json", "name the folder of a model in transformers layout")
-    data = json.loads(file.read_text(encoding="utf-8"))
-    assert isinstance(data, dict)
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BaseModelError(f"{file} is damaged: {error}", "copy or download the base again, whole") from None
+    if not isinstance(data, dict):
+        raise BaseModelError(f"{file} is no model's configuration", "name the folder of a model")
     return data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,13 +33,24 @@ class StopWish:
         self._signal = number
 
 
+NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
+
+def hold_back() -> None:
+    """Keep SIGINT and SIGTERM waiting until `listening` begins, so that one that comes while Python is still importing
+    is a wish like any other."""
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_BLOCK, NUMBERS)
+
+
 @contextmanager
 def listening(max_time: float | None = None) -> Iterator[StopWish]:
     """Take over SIGINT and SIGTERM; give them back at the end.  Outside the main thread only the time is watched."""
     wish = StopWish(max_time)
-    numbers = (signal.SIGINT, signal.SIGTERM)
     try:
-        before = {number: signal.signal(number, wish.heard) for number in numbers}
+        before = {number: signal.signal(number, wish.heard) for number in NUMBERS}
+        if sys.platform != "win32":
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, NUMBERS)
     except ValueError:  # not the main thread: Python delivers signals elsewhere
         before = {}
     try:

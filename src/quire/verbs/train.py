@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quire.books.book import Shelf
-from quire.errors import RunError
+from quire.errors import RunError, Stopped
 from quire.planner.bases import pick_for
 from quire.recipe.bases import advice_for
 from quire.recipe.resolved import Decided, ResolvedRecipe, changed_sources, differences, load_resolved
 from quire.recipe.schema import Recipe
-from quire.run.atomic import remove_leftovers, require_space, write_text
+from quire.run.atomic import hash_file, remove_leftovers, require_space, write_text
 from quire.run.events import Event, EventLog, read_events
 from quire.run.folder import RunFolder
 from quire.run.lock import hold
@@ -68,10 +68,8 @@ def train(
     `listener` hears of every event.  Raises Stopped (the same call resumes) or another QuireError.
     """
     hush()
-    from quire.model.machine import measure_machine
     from quire.training.session import Session
     from quire.training.watch import listening
-    from quire.verbs.decide import decide
 
     with listening(max_time) as wish:
         plain = load_source(source, base, settings or {}).recipe
@@ -85,9 +83,14 @@ def train(
                 _same_recipe(folder, earlier, recipe)
                 finished = _finished(folder)
                 if finished is not None:
+                    _same_sources(folder, earlier, _hashes_now(earlier))
                     return finished
                 return _carry_out(session, _material(source, recipe), earlier.decided, earlier)
             material = _material(source, plain)
+            # Torch is imported once the book has been read: a mistake in a name or a setting is told at once.
+            from quire.model.machine import measure_machine
+            from quire.verbs.decide import decide
+
             picked = pick_for(plain, material.language, measure_machine(), download)
             recipe = _advised(source, base, settings or {}, picked.name)
             return _carry_out(session, replace(material, recipe=recipe), decide(recipe, picked), None)
@@ -113,6 +116,8 @@ def _carry_out(session: Session, material: Material, decided: Decided, earlier: 
             "start another run with --run NEW",
             "resume",
         )
+    if session.wish.reason is not None:
+        raise Stopped(f"training stopped before a step was taken ({session.wish.reason})")
     hush_bars()
     learner = load_learner(recipe, decided, files)
     require_space(folder.path, learner.disk_needed(recipe.train.keep))
@@ -163,6 +168,11 @@ def _finished(folder: RunFolder) -> Run | None:
     events = read_events(folder.events_file)
     done = [event for event in events if event.kind == "done"]
     return Run(folder.path, done[-1].step, already_finished=True) if done and folder.has_voice else None
+
+
+def _hashes_now(earlier: ResolvedRecipe) -> dict[str, str]:
+    """The sources' hashes as they are; a book that was moved away since does not matter to a finished run."""
+    return {name: hash_file(Path(name)) if Path(name).is_file() else known for name, known in earlier.sources.items()}
 
 
 def _same_recipe(folder: RunFolder, earlier: ResolvedRecipe, recipe: Recipe) -> None:
