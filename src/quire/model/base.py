@@ -38,18 +38,22 @@ def load_model(folder: Path, precision: Precision, device: str = "cpu") -> PreTr
             f"{folder} wants to run code of its own", "choose a base that transformers knows by itself"
         )
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        model, report = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=DTYPES[precision],
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
+            output_loading_info=True,
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise BaseModelError(
             f"{folder} cannot be loaded as a language model: {reason}", "choose another base"
         ) from error
+    if report["missing_keys"]:  # transformers would make them up and say so in a log only
+        lost = sorted(report["missing_keys"])
+        raise BaseModelError(f"{folder} lacks the weights {lost[0]} ({len(lost)} in all)", "download the base again")
     assert isinstance(model, PreTrainedModel)
     torch.nn.Module.to(model, device)  # in place; transformers' own `to` is untyped
     return model

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from quire.errors import RecipeError
+from quire.model.machine import choose_precision, device_name, matmul_rate, measure_machine
+from quire.planner.facts import MachineFacts
+
+
+def machine(fp32: float, bf16: float, native: tuple[str, ...], gpu: str | None = None) -> MachineFacts:
+    return MachineFacts(
+        cores=2,
+        memory_bytes=2**33,
+        memory_free_bytes=2**32,
+        disk_free_bytes=2**35,
+        rates=(("fp32", fp32), ("bf16", bf16)),
+        native=native,
+        gpu=gpu,
+        gpu_memory_bytes=2**34 if gpu else None,
+    )
+
+
+NATIVE = machine(160e9, 390e9, ("fp32", "bf16"))
+EMULATED = machine(160e9, 5e9, ("fp32",))
+OLD_GPU = machine(8e12, 1e12, ("fp32", "fp16"), "T4")
+
+
+def test_bf16_only_where_it_was_measured_to_be_native_and_the_reason_has_the_numbers() -> None:
+    fast, slow = choose_precision(NATIVE, "lora", "auto"), choose_precision(EMULATED, "lora", "auto")
+    assert (fast.value, slow.value) == ("bf16", "fp32")
+    assert "390 GFLOP/s" in fast.reason
+    assert "5 GFLOP/s" in slow.reason
+
+
+def test_fp16_is_for_gpus_without_bf16_and_never_for_a_processor() -> None:
+    assert choose_precision(OLD_GPU, "lora", "auto").value == "fp16"
+    assert choose_precision(OLD_GPU, "full", "fp16").value == "fp16"
+    for facts in (NATIVE, EMULATED):
+        with pytest.raises(RecipeError, match="fp16 does not work on a processor"):
+            choose_precision(facts, "lora", "fp16")
+
+
+@pytest.mark.parametrize("wanted", ["fp32", "bf16"])
+def test_what_the_recipe_says_is_obeyed(wanted: str) -> None:
+    decision = choose_precision(EMULATED, "full", wanted)
+    assert (decision.value, decision.reason) == (wanted, "as the recipe says")
+
+
+def test_this_machine_is_measured_once() -> None:
+    facts = measure_machine()
+    assert measure_machine() is facts
+    assert facts.cores >= 1
+    assert 0 < facts.memory_free_bytes <= facts.memory_bytes
+    assert facts.disk_free_bytes > 0
+    rates = dict(facts.rates)
+    assert rates["fp32"] > 1e8
+    if facts.gpu is None:
+        assert ("bf16" in facts.native) == (rates["bf16"] >= 1.2 * rates["fp32"])
+        assert "fp16" not in facts.native
+        assert device_name() == "cpu"
+
+
+def test_memory_is_the_systems_own_number() -> None:
+    file = Path("/proc/meminfo")
+    if not file.exists():
+        pytest.skip("this system has no /proc/meminfo")
+    total = int(file.read_text().split("MemTotal:")[1].split()[0]) * 1024
+    assert measure_machine().memory_bytes == pytest.approx(total, rel=0.01)
+
+
+def test_a_rate_is_operations_over_time() -> None:
+    """Two sizes of the same matmul come to about the same rate, however different their times."""
+    small, large = (matmul_rate(torch.float32, size, seconds=0.02) for size in (128, 384))
+    assert 0.05 < small / large < 20
