@@ -9,7 +9,7 @@ of a stretch has nothing before it and can only be read (`TokenCount.context`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +48,7 @@ class TokenCount:
 
     text: int
     trained: int  # distinct tokens that are a target
-    context: int  # distinct tokens that are only read
+    context: int  # distinct tokens that are no target
     targets: int  # targets in one epoch: more than `trained` where windows overlap
 
 
@@ -67,13 +67,13 @@ class Rows:
         """Learned tokens of a row."""
         return sum(segment.trained for segment in self.rows[index])
 
-    def count(self) -> TokenCount:
-        """What is trained, what is only read; together they are all there is."""
+    def count(self, reached: Collection[int] | None = None) -> TokenCount:
+        """What is trained and what is not; together they are all there is.  `reached`: only these rows are seen."""
         text = sum(len(stretch.ids) for stretch in self.stretches)
         seen = [np.zeros(len(stretch.ids), dtype=bool) for stretch in self.stretches]
         targets = 0
-        for row in self.rows:
-            for segment in row:
+        for index in range(len(self.rows)) if reached is None else reached:
+            for segment in self.rows[index]:
                 seen[segment.stretch][segment.trained_from : segment.last] = True
                 targets += segment.trained
         trained = int(sum(int(mask.sum()) for mask in seen))

@@ -10,9 +10,11 @@ from quire.books.book import Passage, Shelf, Split
 from quire.books.reading import read_shelf
 from quire.books.split import cut
 from quire.errors import BookError, RecipeError
+from quire.planner.schedule import BatchChoice, part_steps, rows_of_step
 from quire.recipe.schema import Recipe
 from quire.run.atomic import hash_file
 from quire.tokens.rows import Rows, make_rows
+from quire.tokens.stream import Stream
 from quire.tokens.stretches import Stretch, encode
 from quire.tokens.tokenizer import Tokenizer
 
@@ -82,10 +84,15 @@ def rows_of(material: Material, tokenizer: Tokenizer, split: Split, part: int | 
     return make_rows(stretches, settings, tokenizer.start)
 
 
-def account(material: Material, tokenizer: Tokenizer, trained: Sequence[Rows]) -> Account:
-    """Every word and token of the sources: trained, only read as context, held out, or dropped while reading."""
+def account(material: Material, tokenizer: Tokenizer, trained: Sequence[Rows], choice: BatchChoice) -> Account:
+    """Every word and token of the sources: trained, only read as context, held out, or dropped while reading.
+
+    Where the steps end before the first epoch does, the rows that their order leaves out are counted as not reached.
+    """
     dropped = [d.text for book in material.shelf for d in book.dropped]
-    counts = [rows.count() for rows in trained]
+    recipe = material.recipe
+    whole = [rows.count() for rows in trained]
+    counts = [rows.count(_reached(rows, part, recipe, choice)) for part, rows in enumerate(trained)]
     held_out = {split: encode(material.passages, tokenizer, split) for split in HELD_OUT}
     return Account(
         words={
@@ -96,12 +103,20 @@ def account(material: Material, tokenizer: Tokenizer, trained: Sequence[Rows]) -
         },
         tokens={
             "trained": sum(count.trained for count in counts),
-            "context only": sum(count.context for count in counts),
+            "context only": sum(count.context for count in whole),
+            "not reached": sum(all_.trained - seen.trained for all_, seen in zip(whole, counts, strict=True)),
             "validation": _tokens(held_out["validation"]),
             "test": _tokens(held_out["test"]),
             "dropped": sum(len(ids) for ids in tokenizer.encode_all(dropped)),
         },
     )
+
+
+def _reached(rows: Rows, part: int, recipe: Recipe, choice: BatchChoice) -> set[int]:
+    """The rows that a part's steps come to."""
+    steps = part_steps(len(rows), recipe.train, choice)
+    given = sum(rows_of_step(step, len(rows), recipe.train, choice) for step in range(steps))
+    return set(Stream(len(rows), recipe.seed, part).take(min(given, len(rows))))
 
 
 def main_language(shelf: Shelf) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from quire.books.book import Shelf
 from quire.errors import RunError, Stopped
 from quire.planner.bases import pick_for
+from quire.planner.schedule import BatchChoice
 from quire.recipe.bases import advice_for
 from quire.recipe.resolved import Decided, ResolvedRecipe, changed_sources, differences, load_resolved
 from quire.recipe.schema import Recipe
@@ -125,7 +126,8 @@ def _carry_out(session: Session, material: Material, decided: Decided, earlier: 
     parts = range(recipe.train.parts)
     rows = [rows_of(material, learner.tokenizer, "train", part) for part in parts]
     validation = [rows_of(material, learner.tokenizer, "validation", part) for part in parts]
-    ledger = account(material, learner.tokenizer, rows)
+    choice = BatchChoice(decided.batch, decided.accumulate, decided.batch_reason)
+    ledger = account(material, learner.tokenizer, rows, choice)
     session.announce(decided, learner.facts(), {"words": ledger.words, "tokens": ledger.tokens})
     state = train_parts(
         session,
