@@ -24,9 +24,13 @@ def zipped(path: Path, entries: Mapping[str, str | bytes]) -> Path:
     return path
 
 
-def epub(path: Path, pages: Mapping[str, str], title: str = "The Ferry", extra: Mapping[str, str] | None = None) -> Path:
+def epub(
+    path: Path, pages: Mapping[str, str], title: str = "The Ferry", extra: Mapping[str, str] | None = None
+) -> Path:
     """An EPUB whose spine holds these pages (name → inside of the body) in order."""
-    items = "".join(f'<item id="i{n}" href="{name}" media-type="application/xhtml+xml"/>' for n, name in enumerate(pages))
+    items = "".join(
+        f'<item id="i{n}" href="{name}" media-type="application/xhtml+xml"/>' for n, name in enumerate(pages)
+    )
     spine = "".join(f'<itemref idref="i{n}"/>' for n, _ in enumerate(pages))
     opf = (
         '<package xmlns="http://www.idpf.org/2007/opf" xmlns:dc="http://purl.org/dc/elements/1.1/"><metadata>'
@@ -81,7 +85,9 @@ def pdf(path: Path, pages: Sequence[Sequence[Placed]], image: bool = False, pass
     objects[1] = b"<< /Type /Catalog /Pages 2 0 R >>"
     objects[2] = f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode()
     objects[3] = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
-    pixel = b"<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8 /Length 1 >>"
+    pixel = (
+        b"<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8 /Length 1 >>"
+    )
     objects[4] = pixel + b"\nstream\n\x80\nendstream"
     for n, lines in enumerate(pages):
         content = b"q 360 0 0 540 0 0 cm /I Do Q\n" if image else b""

@@ -66,4 +66,6 @@ def test_no_heavy_library_is_loaded_to_read_text() -> None:
     import sys
 
     code = "import sys, quire.books.child, quire.books.txt; print([m for m in ('torch', 'pydantic', 'lxml', 'numpy') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

@@ -131,7 +131,11 @@ def test_train_validation_and_test_files_set_the_split(tmp_path: Path) -> None:
     for name in ("train", "dev", "test"):
         (tmp_path / f"{name}.jsonl").write_text(json.dumps({"text": TEXT + name}) + "\n")
     shelf = read_shelf([ShelfItem(path=str(tmp_path))])
-    assert {Path(book.path).stem: book.split for book in shelf} == {"train": "train", "dev": "validation", "test": "test"}
+    assert {Path(book.path).stem: book.split for book in shelf} == {
+        "train": "train",
+        "dev": "validation",
+        "test": "test",
+    }
     assert read_shelf([ShelfItem(path=str(tmp_path / "test.jsonl"))]).books[0].split is None
 
 

@@ -29,7 +29,8 @@ def novel(chapters: int, paragraphs: int = 10, words: int = 50, name: str = "a")
         path=name,
         title=name,
         chapters=tuple(
-            chapter(f"{name} {n}", [paragraph(next(numbers), words) for _ in range(paragraphs)]) for n in range(chapters)
+            chapter(f"{name} {n}", [paragraph(next(numbers), words) for _ in range(paragraphs)])
+            for n in range(chapters)
         ),
     )
 
@@ -113,7 +114,9 @@ def test_the_end_of_the_only_work_is_learned() -> None:
 
 def test_the_title_of_a_part_goes_with_its_first_chapter() -> None:
     book = novel(10)
-    shelf = Shelf((Book("b", "b", (Chapter("PART ONE", ()), *book.chapters[:5], Chapter("PART TWO", ()), *book.chapters[5:])),))
+    shelf = Shelf(
+        (Book("b", "b", (Chapter("PART ONE", ()), *book.chapters[:5], Chapter("PART TWO", ()), *book.chapters[5:])),)
+    )
     for seed in range(10):
         by_chapter = {p.chapter: p.split for p in cut(shelf, 0.1, 0.2, seed=seed)}
         assert by_chapter[0] == by_chapter[1]
@@ -121,7 +124,10 @@ def test_the_title_of_a_part_goes_with_its_first_chapter() -> None:
 
 
 def test_a_data_sets_own_splits_are_kept() -> None:
-    books = [Book("d", f"r{n}", (chapter(None, [paragraph(n, 80)]),), split=s) for n, s in enumerate(["train"] * 8 + ["validation", "test"])]
+    books = [
+        Book("d", f"r{n}", (chapter(None, [paragraph(n, 80)]),), split=s)
+        for n, s in enumerate(["train"] * 8 + ["validation", "test"])
+    ]
     passages = cut(Shelf(tuple(books)), validation=0.3, test=0.3)
     assert [p.split for p in passages] == ["train"] * 8 + ["validation", "test"]
 
@@ -192,7 +198,9 @@ def test_every_character_goes_to_exactly_one_passage(
     chapters: list[list[int]], validation: float, test: float, parts: int, seed: int
 ) -> None:
     numbers = iter(range(10**6))
-    book = Book("b", "b", tuple(chapter(f"C{n}", [paragraph(next(numbers), w) for w in ws]) for n, ws in enumerate(chapters)))
+    book = Book(
+        "b", "b", tuple(chapter(f"C{n}", [paragraph(next(numbers), w) for w in ws]) for n, ws in enumerate(chapters))
+    )
     shelf = Shelf((book,))
     try:
         passages = cut(shelf, validation, test, parts, seed)

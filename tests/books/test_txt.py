@@ -107,18 +107,28 @@ def test_a_title_line_joins_the_number_above(tmp_path: Path) -> None:
 
 
 def test_a_sentence_that_begins_with_part_is_no_heading(tmp_path: Path) -> None:
-    book = read(tmp_path, "Part of it was true.\n\nBook in hand, he left.\n\nI went too.\n\nChapter and verse, she said.")
+    book = read(
+        tmp_path, "Part of it was true.\n\nBook in hand, he left.\n\nI went too.\n\nChapter and verse, she said."
+    )
     assert len(book.chapters) == 1
     assert len(book.chapters[0].blocks) == 4
 
 
 def test_scene_breaks_survive_as_one_sign(tmp_path: Path) -> None:
     text = "One thing was over.\n\n*   *   *\n\nAnother thing began, and it was longer.\n\n#\n\nThe third."
-    assert [kind for kind, _ in blocks(read(tmp_path, text))] == ["paragraph", "break", "paragraph", "break", "paragraph"]
+    assert [kind for kind, _ in blocks(read(tmp_path, text))] == [
+        "paragraph",
+        "break",
+        "paragraph",
+        "break",
+        "paragraph",
+    ]
 
 
 def test_bidi_and_control_characters_go_and_are_counted(tmp_path: Path) -> None:
-    book = read(tmp_path, "A \u202etrap\u202c for\x00 eyes.\x1b[31m\n\nAnd a second\u200b paragraph of words.\n\nThird.")
+    book = read(
+        tmp_path, "A \u202etrap\u202c for\x00 eyes.\x1b[31m\n\nAnd a second\u200b paragraph of words.\n\nThird."
+    )
     assert "trap for eyes." in book.text
     assert "second paragraph" in book.text
     assert any("bidirectional" in warning for warning in book.warnings)
@@ -134,7 +144,13 @@ def test_a_frame_without_a_body_is_refused(tmp_path: Path) -> None:
         read(tmp_path, "The Project Gutenberg EBook of X\n\n*** START OF THE PROJECT GUTENBERG EBOOK X ***\n\nX\n")
 
 
-@given(st.lists(st.lists(st.sampled_from("sea rope oar stone gull wind bread night".split()), min_size=30, max_size=60), min_size=4, max_size=8))
+@given(
+    st.lists(
+        st.lists(st.sampled_from("sea rope oar stone gull wind bread night".split()), min_size=30, max_size=60),
+        min_size=4,
+        max_size=8,
+    )
+)
 def test_no_word_is_lost_by_unwrapping(paragraphs: list[list[str]]) -> None:
     text = "\n\n".join("\n".join(textwrap.wrap(" ".join(words) + ".", 60)) for words in paragraphs)
     book = txt.read_text("memory", text)

@@ -48,9 +48,10 @@ _NAMES = (
     (re.compile(r"(?:^|[/_.-])(?:half-?)?title-?_?page(?:[_.-]|\d*\.)", re.IGNORECASE), "title page"),
     (re.compile(r"(?:^|[/_.-])(?:toc|contents|nav|sommaire|inhalt)(?:[_.-]|\d*\.)", re.IGNORECASE), "contents"),
     (
-        re.compile(r"(?:^|[/_.-])(?:copyright|uncopyright|imprint|legal|mentions)(?:[_.-]|\d*\.)", re.IGNORECASE),
+        re.compile(r"(?:^|[/_.-])(?:copyright|uncopyright|legal|mentions)(?:[_.-]|\d*\.)", re.IGNORECASE),
         "copyright page",
     ),
+    (re.compile(r"(?:^|[/_.-])imprint(?:[_.-]|\d*\.)", re.IGNORECASE), "imprint"),
     (re.compile(r"(?:^|[/_.-])colophon(?:[_.-]|\d*\.)", re.IGNORECASE), "colophon"),
 )
 _LEGAL = re.compile(

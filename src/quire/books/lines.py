@@ -32,8 +32,8 @@ class Layout:
     indented: bool
 
 
-def group_lines(text: str) -> list[Lines]:
-    """Runs of lines without a blank line between them."""
+def group_lines(text: str, ends: bool = False) -> list[Lines]:
+    """Runs of lines without a blank line between them.  White space at line ends goes, unless `ends` keeps it."""
     groups: list[Lines] = []
     current: list[str] = []
     first = gap = 0
@@ -41,7 +41,7 @@ def group_lines(text: str) -> list[Lines]:
         if line.strip():
             if not current:
                 first = number
-            current.append(line.expandtabs(4).rstrip())
+            current.append(line.expandtabs(4) if ends else line.expandtabs(4).rstrip())
             continue
         if current:
             groups.append(Lines(tuple(current), first, gap))

@@ -53,7 +53,7 @@ def read(path: Path) -> list[Book]:
         skipped = text.count("\n", 0, front.end())
         text = text[front.end() :]
     text = _COMMENT.sub(lambda comment: _drop_comment(draft, comment), text)
-    for group in group_lines(text):
+    for group in group_lines(text, ends=True):
         _read_group(draft, Lines(group.lines, group.number + skipped, group.gap))
     if not draft.title:
         draft.title = _only_top_heading(draft) or path.stem

@@ -166,6 +166,10 @@ class Blocks:
         if abs(line.size - last.size) > 0.08 * size and gap is not None and len(line.text) > 3 and len(last.text) > 3:
             return True
         hard = self._had_room(last, line)
+        if self._inset and not inset and len(self._lines) == 1 and not hard:
+            # An indent that the rest of the book does not have: the paragraph goes on at the margin.
+            self._inset = False
+            return False
         if inset or self._inset:
             if inset != self._inset and not self._wavers(column, line):
                 return True

@@ -11,6 +11,8 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
+# A gap of so many type sizes parts two columns, not two words; in a single column it is closed again.
+COLUMN_GAP = 1.2
 # Note marks are kept between these two until it is known whether the page has notes.
 MARK_OPEN, MARK_CLOSE = "\ue000", "\ue001"
 _BREAK = re.compile(r"\r\n|\r|\n|(?<=[\ufffe\x02\u00ad])")
@@ -68,9 +70,10 @@ def page_lines(page: Any, number: int) -> list[Line]:
     probe = Probe(page)
     for match in [*_BREAK.finditer(text), None]:
         stop = match.start() if match else len(text)
-        piece = _piece(probe, text, start, stop, number, len(pieces))
-        if piece is not None:
-            pieces.append(piece)
+        for begin, end in _split_wide(probe, text, start, stop):
+            piece = _piece(probe, text, begin, end, number, len(pieces))
+            if piece is not None:
+                pieces.append(piece)
         start = match.end() if match else stop
     return _join_pieces(pieces)
 
@@ -100,6 +103,17 @@ class Probe:
         if pdfium.FPDFText_GetMatrix(self._page, index, self._matrix):
             size *= math.hypot(self._matrix.c, self._matrix.d)
         return size
+
+
+def _split_wide(probe: Probe, text: str, start: int, stop: int) -> list[tuple[int, int]]:
+    """A run of characters cut where a wide white stripe parts two columns that PDFium took for one line."""
+    cuts = [start]
+    for index in range(start + 1, stop - 2):
+        if text[index] == " " and text[index + 1] not in " \u00a0" and text[index - 1] != " ":
+            gap = probe.origin(index + 1)[0] - probe.right(index - 1)
+            if gap > 6 and gap > COLUMN_GAP * probe.size(index + 1):
+                cuts.append(index + 1)
+    return list(zip(cuts, [*cuts[1:], stop], strict=True))
 
 
 def _piece(probe: Probe, text: str, start: int, stop: int, page: int, order: int) -> Line | None:
@@ -185,8 +199,7 @@ def _same_line(last: Line, piece: Line) -> bool:
         and -0.1 * size <= piece.y - last.y <= 0.55 * size
         and piece.size < last.size
     )
-    # A wide gap parts two columns, not two words.
-    return near and not last.hyphen and -0.3 * size <= piece.left - last.right <= 2.5 * size
+    return near and not last.hyphen and -0.3 * size <= piece.left - last.right <= COLUMN_GAP * size
 
 
 def find_gutter(lines: Sequence[Line], width: float) -> float | None:
@@ -217,7 +230,7 @@ def columns_of(lines: Sequence[Line], gutter: float | None) -> list[list[Line]]:
     """Lines of a page in reading order, a list for each column; what runs across both stands between bands."""
     ordered = _top_down(lines)
     if gutter is None:
-        return [ordered] if ordered else []
+        return [_close_gaps(ordered)] if ordered else []
     columns: list[list[Line]] = []
     left: list[Line] = []
     right: list[Line] = []
@@ -231,7 +244,20 @@ def columns_of(lines: Sequence[Line], gutter: float | None) -> list[list[Line]]:
             left.append(line)
         else:
             right.append(line)
-    return columns + [column for column in (left, right) if column]
+    return [_close_gaps(column) for column in [*columns, left, right] if column]
+
+
+def _close_gaps(lines: Sequence[Line]) -> list[Line]:
+    """Pieces of one line that a wide gap parted, together again."""
+    closed: list[Line] = []
+    for line in lines:
+        last = closed[-1] if closed else None
+        if last is not None and abs(last.y - line.y) <= 0.2 * min(last.size, line.size) and line.left >= last.right:
+            text = f"{last.text} {line.text}"
+            closed[-1] = replace(last, text=text, right=line.right, hyphen=line.hyphen, size=max(last.size, line.size))
+        else:
+            closed.append(line)
+    return closed
 
 
 def _top_down(lines: Sequence[Line]) -> list[Line]:

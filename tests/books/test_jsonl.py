@@ -1,0 +1,109 @@
+"""Rows of JSON: poems and prose, columns, filters, lines that are none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from quire.books import jsonl
+from quire.books.limits import ReadOptions
+from quire.errors import BookError
+
+SONNET = "Shall I compare thee to a summer's day?\nThou art more lovely and more temperate:\n\nRough winds do shake the darling buds of May,\nAnd summer's lease hath all too short a date."
+ROWS = [
+    {"author": "SHAKESPEARE", "content": SONNET, "poem name": "Sonnet 18", "age": "Renaissance", "type": "Love"},
+    {"author": "KEATS", "content": SONNET.upper(), "poem name": "Ode", "age": "Modern", "type": "Nature"},
+]
+
+
+def write(tmp_path: Path, lines: list[str]) -> Path:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def poems(tmp_path: Path) -> Path:
+    return write(tmp_path, [json.dumps(row) for row in ROWS])
+
+
+def where(**columns: str) -> ReadOptions:
+    return ReadOptions(where=tuple((name, (value,)) for name, value in columns.items()))
+
+
+def test_a_poem_a_row_with_title_stanzas_and_columns(poems: Path) -> None:
+    books = jsonl.read(poems, ReadOptions())
+    assert [(book.title, book.author, book.kind) for book in books] == [
+        ("Sonnet 18", "SHAKESPEARE", "poems"),
+        ("Ode", "KEATS", "poems"),
+    ]
+    assert [block.text for block in books[0].chapters[0].blocks] == SONNET.split("\n\n")
+    assert dict(books[0].columns)["age"] == "Renaissance"
+    assert books[0].text == f"Sonnet 18\n\n{SONNET}"
+
+
+def test_where_filters_in_any_case_of_letters(poems: Path) -> None:
+    assert [book.title for book in jsonl.read(poems, where(age="renaissance", TYPE="LOVE"))] == ["Sonnet 18"]
+
+
+def test_a_value_that_matches_nothing_names_the_values(poems: Path) -> None:
+    with pytest.raises(BookError, match="Modern, Renaissance"):
+        jsonl.read(poems, where(age="Victorian"))
+    with pytest.raises(BookError, match="no column 'era'.*age"):
+        jsonl.read(poems, where(era="Modern"))
+    with pytest.raises(BookError, match="passed the other filters"):
+        jsonl.read(poems, where(age="Modern", type="Love"))
+
+
+def test_prose_rows_keep_paragraphs(tmp_path: Path) -> None:
+    text = "A first paragraph that is long enough to be prose and no verse at all.\n\nA second one."
+    (book,) = jsonl.read(write(tmp_path, [json.dumps({"title": "T", "text": text})]), ReadOptions())
+    assert (book.kind, book.title) == ("prose", "T")
+    assert [block.text for block in book.chapters[0].blocks] == text.split("\n\n")
+
+
+def test_bad_lines_are_dropped_with_their_number(tmp_path: Path) -> None:
+    good = json.dumps({"text": "A line of text that is fine."})
+    lines = [good, '{"text": "cut', "[1, 2]", "", json.dumps({"text": None}), "[" * 100_000, good]
+    books = jsonl.read(write(tmp_path, lines), ReadOptions())
+    assert len(books) == 2
+    dropped = {drop.place.number: drop.reason for drop in books[0].dropped}
+    assert dropped == {
+        2: "line that is no JSON",
+        3: "line that is no JSON object",
+        5: "row without text",
+        6: "nested too deeply",
+    }
+
+
+def test_an_array_under_the_name_is_tolerated(tmp_path: Path) -> None:
+    path = write(tmp_path, ["[", json.dumps(ROWS[0]) + ",", json.dumps(ROWS[1]) + ",", "]"])
+    assert len(jsonl.read(path, ReadOptions())) == 2
+
+
+def test_the_text_column_can_be_named(tmp_path: Path) -> None:
+    path = write(tmp_path, [json.dumps({"text": "short", "body_fr": "Un texte assez long pour être lu."})])
+    (book,) = jsonl.read(path, ReadOptions(text="body_fr"))
+    assert book.text == "Un texte assez long pour être lu."
+    with pytest.raises(BookError, match="no column 'novel'; its columns are text, body_fr"):
+        jsonl.read(path, ReadOptions(text="novel"))
+
+
+def test_no_rows_and_conversations_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BookError, match="no line is a JSON object"):
+        jsonl.read(write(tmp_path, ["hello", "1"]), ReadOptions())
+    with pytest.raises(BookError, match="conversations"):
+        jsonl.read(write(tmp_path, [json.dumps({"conversations": [{"from": "human", "value": "hi"}]})]), ReadOptions())
+
+
+def test_the_poems_of_the_data_are_all_read_unchanged(shared_data: Path) -> None:
+    path = shared_data / "poems" / "poems.jsonl"
+    books = jsonl.read(path, ReadOptions())
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [[block.text for block in book.chapters[0].blocks] for book in books] == [
+        row["content"].strip().split("\n\n") for row in rows
+    ]
+    loves = jsonl.read(path, where(age="renaissance", type="love"))
+    assert len(loves) == sum(row["age"] == "Renaissance" and row["type"] == "Love" for row in rows)
