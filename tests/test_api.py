@@ -36,17 +36,21 @@ def test_names_are_offered_for_completion() -> None:
 
 
 def test_importing_quire_loads_no_library_and_takes_less_than_fifty_milliseconds() -> None:
-    """The best of five, since the machine that runs the tests does other things at the same time."""
+    """Of processor time, and the best of five: the machine that runs the tests does other things meanwhile."""
+    probe = (
+        "import sys, time\n"
+        "started = time.process_time()\n"
+        "import quire\n"
+        "print(time.process_time() - started)\n"
+        "print(*{'torch', 'transformers', 'numpy', 'pydantic', 'rich', 'typer'} & set(sys.modules))"
+    )
     taken = []
     for _ in range(5):
-        command = [sys.executable, "-X", "importtime", "-c", "import quire, sys; assert 'torch' not in sys.modules"]
-        report = subprocess.run(command, check=True, capture_output=True, text=True).stderr
-        last = re.search(r"\|\s*(\d+) \| quire$", report, re.MULTILINE)
-        assert last
-        taken.append(int(last[1]) / 1000)
-        assert "pydantic" not in report
-        assert "rich" not in report
-    assert min(taken) < 50
+        report = subprocess.run([sys.executable, "-c", probe], check=True, capture_output=True, text=True).stdout
+        seconds, loaded = report.split("\n")[:2]
+        assert loaded == ""
+        taken.append(float(seconds))
+    assert min(taken) < 0.05
 
 
 def test_the_version_is_that_of_the_package() -> None:

@@ -58,7 +58,7 @@ def test_the_text_alone_goes_to_standard_output(heard: Heard, capsys: pytest.Cap
 
 def test_flags_and_set_reach_the_verb_alike(heard: Heard) -> None:
     assert run(["write", "novel", "x", "--top-p", "0.5", "--set", "write.top_k=3"]) == 0
-    assert heard.settings == {"write.top_p": "0.5", "write.top_k": "3"}
+    assert heard.settings == {"write.top_p": "0.5", "write.top_k": 3}
 
 
 def test_several_candidates_are_numbered(heard: Heard, capsys: pytest.CaptureFixture[str]) -> None:
