@@ -89,7 +89,7 @@ def test_a_voice_that_writes_for_itself_shows_no_sign_of_reciting(training: Trai
 
 
 def test_an_author_who_repeats_long_runs_is_the_measure(training: TrainingText) -> None:
-    longest = judge_copying(training, [planted(25)], [novel(50)], [planted(30)])[0]
+    longest = judge_copying(training, [planted(25), novel(300)], [novel(50)], [planted(30)])[0]
     assert longest.verdict.startswith("No sign of reciting")
 
 
@@ -97,6 +97,11 @@ def test_without_held_out_text_the_base_is_the_measure(training: TrainingText) -
     longest, share, _ = judge_copying(training, [planted(6)], [novel(50)], [""])
     assert [other.name for other in longest.compared_with] == ["base"]
     assert [other.name for other in share.compared_with] == ["base"]
+
+
+def test_few_words_prove_nothing(training: TrainingText) -> None:
+    longest = judge_copying(training, [novel(30)], [novel(30, 2)], [HELD_OUT])[0]
+    assert longest.verdict.startswith("Only 30 words were written, too few to rule out reciting: the longest run")
 
 
 def test_a_voice_that_wrote_nothing_gets_no_praise(training: TrainingText) -> None:

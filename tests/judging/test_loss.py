@@ -96,6 +96,7 @@ def test_tiny_differences_are_shown_with_enough_digits() -> None:
     finding = judged(0.9999)[0]
     voice, base = finding.value, finding.compared_with[0].value
     assert f"{voice:.4f} against {base:.4f}" in finding.verdict
+    assert "(−0.010 %, interval " in finding.verdict
 
 
 def test_findings_are_json() -> None:

@@ -16,6 +16,7 @@ from quire.run.finding import Compared, Finding
 QUESTION = "copying"
 SHORTEST = 5  # words; shorter runs are idiom (the share of words in runs of five is known as BMC@5)
 LONG = 20  # words; nobody writes more than so many of another's by chance
+ENOUGH_WORDS = 200  # below, a voice has hardly had the occasion to recite
 BASE, HUMAN = "base", "held-out text"
 _QUOTED = 14  # words of a run that a verdict quotes
 
@@ -175,6 +176,8 @@ def _verdict(own: Counted, others: dict[str, Counted], quote: str) -> str:
         return f"It recites: in {written}, {runs} of more than {LONG} words stand in the training text, and {found}."
     if human is not None and own.longest > max(2 * human.longest, LONG // 2):
         return f"It may recite: in {written}, {found}."
+    if own.total < ENOUGH_WORDS:
+        return f"Only {written} were written, too few to rule out reciting: {found}."
     return f"No sign of reciting: in {written}, {found}."
 
 

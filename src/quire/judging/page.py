@@ -36,6 +36,7 @@ def page_of(data: Mapping[str, Any]) -> str:
         facts=data["facts"],
         questions=_questions(data["findings"]),
         curve=loss_chart(curve),
+        works=any(finding["details"].get("resampled") == "works" for finding in data["findings"]),
         units=units_chart(_units(data["findings"])),
         differs=any("relative_difference" in finding["details"] for finding in data["findings"]),
         compared=_compared_names(data["findings"]),

@@ -21,11 +21,12 @@ def percent(share: float, digits: int = 1, sign: bool = False) -> str:
 
 
 def change(estimate: Estimate) -> str:
-    """A relative change with its interval: `−5.4 %, interval −6.0 … −4.8 %`."""
-    shown = percent(estimate.value, sign=True)
+    """A relative change with its interval: `−5.4 %, interval −6.0 … −4.8 %`; small ones with more digits."""
+    digits = next((digits for digits in (1, 2) if abs(estimate.value) * 100 >= 10**-digits), 3)
+    shown = percent(estimate.value, digits, sign=True)
     if estimate.low is None or estimate.high is None:
         return shown
-    return f"{shown}, interval {number(estimate.low * 100, 1, True)} … {percent(estimate.high, sign=True)}"
+    return f"{shown}, interval {number(estimate.low * 100, digits, True)} … {percent(estimate.high, digits, sign=True)}"
 
 
 def count(amount: int, one: str, many: str = "") -> str:
