@@ -53,10 +53,10 @@ def something_is_held_out(rows: Rows) -> None:
         )
 
 
-def loss_is_finite(loss: float, step: int) -> None:
+def loss_is_finite(loss: float, step: int, what: str = "loss") -> None:
     if not math.isfinite(loss):
         raise GuardError(
-            f"the loss is {loss} at step {step}", "lower train.learning_rate, or use precision: fp32", GUIDE
+            f"the {what} is {loss} at step {step}", "lower train.learning_rate, or use precision: fp32", GUIDE
         )
 
 
@@ -88,6 +88,8 @@ def weights_moved(before: Mapping[str, Tensor], model: nn.Module) -> None:
 
 def voice_is_real(reloaded: Tensor, trained: Tensor, base: Tensor, where: str) -> None:
     """Logits on the same text: the reloaded voice must equal the trained model and differ from the base."""
+    if not bool(torch.isfinite(reloaded).all()):
+        raise GuardError(f"the voice in {where} answers with NaN or infinity", "lower train.learning_rate", GUIDE)
     spread = float(trained.float().std())
     if float((reloaded.float() - trained.float()).abs().max()) > 0.05 * spread:
         raise GuardError(f"the voice in {where} does not answer as the trained model does", "report this bug", GUIDE)

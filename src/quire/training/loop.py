@@ -9,7 +9,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +73,6 @@ def train_part(model: PreTrainedModel, part: Part, frame: Frame, state: TrainSta
     after a checkpoint; GuardError where a promise would be broken.
     """
     settings = frame.settings
-    check_before(model, part)
     steps = part_steps(len(part.rows), settings, frame.choice)
     pace = settings.evaluate_every or max(1, steps // 10)
     save_every = settings.save_every or pace
@@ -88,15 +87,17 @@ def train_part(model: PreTrainedModel, part: Part, frame: Frame, state: TrainSta
         torch.manual_seed(frame.seed * 1009 + part.number)
     else:
         restore(resume, model, optimizer)
+        scaler.load_state_dict(state.scaler)
         stream.seek(Position(state.rows))
 
     saved_at = time.monotonic()
 
     def save() -> None:
         nonlocal saved_at
+        state.scaler = scaler.state_dict()
         folder = save_checkpoint(frame.checkpoints, state, model, optimizer)
         frame.emit("checkpoint", state, {"path": folder.name})
-        forget_old(frame.checkpoints, settings.keep, state.best_step)
+        forget_old(frame.checkpoints, state.step, settings.keep, state.best_step)
         saved_at = time.monotonic()
 
     def stop_if_asked() -> None:
@@ -112,6 +113,7 @@ def train_part(model: PreTrainedModel, part: Part, frame: Frame, state: TrainSta
             loss = validation_loss(model, part.validation, frame.computation, frame.wish)
             stop_if_asked()
             assert loss is not None
+            guards.loss_is_finite(loss, state.step, "validation loss")
             state.note_validation(loss)
             frame.emit("validation", state, {"loss": loss, "best_loss": state.best_loss, "best_step": state.best_step})
             save()
@@ -191,12 +193,13 @@ def step(
         )
 
 
-def check_before(model: PreTrainedModel, part: Part) -> None:
-    """The guards that can speak before the first step."""
+def check_before(model: PreTrainedModel, parts: Sequence[Part]) -> None:
+    """The guards that can speak before the first step, for all parts: the last one is not to fail hours later."""
     guards.something_learns(model)
-    guards.every_row_teaches(part.rows)
-    guards.ends_are_learned(part.rows)
-    guards.something_is_held_out(part.validation)
+    for part in parts:
+        guards.every_row_teaches(part.rows)
+        guards.ends_are_learned(part.rows)
+        guards.something_is_held_out(part.validation)
 
 
 def gradient_norm(model: PreTrainedModel, clip: float) -> float:

@@ -40,5 +40,5 @@ def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensor
     for name, parameter in trainable(model):
         memory = {moment: tensors[f"{name}:{moment}"] for moment in MOMENTS if f"{name}:{moment}" in tensors}
         if memory:
-            device = parameter.device
-            optimizer.state[parameter] = {k: v.to(device) if k != "step" else v for k, v in memory.items()}
+            # The count of steps too: fused AdamW wants it beside the moments.
+            optimizer.state[parameter] = {moment: tensor.to(parameter.device) for moment, tensor in memory.items()}

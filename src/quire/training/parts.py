@@ -11,7 +11,7 @@ from quire.recipe.schema import Recipe
 from quire.tokens.rows import Rows
 from quire.training.checkpoints import newest
 from quire.training.learner import Learner
-from quire.training.loop import Frame, Part, train_part
+from quire.training.loop import Frame, Part, check_before, train_part
 from quire.training.session import STAGE, Session
 from quire.training.state import TrainState
 
@@ -42,13 +42,19 @@ def train_parts(
         emit=session.emit,
         wish=session.wish,
     )
-    resume = newest(session.folder.checkpoints, lambda problem: _warn(session, problem))
+    damaged: list[str] = []
+    resume = newest(session.folder.checkpoints, damaged.append)
     state = resume.state if resume else TrainState()
     if resumes:
         session.emit("resume", state, {"checkpoint": resume.folder.name if resume else None})
+    for problem in damaged:  # after the resume, or that would make readers forget it
+        remedy = "the checkpoint before it is used" if resume else "training starts over"
+        session.emit("warning", state, {"text": problem, "remedy": remedy})
     count = len(rows)
+    parts = [Part(number, *pair) for number, pair in enumerate(zip(rows, validation, strict=True))]
+    check_before(learner.model, parts)  # type: ignore[arg-type]
     while True:
-        part = Part(state.part, rows[state.part], validation[state.part])
+        part = parts[state.part]
         session.emit(
             "part_start",
             state,
@@ -63,7 +69,3 @@ def train_parts(
         if state.part + 1 == count:
             return state
         state = state.next_part()
-
-
-def _warn(session: Session, problem: str) -> None:
-    session.emit("warning", TrainState(), {"text": problem, "remedy": "the checkpoint before it is used"})

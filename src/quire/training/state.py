@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 
 @dataclass
@@ -19,6 +19,7 @@ class TrainState:
     best_step: int | None = None
     worse: int = 0  # validations since the best one
     validation_due: bool = True  # a part begins with one, so that the curve shows where it started
+    scaler: dict[str, float] = field(default_factory=dict)  # of the fp16 loss; empty in other formats
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -31,8 +32,12 @@ def save_voice(
     writing: WriteSettings,
     folder: Path,
     card: str,
+    prove: Callable[[Path], None],
 ) -> None:
-    """Write a voice: weights, tokenizer, generation defaults, card.  The folder appears whole or not at all."""
+    """Write a voice: weights, tokenizer, generation defaults, card.
+
+    The folder appears whole and only after `prove` has loaded it without raising, or not at all.
+    """
     with fresh_folder(folder) as target:
         if isinstance(model, PeftModel):
             save_adapter(model, tokenizer, base.name, target)
@@ -40,14 +45,15 @@ def save_voice(
             save_full(model, tokenizer, target)
         write_text(target / "generation_config.json", generation_defaults(tokenizer, writing))
         write_text(target / "README.md", card)
+        prove(target)
 
 
 def check_voice(
-    model: PreTrainedModel | PeftModel, base: BaseFiles, precision: Precision, folder: Path, probe: Tensor
+    model: PreTrainedModel | PeftModel, base: BaseFiles, precision: Precision, folder: Path, probe: Tensor, where: str
 ) -> None:
-    """Promise 1: the saved voice, loaded anew, answers as `model` does and not as its base.  `probe`: (1, length) ids.
+    """Promise 1: the voice saved in `folder`, loaded anew, answers as `model` does and not as its base.
 
-    Raises GuardError otherwise.
+    `probe` is (1, length) ids, `where` the name that an error gives the folder.  Raises GuardError otherwise.
     """
     device = str(model.device)
     trained = answer(model, probe)
@@ -57,7 +63,7 @@ def check_voice(
             original = answer(reloaded.model, probe)
     else:
         original = answer(load_base(base, precision, device).model, probe)
-    voice_is_real(answer(reloaded.model, probe), trained, original, str(folder))
+    voice_is_real(answer(reloaded.model, probe), trained, original, where)
 
 
 @torch.no_grad()
@@ -84,7 +90,8 @@ def generation_defaults(tokenizer: Tokenizer, writing: WriteSettings) -> str:
         "repetition_penalty": writing.repetition_penalty,
         "no_repeat_ngram_size": writing.no_repeat_ngram_size,
         "num_beams": writing.num_beams,
-        "num_return_sequences": writing.num_return_sequences,
+        # transformers refuses several copies of the one likeliest text.
+        "num_return_sequences": writing.num_return_sequences if sampling or writing.num_beams > 1 else 1,
     }
     if sampling:
         defaults |= {"temperature": writing.temperature, "top_k": writing.top_k, "top_p": writing.top_p}

@@ -44,10 +44,14 @@ def save_and_check(
         trainable=learner.trainable,
         parameters=learner.parameters,
     )
-    save_voice(learner.model, learner.tokenizer, learner.files, recipe.write, folder, model_card(recipe, facts))
-    check_voice(learner.model, learner.files, learner.precision, folder, probe_of(rows[0]))
-    weights = next(iter(sorted(folder.glob("*.safetensors"))))
     place = folder.relative_to(session.folder.path)
+
+    def prove(target: Path) -> None:
+        check_voice(learner.model, learner.files, learner.precision, target, probe_of(rows[0]), str(place))
+
+    card = model_card(recipe, facts)
+    save_voice(learner.model, learner.tokenizer, learner.files, recipe.write, folder, card, prove)
+    weights = next(iter(sorted(folder.glob("*.safetensors"))))
     session.emit("saved", state, {"voice": str(place), "sha256": hash_file(weights)})
 
 
