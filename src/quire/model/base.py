@@ -61,7 +61,8 @@ def load_model(folder: Path, precision: Precision, device: str = "cpu") -> PreTr
 
 def window_limit(model: PreTrainedModel) -> int | None:
     """The longest text that the model can hold, where its config says so."""
-    limit = model.config.to_dict().get("max_position_embeddings") or model.config.to_dict().get("n_positions")
+    config = model.config.get_text_config().to_dict()  # models that see images too keep their text settings apart
+    limit = config.get("max_position_embeddings") or config.get("n_positions")
     return int(limit) if limit else None
 
 

@@ -27,8 +27,8 @@ OF_THE_RUN = frozenset({"start", "resume", "decided"})
 class Event:
     """One thing that happened.
 
-    `time` is in seconds since 1970.  `part` counts from 0.  `step` is the number of optimiser steps that the stage's
-    part had done: the event of the first step has `step=1`, and a checkpoint of step 120 holds the state after it.
+    `time` is in seconds since 1970.  `part` counts from 0.  `step` is the number of optimiser steps that the
+    run had done: the event of the first step has `step=1`, and a checkpoint of step 120 holds the state after it.
     """
 
     time: float
