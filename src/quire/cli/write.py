@@ -19,6 +19,7 @@ from quire.verbs import quiet
 from quire.verbs.voices import open_run
 from quire.verbs.write import write as stream
 from quire.verbs.write import write_all
+from quire.writing.visible import without_controls
 
 EXAMPLES = (
     'quire write novel "The door opened"',
@@ -53,13 +54,14 @@ def write(
         if as_json:
             screen.print_json(written.to_json())
         else:
-            print("\n\n".join(f"{number}.\n{one}" for number, one in enumerate(written.texts, start=1)))
+            texts = [f"{number}.\n{without_controls(one)}" for number, one in enumerate(written.texts, start=1)]
+            print("\n\n".join(texts))
         return
     pieces = stream(run, text, settings=given)
     if sys.stdout.isatty():
         screen.results().print(f"[bold]{escape(text)}[/bold]", end="", soft_wrap=True)
     for piece in pieces:
-        print(piece, end="", flush=True)
+        print(without_controls(piece), end="", flush=True)
     print()
 
 

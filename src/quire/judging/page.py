@@ -13,12 +13,12 @@ from markupsafe import Markup
 from quire.judging.chart import loss_chart, units_chart
 from quire.judging.curve import Curve
 from quire.judging.wording import number, percent
+from quire.writing.visible import without_controls
 
 QUESTIONS = {"loss": "Did it learn?", "copying": "Does it copy?"}
 CONTEXT_WORDS = 18
 MOST_SPANS = 12
 MOST_UNITS = 40
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # control characters, which HTML does not allow
 _PARAGRAPH = re.compile(r".+(?:\n.+)*")
 
 
@@ -67,8 +67,7 @@ def marked(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
 
 
 def _lines(text: str) -> Markup:
-    text = _UNSEEN.sub("", text)
-    return Markup("<br>").join(text.split("\n"))
+    return Markup("<br>").join(without_controls(text).split("\n"))
 
 
 def show_value(value: object) -> str:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from quire.recipe.schema import WriteSettings
 from quire.run.atomic import named_disk_errors
+from quire.writing.visible import without_controls
 
 _HEAD = "# Samples\n\nEverything this voice wrote, the newest last.\n"
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # control characters: a terminal would obey them
 _LOCAL = {"prompt", "seed"}  # shown elsewhere in an entry
 
 
@@ -56,7 +56,7 @@ def _entry(sample: Sample, when: datetime) -> str:
 
 def as_markdown(text: str) -> str:
     """Text that Markdown shows as it is: lines of verse stay lines, and no mark of the text is taken for layout."""
-    lines = _UNSEEN.sub("", text).split("\n")
+    lines = without_controls(text).split("\n")
     shown = []
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         line = re.sub(r"([\\`<])", r"\\\1", line)
