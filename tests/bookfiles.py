@@ -38,7 +38,10 @@ def epub(
         f"<manifest>{items}</manifest><spine>{spine}</spine></package>"
     )
     container = '<container><rootfiles><rootfile full-path="OEBPS/book.opf"/></rootfiles></container>'
-    head = '<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops"><head><title>x</title></head>'
+    head = (
+        '<html xmlns="http://www.w3.org/1999/xhtml" '
+        'xmlns:epub="http://www.idpf.org/2007/ops"><head><title>x</title></head>'
+    )
     entries: dict[str, str | bytes] = {"mimetype": "application/epub+zip", "META-INF/container.xml": container}
     entries["OEBPS/book.opf"] = opf
     entries |= {f"OEBPS/{name}": f"{head}{body}</html>" for name, body in pages.items()}
@@ -65,7 +68,10 @@ def odt(path: Path, body: str, meta: str = "") -> Path:
         'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
         'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0" xmlns:dc="http://purl.org/dc/elements/1.1/"'
     )
-    content = f"<office:document-content {spaces}><office:body><office:text>{body}</office:text></office:body></office:document-content>"
+    content = (
+        f"<office:document-content {spaces}><office:body><office:text>"
+        f"{body}</office:text></office:body></office:document-content>"
+    )
     about = f"<office:document-meta {spaces}><office:meta>{meta}</office:meta></office:document-meta>"
     entries = {"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": content, "meta.xml": about}
     return zipped(path, entries)

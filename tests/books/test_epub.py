@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import bookfiles as making
 import pytest
 
+import bookfiles as making
 from quire.books import epub
 from quire.books.book import Book
 from quire.errors import BookError
@@ -36,7 +36,10 @@ def test_verse_keeps_lines_and_stanzas(tmp_path: Path) -> None:
         '<blockquote epub:type="z3998:verse"><p><span>One line,</span><br/><span class="i1">and one set in.</span></p>'
         "<p><span>Another stanza</span><br/><span>ends here.</span></p></blockquote>"
     )
-    old = '<div class="poem"><div class="stanza"><div class="line">A first</div><div class="line">A second</div></div></div>'
+    old = (
+        '<div class="poem"><div class="stanza"><div class="line">'
+        'A first</div><div class="line">A second</div></div></div>'
+    )
     book = read(making.epub(tmp_path / "b.epub", {"a.xhtml": f"<body><h2>I</h2><p>{P[0]}</p>{verse}{old}</body>"}))
     assert [(b.kind, b.text) for b in book.chapters[0].blocks[1:]] == [
         ("verse", "One line,\nand one set in."),
@@ -50,7 +53,10 @@ def test_notes_stand_aside_and_their_marks_go(tmp_path: Path) -> None:
         f'<body><h2>I</h2><p>The moon<a epub:type="noteref" href="#n1">1</a> rose<sup><a href="#n2">2</a></sup>.</p>'
         f'<aside epub:type="footnote" id="n1"><p>Ours.</p></aside><p>{P[0]}</p></body>'
     )
-    end = '<body><section epub:type="endnotes"><h2>Notes</h2><ol><li id="n2"><p>Late. <a href="#r" epub:type="backlink">↩</a></p></li></ol></section></body>'
+    end = (
+        '<body><section epub:type="endnotes"><h2>Notes</h2><ol><li id="n2"><p>Late. '
+        '<a href="#r" epub:type="backlink">↩</a></p></li></ol></section></body>'
+    )
     book = read(making.epub(tmp_path / "b.epub", {"a.xhtml": body, "n.xhtml": end}))
     assert book.chapters[0].blocks[0].text == "The moon rose."
     assert [note.text for note in book.notes] == ["Ours.", "Notes", "Late."] or [n.text for n in book.notes] == [
@@ -67,7 +73,9 @@ def test_navigation_and_imprint_are_left_out_with_reasons(tmp_path: Path) -> Non
         "list.xhtml": f"<body><h2>Contents</h2>{links}</body>",
         "a.xhtml": f"<body><h2>I</h2><p>{P[0]}</p></body>",
         "rights.xhtml": "<body><p>Copyright © 2020 A. Writer. All rights reserved. ISBN 1234567890.</p></body>",
-        "colophon.xhtml": '<body epub:type="backmatter"><section epub:type="colophon"><p>Set in lead.</p></section></body>',
+        "colophon.xhtml": (
+            '<body epub:type="backmatter"><section epub:type="colophon"><p>Set in lead.</p></section></body>'
+        ),
     }
     book = read(making.epub(tmp_path / "b.epub", pages))
     assert [chapter.title for chapter in book.chapters] == ["I"]
@@ -112,7 +120,10 @@ def test_a_page_that_is_not_well_formed_is_read_as_browsers_do(tmp_path: Path) -
 def test_no_entity_is_resolved(tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("very secret words")
-    page = f'<!DOCTYPE html [<!ENTITY x SYSTEM "{secret.as_uri()}"><!ENTITY y "lol">]><html><body><p>A &x; and &y; gap.</p></body></html>'
+    page = (
+        f'<!DOCTYPE html [<!ENTITY x SYSTEM "{secret.as_uri()}"><!ENTITY '
+        f'y "lol">]><html><body><p>A &x; and &y; gap.</p></body></html>'
+    )
     path = making.epub(tmp_path / "b.epub", {"a.xhtml": "<body/>"})
     import zipfile
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import bookfiles as making
 import pytest
 
+import bookfiles as making
 from quire.books import docx, html, markdown, odt, rtf, tei
 from quire.books.book import Book
 from quire.errors import BookError
@@ -30,7 +30,8 @@ def test_markdown(tmp_path: Path) -> None:
     path = tmp_path / "b.md"
     quoted = "\n".join(f"> {line}" for line in VERSE.split("\n"))
     path.write_text(
-        f"---\ntitle: The Ferry\nauthor: A. Writer\n---\n\n# The Ferry\n\n## I. The Boat\n\n{P[0].replace('ferryman', '*ferryman*')}"
+        f"---\ntitle: The Ferry\nauthor: A. Writer\n---\n\n# The Ferry\n\n## "
+        f"I. The Boat\n\n{P[0].replace('ferryman', '*ferryman*')}"
         f"\n\n{P[1]}\n\n{quoted}\n\n## II. The Bank\n\n{P[2]}\n\n{P[3].replace('pewter', '**pewter**')}\n",
         encoding="utf-8",
     )
@@ -40,7 +41,8 @@ def test_markdown(tmp_path: Path) -> None:
 def test_markdown_breaks_notes_and_links(tmp_path: Path) -> None:
     path = tmp_path / "b.md"
     path.write_text(
-        "# A\n\nOne[^1] [link](http://x.y) and snake_case_word.\n\n***\n\nA line  \nbroken\\\nhard\n\n[^1]: A note.\n\n# B\n\nTwo\nwrapped lines."
+        "# A\n\nOne[^1] [link](http://x.y) and snake_case_word.\n\n***\n\nA "
+        "line  \nbroken\\\nhard\n\n[^1]: A note.\n\n# B\n\nTwo\nwrapped lines."
     )
     (book,) = markdown.read(path)
     assert blocks(book) == [
@@ -55,9 +57,11 @@ def test_markdown_breaks_notes_and_links(tmp_path: Path) -> None:
 def test_html(tmp_path: Path) -> None:
     path = tmp_path / "b.html"
     path.write_text(
-        "<!DOCTYPE html><html lang=en><head><meta charset=utf-8><title>The Ferry, by A. Writer</title><style>p{}</style></head><body>"
+        "<!DOCTYPE html><html lang=en><head><meta charset=utf-8><title>"
+        "The Ferry, by A. Writer</title><style>p{}</style></head><body>"
         "<header>Home · Search</header><nav><a href=/>Library</a></nav><main><h1>The Ferry</h1>"
-        f"<h2>I. The Boat</h2><p>{P[0]}</p>\n<p>{P[1].replace(' ', '  ')}<script>x()</script></p><p class=verse>{VERSE.replace(chr(10), '<br>')}</p>"
+        f"<h2>I. The Boat</h2><p>{P[0]}</p>\n<p>{P[1].replace(' ', '  ')}<script>"
+        f"x()</script></p><p class=verse>{VERSE.replace(chr(10), '<br>')}</p>"
         f"<h2>II. The Bank</h2><p>{P[2]}<p><i>{P[3]}</i></main><footer>© site</footer></body></html>",
         encoding="utf-8",
     )
@@ -78,12 +82,16 @@ def test_word(tmp_path: Path) -> None:
     w = making.word_paragraph
     lines = "<w:br/>".join(f"<w:t>{line}</w:t>" for line in VERSE.split("\n"))
     changed = (
-        f'<w:p><w:r><w:t xml:space="preserve">{P[0][:20]}</w:t></w:r><w:del><w:r><w:delText>not this</w:delText></w:r></w:del>'
+        f'<w:p><w:r><w:t xml:space="preserve">{P[0][:20]}</w:t></w:r>'
+        f"<w:del><w:r><w:delText>not this</w:delText></w:r></w:del>"
         f'<w:ins><w:r><w:t xml:space="preserve">{P[0][20:]}</w:t></w:r></w:ins></w:p>'
     )
     body = w("The Ferry", "Title") + w("A. Writer", "Subtitle") + w("I. The Boat", "Heading1") + changed + w(P[1])
     body += f"<w:p><w:r>{lines}</w:r></w:p>" + w("II. The Bank", "Heading1") + w(P[2]) + w(P[3])
-    core = '<c xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>The Ferry</dc:title><dc:creator>A. Writer</dc:creator></c>'
+    core = (
+        '<c xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>'
+        "The Ferry</dc:title><dc:creator>A. Writer</dc:creator></c>"
+    )
     (book,) = docx.read(making.docx(tmp_path / "b.docx", body, {"docProps/core.xml": core}))
     assert_small_book(book)
     assert "not this" in {drop.text for drop in book.dropped}
@@ -107,16 +115,22 @@ def test_word_made_by_another_library(tmp_path: Path) -> None:
 
 def test_word_notes_stand_aside(tmp_path: Path) -> None:
     space = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
-    notes = f'<w:footnotes {space}><w:footnote w:type="separator"><w:p/></w:footnote><w:footnote>{making.word_paragraph("A note.")}</w:footnote></w:footnotes>'
+    notes = (
+        f'<w:footnotes {space}><w:footnote w:type="separator"><w:p/></w:footnote>'
+        f"<w:footnote>{making.word_paragraph('A note.')}</w:footnote></w:footnotes>"
+    )
     (book,) = docx.read(making.docx(tmp_path / "b.docx", making.word_paragraph(P[0]), {"word/footnotes.xml": notes}))
     assert [note.text for note in book.notes] == ["A note."]
 
 
 def test_opendocument(tmp_path: Path) -> None:
     body = (
-        '<text:tracked-changes><text:p>gone</text:p></text:tracked-changes><text:h text:outline-level="1">I. The Boat</text:h>'
-        f"<text:p>{P[0]}<text:note><text:note-citation>1</text:note-citation><text:note-body><text:p>A note.</text:p></text:note-body></text:note></text:p>"
-        f"<text:p>{P[1].replace(' ', '<text:s/>', 1)}</text:p><text:p>{VERSE.replace(chr(10), '<text:line-break/>')}</text:p>"
+        "<text:tracked-changes><text:p>gone</text:p></text:tracked-changes>"
+        '<text:h text:outline-level="1">I. The Boat</text:h>'
+        f"<text:p>{P[0]}<text:note><text:note-citation>1</text:note-citation>"
+        f"<text:note-body><text:p>A note.</text:p></text:note-body></text:note></text:p>"
+        f"<text:p>{P[1].replace(' ', '<text:s/>', 1)}</text:p><text:p>"
+        f"{VERSE.replace(chr(10), '<text:line-break/>')}</text:p>"
         f'<text:h text:outline-level="1">II. The Bank</text:h><text:p>{P[2]}</text:p><text:p>{P[3]}</text:p>'
     )
     meta = "<dc:title>The Ferry</dc:title><dc:creator>A. Writer</dc:creator>"
@@ -170,10 +184,13 @@ def test_deep_rtf_is_refused(tmp_path: Path) -> None:
 def test_tei(tmp_path: Path) -> None:
     path = tmp_path / "b.xml"
     path.write_text(
-        '<TEI xmlns="http://www.tei-c.org/ns/1.0"><teiHeader><fileDesc><titleStmt><title>The Ferry : ELTeC edition</title>'
+        '<TEI xmlns="http://www.tei-c.org/ns/1.0"><teiHeader>'
+        "<fileDesc><titleStmt><title>The Ferry : ELTeC edition</title>"
         "<author>Writer, A. (1801-1880)</author></titleStmt></fileDesc></teiHeader><text><body>"
-        f'<div type="chapter"><head>I. The Boat</head><p>{P[0]}<note>A note.</note></p><pb n="2"/><p>{P[1][:30]}\n   {P[1][30:].lstrip()}</p>'
-        f'<lg><l>{VERSE.split(chr(10))[0]}</l><l>{VERSE.split(chr(10))[1]}</l></lg></div><div type="chapter"><head>II. The Bank</head>'
+        f'<div type="chapter"><head>I. The Boat</head><p>{P[0]}<note>A '
+        f'note.</note></p><pb n="2"/><p>{P[1][:30]}\n   {P[1][30:].lstrip()}</p>'
+        f"<lg><l>{VERSE.split(chr(10))[0]}</l><l>{VERSE.split(chr(10))[1]}</l>"
+        f'</lg></div><div type="chapter"><head>II. The Bank</head>'
         f"<p>{P[2]}</p><p>{P[3]}</p></div></body></text></TEI>",
         encoding="utf-8",
     )
@@ -189,7 +206,8 @@ def test_tei(tmp_path: Path) -> None:
 def test_tei_speeches_choices_and_cut_words(tmp_path: Path) -> None:
     path = tmp_path / "b.xml"
     path.write_text(
-        '<TEI xmlns="http://www.tei-c.org/ns/1.0"><text><body><div type="act"><head>Act I</head><stage>Enter a fool.</stage>'
+        '<TEI xmlns="http://www.tei-c.org/ns/1.0"><text><body><div '
+        'type="act"><head>Act I</head><stage>Enter a fool.</stage>'
         "<sp><speaker>Fool.</speaker><l>A <choice><sic>worde</sic><corr>word</corr></choice>,</l><l>then none.</l></sp>"
         '<p>Hy<lb break="no"/>phen and <lb/>line.</p></div></body></text></TEI>'
     )
@@ -199,3 +217,15 @@ def test_tei_speeches_choices_and_cut_words(tmp_path: Path) -> None:
         ("verse", "Fool.\nA word,\nthen none."),
         ("paragraph", "Hyphen and line."),
     ]
+
+
+def test_headings_without_markup_are_found_by_their_words(tmp_path: Path) -> None:
+    body = "".join(making.word_paragraph(text) for text in ("I", P[0], P[1], "II", P[2], "III", P[3], "It was 1815."))
+    (book,) = docx.read(making.docx(tmp_path / "b.docx", body))
+    assert [chapter.title for chapter in book.chapters] == ["I", "II", "III"]
+    path = tmp_path / "b.html"
+    path.write_text(
+        f"<p><b>CHAPTER I.</b></p><p>THE BOAT</p><p>{P[0]}</p><p>CHAPTER II.</p><p>THE BANK</p><p>{P[1]}</p>"
+    )
+    found = [chapter.title for chapter in html.read(path)[0].chapters]
+    assert found == ["CHAPTER I.\nTHE BOAT", "CHAPTER II.\nTHE BANK"]

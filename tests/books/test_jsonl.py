@@ -11,7 +11,10 @@ from quire.books import jsonl
 from quire.books.limits import ReadOptions
 from quire.errors import BookError
 
-SONNET = "Shall I compare thee to a summer's day?\nThou art more lovely and more temperate:\n\nRough winds do shake the darling buds of May,\nAnd summer's lease hath all too short a date."
+SONNET = (
+    "Shall I compare thee to a summer's day?\nThou art more lovely and more temperate:\n\nRough "
+    "winds do shake the darling buds of May,\nAnd summer's lease hath all too short a date."
+)
 ROWS = [
     {"author": "SHAKESPEARE", "content": SONNET, "poem name": "Sonnet 18", "age": "Renaissance", "type": "Love"},
     {"author": "KEATS", "content": SONNET.upper(), "poem name": "Ode", "age": "Modern", "type": "Nature"},
@@ -51,7 +54,7 @@ def test_where_filters_in_any_case_of_letters(poems: Path) -> None:
 def test_a_value_that_matches_nothing_names_the_values(poems: Path) -> None:
     with pytest.raises(BookError, match="Modern, Renaissance"):
         jsonl.read(poems, where(age="Victorian"))
-    with pytest.raises(BookError, match="no column 'era'.*age"):
+    with pytest.raises(BookError, match=r"no column 'era'.*age"):
         jsonl.read(poems, where(era="Modern"))
     with pytest.raises(BookError, match="passed the other filters"):
         jsonl.read(poems, where(age="Modern", type="Love"))

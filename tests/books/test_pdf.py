@@ -1,13 +1,13 @@
-"""PDF: pages that the tests set themselves, with heads, folios, notes, columns, hyphens, and pages that are pictures."""
+"""PDF: pages that the tests set themselves: heads, folios, notes, columns, hyphens, and pages that are pictures."""
 
 from __future__ import annotations
 
 import textwrap
 from pathlib import Path
 
-import bookfiles as making
 import pytest
 
+import bookfiles as making
 from quire.books import pdf
 from quire.books.book import Book
 from quire.errors import BookError

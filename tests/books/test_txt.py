@@ -61,7 +61,10 @@ def test_wrapped_lines_become_paragraphs_again(tmp_path: Path) -> None:
 
 def test_verse_among_wrapped_prose_keeps_its_lines(tmp_path: Path) -> None:
     prose = "\n".join(textwrap.wrap("It was an evening of no great promise and the rain had come to stay. " * 6, 70))
-    verse = "  The tide went out, the tide came in,\n  And no one marked the hour,\n  But she who wept beside the whin\n  That never bore a flower."
+    verse = (
+        "  The tide went out, the tide came in,\n  And no one marked the "
+        "hour,\n  But she who wept beside the whin\n  That never bore a flower."
+    )
     found = blocks(read(tmp_path, f"{prose}\n\n{verse}\n\n{prose}\n"))
     assert [kind for kind, _ in found] == ["paragraph", "verse", "paragraph"]
     assert found[1][1].split("\n")[1] == "And no one marked the hour,"

@@ -76,27 +76,45 @@ def test_mojibake_is_left_alone_when_it_may_be_meant() -> None:
         ("fr", "Longtemps, je me suis couché de bonne heure, et les bougies étaient à peine éteintes que je dormais."),
         (
             "de",
-            "Als Gregor Samsa eines Morgens aus unruhigen Träumen erwachte, fand er sich in seinem Bett und es war nicht gut.",
+            (
+                "Als Gregor Samsa eines Morgens aus unruhigen Träumen "
+                "erwachte, fand er sich in seinem Bett und es war nicht gut."
+            ),
         ),
         (
             "es",
-            "En un lugar de la Mancha, de cuyo nombre no quiero acordarme, no ha mucho tiempo que vivía un hidalgo de los de lanza.",
+            (
+                "En un lugar de la Mancha, de cuyo nombre no quiero acordarme, "
+                "no ha mucho tiempo que vivía un hidalgo de los de lanza."
+            ),
         ),
         (
             "it",
-            "Nel mezzo del cammin di nostra vita mi ritrovai per una selva oscura, che la diritta via era smarrita e non so come.",
+            (
+                "Nel mezzo del cammin di nostra vita mi ritrovai per una "
+                "selva oscura, che la diritta via era smarrita e non so come."
+            ),
         ),
         (
             "pt",
-            "Não sei se a história que vou contar é verdadeira, mas o homem que ma contou era um velho do mar e não mentia.",
+            (
+                "Não sei se a história que vou contar é verdadeira, mas "
+                "o homem que ma contou era um velho do mar e não mentia."
+            ),
         ),
         (
             "la",
-            "Gallia est omnis divisa in partes tres, quarum unam incolunt Belgae, aliam Aquitani, et ii qui ipsorum lingua non sunt.",
+            (
+                "Gallia est omnis divisa in partes tres, quarum unam incolunt "
+                "Belgae, aliam Aquitani, et ii qui ipsorum lingua non sunt."
+            ),
         ),
         (
             "nl",
-            "Het was een koude dag in het begin van de winter en er was niemand op de straat die naar het huis van de oude man ging.",
+            (
+                "Het was een koude dag in het begin van de winter en er was "
+                "niemand op de straat die naar het huis van de oude man ging."
+            ),
         ),
     ],
 )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import bookfiles as making
 import pytest
 
+import bookfiles as making
 from quire.errors import BookError
 from quire.verbs.read import describe, read
 
@@ -14,7 +14,7 @@ from quire.verbs.read import describe, read
 def test_files_folders_and_samples_make_one_shelf(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("\n\n".join(making.PARAGRAPHS), encoding="utf-8")
     shelf = read(tmp_path / "a.txt", "sample:novella")
-    assert [book.path for book in shelf][0] == str(tmp_path / "a.txt")
+    assert shelf.books[0].path == str(tmp_path / "a.txt")
     assert shelf.books[1].title
 
 

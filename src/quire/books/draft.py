@@ -10,7 +10,7 @@ from typing import Literal
 from quire.books import gutenberg
 from quire.books.book import Block, BlockKind, Book, BookKind, Chapter, Dropped, Place
 from quire.books.cleaning import Cleaner, repair_mojibake
-from quire.books.headings import is_contents_label, is_numbered, is_part, recognise
+from quire.books.headings import in_order, is_contents_label, is_numbered, is_part, is_title_line, recognise
 from quire.books.language import detect_language, language_code
 from quire.errors import BookError
 
@@ -55,6 +55,37 @@ class Draft:
             self.dropped.append(Dropped(reason, text, place))
 
 
+def _find_headings(items: Sequence[Item]) -> list[Item]:
+    """Headings by their words alone, where the source marks none: numbered, named, or bare numbers that count up."""
+    said = {
+        index: heading
+        for index, item in enumerate(items)
+        if item.kind == "paragraph" and (heading := recognise(item.text)) and index + 1 < len(items)
+    }
+    bare = [index for index, heading in said.items() if heading.kind == "bare"]
+    ordered = in_order([said[index].number for index in bare])
+    out_of_order = {index for index, good in zip(bare, ordered, strict=True) if not good}
+    found = {index: heading for index, heading in said.items() if index not in out_of_order}
+    if sum(heading.kind != "named" for heading in found.values()) < 2:
+        return list(items)
+    levels = {index: 1 if heading.kind == "part" else 2 for index, heading in found.items()}
+    for index, heading in found.items():
+        following = index + 1
+        untitled = heading.kind in ("bare", "chapter") and not heading.titled
+        if untitled and following not in found and _is_short_title(items, following):
+            levels[following] = 2
+    return [
+        replace(item, kind="heading", level=levels[index]) if index in levels else item
+        for index, item in enumerate(items)
+    ]
+
+
+def _is_short_title(items: Sequence[Item], index: int) -> bool:
+    """A line in capitals, or a short one without a stop, right under a chapter's number."""
+    item = items[index]
+    return item.kind == "paragraph" and is_title_line(item.text) and (item.text.isupper() or len(item.text) <= 60)
+
+
 def is_scene_break(text: str) -> bool:
     """Whether a line is only an ornament between scenes."""
     line = text.strip()
@@ -70,6 +101,8 @@ def finish(draft: Draft, empty: str = "") -> Book:
     items = _clean(draft, cleaner)
     items = gutenberg.trim_items(draft, items)
     items = _drop_contents(draft, items)
+    if draft.kind == "prose" and not any(item.kind == "heading" for item in items):
+        items = _find_headings(items)
     notes = [item for item in items if item.kind == "note"]
     chapters = gather_chapters(_drop_title_page(draft, [item for item in items if item.kind != "note"]))
     if not any(block.text for chapter in chapters for block in chapter.blocks):

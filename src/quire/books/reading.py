@@ -34,8 +34,7 @@ def read_shelf(items: Sequence[ShelfItem], strict: bool = False) -> Shelf:
     """All books that the items name, in order.
 
     A file among others (in a folder or under a glob) that cannot be read is listed in `Shelf.unreadable`; with
-    `strict`, and for a file that is named itself, it raises BookError.  A work that stands on the shelf twice, word for
-    word, is kept once.
+    `strict`, and for a file that is named itself, it raises BookError.
     """
     books: list[Book] = []
     unreadable: list[Unreadable] = []
