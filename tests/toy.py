@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
+from peft import PeftModel
+from transformers import PreTrainedModel
 
+from quire.model.adapters import attach
+from quire.planner.schedule import choose_batch
 from quire.recipe.schema import TrainSettings
+from quire.run.events import JSON
 from quire.tokens.rows import Rows, make_rows
 from quire.tokens.stretches import Stretch
 from quire.training.compute import Computation
+from quire.training.loop import Frame
+from quire.training.optimizer import trainable
+from quire.training.state import TrainState
+from quire.training.watch import StopWish
 
 END = 0
 FP32 = Computation(packs=True, autocast=None, device="cpu")
@@ -36,3 +48,40 @@ def toy_rows(lengths: Sequence[int] = (50, 90, 40), seed: int = 0, vocabulary: i
 def random_ids(length: int, seed: int = 0, vocabulary: int = 384) -> torch.Tensor:
     """Token ids (1, length)."""
     return torch.randint(vocabulary, (1, length), generator=torch.Generator().manual_seed(seed))
+
+
+def adapted(model: PreTrainedModel, settings: TrainSettings) -> PeftModel:
+    """`model` with the settings' adapter on it."""
+    assert settings.method.lora is not None
+    return attach(model, settings.method.lora, seed=7)
+
+
+def digest(model: torch.nn.Module) -> str:
+    """One hash over all learning weights."""
+    found = hashlib.sha256()
+    for name, p in trainable(model):
+        found.update(name.encode() + p.detach().numpy().tobytes())
+    return found.hexdigest()
+
+
+@dataclass
+class Told:
+    """What a loop told: kind, step and values of every event, in order.  `hear` may stop it or raise."""
+
+    events: list[tuple[str, int, Mapping[str, JSON]]] = field(default_factory=list)
+    hear: Callable[[str, int], None] = lambda kind, step: None
+
+    def emit(self, kind: str, state: TrainState, values: Mapping[str, JSON]) -> None:
+        self.events.append((kind, state.step, dict(values)))
+        self.hear(kind, state.step)
+
+    def of(self, kind: str, key: str) -> list[JSON]:
+        return [values[key] for found, _, values in self.events if found == kind]
+
+    def steps(self, kind: str) -> list[int]:
+        return [step for found, step, _ in self.events if found == kind]
+
+
+def make_frame(folder: Path, settings: TrainSettings, told: Told, wish: StopWish | None = None) -> Frame:
+    """A frame on the CPU in float32."""
+    return Frame(settings, choose_batch(settings), FP32, 7, folder, told.emit, wish or StopWish())

@@ -72,8 +72,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     """Read and verify one checkpoint.  Raises RunError that names what is wrong."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
-        for name, expected in manifest.items():
-            if hash_file(folder / name) != expected:
+        for name in (STATE, WEIGHTS, OPTIMIZER, RANDOM):
+            if hash_file(folder / name) != manifest[name]:
                 raise RunError(f"{folder / name} was changed or damaged")
         state = TrainState.from_json((folder / STATE).read_text(encoding="utf-8"))
         tensors = [load_file(folder / name) for name in (WEIGHTS, OPTIMIZER, RANDOM)]

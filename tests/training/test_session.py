@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from quire.recipe.resolved import Decided
+from quire.run.events import Event, EventLog, read_events
+from quire.run.folder import RunFolder
+from quire.training.session import STAGE, Session
+from quire.training.state import TrainState
+from quire.training.watch import StopWish
+
+
+def test_what_a_listener_has_seen_is_on_the_disk(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run")
+    seen: list[Event] = []
+
+    def listen(event: Event) -> None:
+        assert read_events(folder.events_file)[-1] == event
+        seen.append(event)
+
+    with EventLog(folder.events_file) as log:
+        session = Session(folder, log, StopWish(), listen)
+        session.emit("step", TrainState(part=2, step=9), {"loss": 1.5})
+        decided = Decided(
+            base="a-base", base_reason="because", precision="fp32", batch=2, accumulate=4, batch_reason="so", threads=3
+        )
+        session.announce(decided, {"parameters": "1 of 2"}, {"words": {"trained": 5}})
+    step, told = seen
+    assert (step.kind, step.stage, step.part, step.step, step.values) == ("step", STAGE, 2, 9, {"loss": 1.5})
+    assert told.kind == "decided"
+    assert told.values["base"] == "a-base (because)"
+    assert told.values["batch"] == "2 × 4 rows (so)"
+    assert (told.values["threads"], told.values["parameters"]) == (3, "1 of 2")
+    assert told.values["words"] == {"trained": 5}
