@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import yaml
+
+from quire.delivery.card import MOST_SOURCES, CardFacts, Source, model_card
+from quire.recipe.schema import Recipe
+
+FACTS = CardFacts(
+    name="the-castle",
+    base="embedded",
+    language="fr",
+    sources=[Source("Le Château", "Franz Kafka", 110_000)],
+    tokens_trained=1_234_567,
+    steps=42,
+    trainable=851_968,
+    parameters=1_235_814_400,
+)
+
+
+def card(recipe: Recipe | None = None, facts: CardFacts = FACTS) -> str:
+    return model_card(recipe or Recipe.model_validate({"shelf": ["sample:tale"]}), facts)
+
+
+def test_the_front_matter_is_yaml_that_names_base_language_and_library() -> None:
+    front = yaml.safe_load(card().split("---")[1])
+    assert front["base_model"] == "embedded"
+    assert front["language"] == ["fr"]
+    assert front["library_name"] == "peft"
+
+
+def test_a_voice_of_whole_weights_is_one_for_transformers() -> None:
+    whole = Recipe.model_validate({"shelf": ["sample:tale"], "train": {"method": "full"}})
+    assert yaml.safe_load(card(whole).split("---")[1])["library_name"] == "transformers"
+    assert "| method | all weights |" in card(whole)
+
+
+def test_it_says_what_was_read_and_how_it_was_trained() -> None:
+    text = card()
+    for told in ("Le Château, by Franz Kafka (110,000 words)", "851,968 of 1,235,814,400", "1,234,567", "rank 16"):
+        assert told in text
+
+
+def test_rights_are_told_or_their_absence_is() -> None:
+    stated = Recipe.model_validate({"shelf": [{"sample": "tale", "rights": "my own book"}]})
+    assert "Rights in the text: my own book." in card(stated)
+    assert "not stated" in card()
+
+
+def test_a_large_shelf_is_cut_short_with_the_rest_counted() -> None:
+    many = [Source(f"Poem {n}", "", 100) for n in range(MOST_SOURCES + 7)]
+    text = card(facts=CardFacts(**{**vars(FACTS), "sources": many}))
+    assert "- Poem 19 (100 words)" in text
+    assert "- Poem 20 " not in text
+    assert "and 7 more" in text
