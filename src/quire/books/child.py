@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,15 +58,14 @@ def _request(path: Path, kind: Kind, options: ReadOptions, limits: Limits) -> st
 def _run(request: str, limits: Limits, name: str) -> dict[str, Any]:
     """Start the child, hand it the request, and read its reply until it ends or a limit is met."""
     environment = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-X", "utf8", "-m", "quire.books.child"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-        # Ctrl-C in a terminal reaches every process of its group; what it means here is the parent's to say.
-        start_new_session=True,
-    )
+    with _signals_held_back():
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-X", "utf8", "-m", "quire.books.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
     assert process.stdout is not None
     late = threading.Event()
 
@@ -96,6 +98,20 @@ def _run(request: str, limits: Limits, name: str) -> dict[str, Any]:
         raise BookError(f"{name} made its reader crash ({_ending(process.returncode)})", then=_OTHER_FORMAT)
     decoded: dict[str, Any] = json.loads(reply)
     return decoded
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """A process that is started inside stays deaf to Ctrl-C and SIGTERM, which reach whole groups of processes: what they
+    mean is the parent's to say.  It hears what came meanwhile at the end."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _hand_over(process: subprocess.Popen[bytes], request: str) -> None:
