@@ -38,8 +38,11 @@ class KnownBase:
 _SMALL = {
     "train.learning_rate": Advice(5e-4, "a small base bears, and needs, larger steps than the usual 2e-4"),
 }
+# Measured on the bundled novella (docs/measurements.md, "Settings for the embedded base").
 _TINY = {
-    "train.learning_rate": Advice(1e-3, "the embedded base is tiny, and bears larger steps still"),
+    "train.learning_rate": Advice(3e-3, "the embedded base is tiny, and bears larger steps still"),
+    "train.window": Advice(256, "the embedded base learns more from many short rows than from few long ones"),
+    "train.effective_batch": Advice(4, "a short book has few rows: smaller batches make more steps of them"),
 }
 _INSTRUCT = {
     "train.learning_rate": Advice(1e-4, "larger steps make an instruct model forget how it speaks"),
