@@ -41,10 +41,6 @@ class Learner:
             "packed texts": f"computed {packing}",
         }
 
-    def disk_needed(self, keep: int) -> int:
-        """Bytes for the kept checkpoints (weights and two moments each), one being written, the best one, the voice."""
-        return self.trainable * 4 * (3 * (keep + 2) + 1) + 16 * 2**20
-
 
 def make_learner(files: BaseFiles, settings: TrainSettings, precision: Precision, device: str, seed: int) -> Learner:
     """Load the base and make it learn by the recipe's method.

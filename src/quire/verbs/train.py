@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from quire.books.book import Shelf
 from quire.errors import RunError, Stopped
 from quire.planner.bases import pick_for
+from quire.planner.memory import disk_of
 from quire.planner.schedule import BatchChoice
 from quire.recipe.bases import advice_for
 from quire.recipe.resolved import Decided, ResolvedRecipe, changed_sources, differences, load_resolved
@@ -121,7 +122,7 @@ def _carry_out(session: Session, material: Material, decided: Decided, earlier: 
         raise Stopped(f"training stopped before a step was taken ({session.wish.reason})")
     hush_bars()
     learner = load_learner(recipe, decided, files)
-    require_space(folder.path, learner.disk_needed(recipe.train.keep))
+    require_space(folder.path, disk_of(learner.trainable, recipe.train.keep))
 
     parts = range(recipe.train.parts)
     rows = [rows_of(material, learner.tokenizer, "train", part) for part in parts]
