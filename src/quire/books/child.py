@@ -102,7 +102,7 @@ def _run(request: str, limits: Limits, name: str) -> dict[str, Any]:
 
 @contextmanager
 def _signals_held_back() -> Iterator[None]:
-    """A process that is started inside stays deaf to Ctrl-C and SIGTERM, which reach whole groups of processes: what they
+    """A process started inside stays deaf to Ctrl-C and SIGTERM, which reach whole groups of processes: what they
     mean is the parent's to say.  It hears what came meanwhile at the end."""
     if sys.platform == "win32":
         yield
