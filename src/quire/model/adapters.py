@@ -141,9 +141,10 @@ def put_on(model: PreTrainedModel, folder: Path, trainable: bool = False) -> Pef
         try:
             with safe_open(folder / ADAPTER_FILE, "pt") as file:
                 there = set(file.keys())
-            adapted = PeftModel.from_pretrained(
-                model, str(folder), is_trainable=trainable, torch_device=str(model.device)
-            )
+            with torch.random.fork_rng():  # peft draws weights before it reads them
+                adapted = PeftModel.from_pretrained(
+                    model, str(folder), is_trainable=trainable, torch_device=str(model.device)
+                )
         except (RuntimeError, ValueError, SafetensorError) as error:
             reason = str(error).strip().splitlines()[0]
             raise VoiceError(

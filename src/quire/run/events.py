@@ -123,7 +123,12 @@ def forget(events: Iterable[Event]) -> list[Event]:
 
 def _before(events: list[Event], resume: Event, stages: Mapping[str, int]) -> list[Event]:
     position = _position(resume, stages)
-    saved = [i for i, e in enumerate(events) if e.kind == "checkpoint" and _position(e, stages) == position]
+    started_over = resume.values.get("checkpoint", "") is None  # none was whole
+    saved = [
+        i
+        for i, e in enumerate(events)
+        if e.kind == "checkpoint" and _position(e, stages) == position and not started_over
+    ]
     last_equal = saved[-1] if saved else (len(events) if resume.step > 0 else -1)
 
     def stays(index: int, event: Event) -> bool:
