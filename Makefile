@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Each worker of the tests takes one core; the libraries' own threads would only get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help venv demo test test-all check format docs bench bench-reading clean
+.PHONY: help venv demo test test-all crash-test check format docs bench bench-reading clean
 .DEFAULT_GOAL := help
 
 help:  ## What can be made
@@ -35,6 +35,11 @@ test: $(STAMP)  ## The tests: under ten minutes on two cores
 
 test-all: $(STAMP)  ## And the slow ones: under thirty minutes
 	$(PYTEST) -m "slow or not slow"
+
+KILLS ?= 40
+
+crash-test: $(STAMP)  ## Kill runs at random moments, resume, compare every byte: about five minutes (KILLS=40)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.crash --kills $(KILLS)
 
 check: $(STAMP)  ## Style, the lines between the rooms, types
 	$(BIN)/ruff check

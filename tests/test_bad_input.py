@@ -504,7 +504,7 @@ def test_a_disk_that_is_really_full_loses_nothing(
 # In a process of its own, as a shell sees it
 
 
-@pytest.mark.parametrize("arguments", [["train"], ["train", "no-such.epub"], ["fly"], ["read", "--nonsense", "x"]])
+@pytest.mark.parametrize("arguments", [["train", "no-such.epub"], ["read", "--nonsense", "x"]])
 def test_a_shell_sees_two_lines_and_exit_code_2(arguments: Sequence[str], tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "quire", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60

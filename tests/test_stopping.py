@@ -80,7 +80,7 @@ def losses(place: Path) -> list[JSON]:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-@pytest.mark.parametrize(("kind", "step"), [("decided", 0), ("validation", 0), ("step", 2), ("checkpoint", 3)])
+@pytest.mark.parametrize(("kind", "step"), [("decided", 0), ("validation", 3), ("step", 2)])
 def test_once_saves_and_ends_with_75(
     kind: str,
     step: int,
