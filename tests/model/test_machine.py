@@ -29,23 +29,23 @@ OLD_GPU = machine(8e12, 1e12, ("fp32", "fp16"), "T4")
 
 
 def test_bf16_only_where_it_was_measured_to_be_native_and_the_reason_has_the_numbers() -> None:
-    fast, slow = choose_precision(NATIVE, "lora", "auto"), choose_precision(EMULATED, "lora", "auto")
+    fast, slow = choose_precision(NATIVE, "auto"), choose_precision(EMULATED, "auto")
     assert (fast.value, slow.value) == ("bf16", "fp32")
     assert "390 GFLOP/s" in fast.reason
     assert "5 GFLOP/s" in slow.reason
 
 
 def test_fp16_is_for_gpus_without_bf16_and_never_for_a_processor() -> None:
-    assert choose_precision(OLD_GPU, "lora", "auto").value == "fp16"
-    assert choose_precision(OLD_GPU, "full", "fp16").value == "fp16"
+    assert choose_precision(OLD_GPU, "auto").value == "fp16"
+    assert choose_precision(OLD_GPU, "fp16").value == "fp16"
     for facts in (NATIVE, EMULATED):
         with pytest.raises(RecipeError, match="fp16 does not work on a processor"):
-            choose_precision(facts, "lora", "fp16")
+            choose_precision(facts, "fp16")
 
 
 @pytest.mark.parametrize("wanted", ["fp32", "bf16"])
 def test_what_the_recipe_says_is_obeyed(wanted: str) -> None:
-    decision = choose_precision(EMULATED, "full", wanted)
+    decision = choose_precision(EMULATED, wanted)
     assert (decision.value, decision.reason) == (wanted, "as the recipe says")
 
 
