@@ -85,3 +85,33 @@ class Told:
 def make_frame(folder: Path, settings: TrainSettings, told: Told, wish: StopWish | None = None) -> Frame:
     """A frame on the CPU in float32."""
     return Frame(settings, choose_batch(settings), FP32, 7, folder, told.emit, wish or StopWish())
+
+
+SENTENCES = (
+    "The ferryman opened the door and looked at the water for a long time.",
+    "“You ask me why we do not go on,” she said to the clerk.",
+    "We do not go on because the river is not there any more.",
+    "Nobody in the village had seen it leave, and nobody would say so.",
+)
+
+
+def toy_book(path: Path, chapters: int = 10, paragraphs: int = 3) -> Path:
+    """A Markdown novel of chapters that say the same few sentences in changing order."""
+    written = ["# The River"]
+    for number in range(chapters):
+        turned = SENTENCES[number % 4 :] + SENTENCES[: number % 4]
+        written.append(f"## Chapter {number + 1}\n\n" + "\n\n".join([" ".join(turned)] * paragraphs))
+    path.write_text("\n\n".join(written) + "\n", encoding="utf-8")
+    return path
+
+
+TINY_TRAINING = {
+    "train.window": 64,
+    "train.steps": 3,
+    "train.precision": "fp32",
+    "train.learning_rate": 5e-3,
+    "train.method.lora.rank": 4,
+    "train.effective_batch": 4,
+    "write.max_new_tokens": 6,
+}
+"""Settings with which the tiny base learns something within a second."""

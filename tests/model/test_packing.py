@@ -38,9 +38,7 @@ def gradients(model: PreTrainedModel) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_packed_row_teaches_what_its_works_teach_alone(
-    family: str, tiny_tokenizer: PreTrainedTokenizerFast
-) -> None:
+def test_a_packed_row_teaches_what_its_works_teach_alone(family: str, tiny_tokenizer: PreTrainedTokenizerFast) -> None:
     """Loss and gradients, by the way that was found for this family."""
     model = build_model(family, tiny_tokenizer)
     computation = replace(FP32, packs=packs_exactly(model))
@@ -111,9 +109,7 @@ def test_wrong_positions_are_found_out(tiny_tokenizer: PreTrainedTokenizerFast) 
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_half_precision_does_not_hide_that_a_model_packs(
-    family: str, tiny_tokenizer: PreTrainedTokenizerFast
-) -> None:
+def test_half_precision_does_not_hide_that_a_model_packs(family: str, tiny_tokenizer: PreTrainedTokenizerFast) -> None:
     """Large logits are coarse in bfloat16: rounding must not be taken for a leak, nor a leak for rounding."""
     model = build_model(family, tiny_tokenizer)
     expected = packs_exactly(model)

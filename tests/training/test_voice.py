@@ -102,9 +102,7 @@ def test_a_voice_that_is_sound_passes(learner: Learner, voice: Path) -> None:
     ("factor", "said"),
     [(0.0, "does not answer as the trained model"), (2.0, "does not answer as"), (float("nan"), "NaN or infinity")],
 )
-def test_other_weights_than_were_trained_are_found_out(
-    factor: float, said: str, learner: Learner, voice: Path
-) -> None:
+def test_other_weights_than_were_trained_are_found_out(factor: float, said: str, learner: Learner, voice: Path) -> None:
     rewrite(voice, {"lora_B": factor})
     with pytest.raises(GuardError, match=said):
         check(learner, voice)

@@ -103,8 +103,10 @@ def _carry_out(session: Session, material: Material, decided: Decided, earlier: 
     from quire.training.parts import train_parts
     from quire.verbs.decide import base_files, load_learner
     from quire.verbs.saving import save_and_check, write_samples
+    from quire.writing.sampler import check_settings
 
     folder, recipe = session.folder, material.recipe
+    check_settings(recipe.write)  # samples are written when a part has ended: too late to hear of a mistake
     hashes = material.hashes()
     if earlier is not None:
         _same_sources(folder, earlier, hashes)

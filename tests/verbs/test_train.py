@@ -1,0 +1,375 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from peft import AutoPeftModelForCausalLM
+from transformers import AutoModelForCausalLM, GenerationConfig
+
+import quire
+from loopback_hub import LoopbackHub, point_client, serve_hub
+from quire.errors import BaseModelError, GuardError, RecipeError, RunError, Stopped
+from quire.model.adapters import load_voice
+from quire.planner.schedule import learning_rate_at, steps_in
+from quire.recipe.load import load_recipe
+from quire.recipe.resolved import load_resolved
+from quire.run.atomic import hash_file
+from quire.run.events import Event, read_events
+from quire.run.folder import RunFolder
+from quire.verbs.train import Run, train
+from toy import TINY_TRAINING, random_ids, toy_book
+
+FULL = {key: value for key, value in TINY_TRAINING.items() if "lora" not in key} | {"train.method": "full"}
+PROBE = random_ids(30)
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return toy_book(tmp_path_factory.mktemp("books") / "river.md")
+
+
+@pytest.fixture(scope="module")
+def heard() -> list[Event]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def run(book: Path, tiny_base: Path, tmp_path_factory: pytest.TempPathFactory, heard: list[Event]) -> Run:
+    """A finished run.  Not to be changed."""
+    place = tmp_path_factory.mktemp("runs") / "river"
+    return train(book, base=str(tiny_base), run=place, settings=TINY_TRAINING, listener=heard.append)
+
+
+def again(run: Run, place: Path) -> Path:
+    return Path(shutil.copytree(run.path, place))
+
+
+def adapter(path: Path) -> str:
+    return hash_file(path / "voice" / "adapter_model.safetensors")
+
+
+def losses(path: Path) -> list[tuple[str, int, int, object]]:
+    events = read_events(path / "events.jsonl")
+    return [(e.kind, e.part, e.step, e.values["loss"]) for e in events if e.kind in ("step", "validation")]
+
+
+def test_the_run_folder_holds_what_it_should(run: Run) -> None:
+    there = {path.relative_to(run.path).as_posix() for path in run.path.rglob("*") if path.is_file()}
+    voice = {"adapter_model.safetensors", "adapter_config.json", "tokenizer.json", "generation_config.json"}
+    assert {f"voice/{name}" for name in (*voice, "README.md")} <= there
+    assert {"format", "recipe.yaml", "events.jsonl", "samples.md", "lock", "checkpoints/0000003/manifest.json"} <= there
+    assert not [name for name in there if "quire-new" in name or name.endswith((".bin", ".pt"))]
+    assert run == Run(run.path, 3)
+    assert run.voice == run.path / "voice"
+
+
+def test_the_recipe_of_the_run_is_resolved_with_versions_and_hashes(run: Run, book: Path, tiny_base: Path) -> None:
+    kept = load_resolved(run.path / "recipe.yaml")
+    assert kept.sources == {str(book): hash_file(book)}
+    assert kept.versions["torch"].split("+")[0] == torch.__version__.split("+")[0]
+    assert {"quire", "python", "transformers", "peft"} <= set(kept.versions)
+    assert kept.decided.base == str(tiny_base)
+    assert (kept.decided.precision, kept.decided.precision_reason) == ("fp32", "as the recipe says")
+    assert kept.recipe.train.learning_rate == 5e-3
+    assert kept.recipe.seed == 7
+
+
+def test_events_tell_the_whole_story_in_order(run: Run, heard: list[Event]) -> None:
+    events = read_events(run.path / "events.jsonl")
+    assert [(e.kind, e.step) for e in heard] == [(e.kind, e.step) for e in events]
+    kinds = [event.kind for event in events]
+    assert kinds[0] == "decided"
+    assert kinds[-3:] == ["part_end", "saved", "done"]
+    assert [event.step for event in events if event.kind == "step"] == [1, 2, 3]
+    step = next(event for event in events if event.kind == "step")
+    named = {"loss", "learning_rate", "grad_norm", "tokens", "tokens_per_second", "memory_bytes", "seconds"}
+    assert named <= set(step.values)
+    saved = next(event for event in events if event.kind == "saved")
+    assert saved.values == {"voice": "voice", "sha256": adapter(run.path)}
+
+
+def test_words_and_tokens_read_are_all_accounted_for(run: Run, book: Path) -> None:
+    decided = read_events(run.path / "events.jsonl")[0].values
+    shelf = quire.read(book)
+    dropped = sum(len(drop.text.split()) for one in shelf for drop in one.dropped)
+    assert sum(decided["words"].values()) == shelf.words + dropped
+    assert decided["words"]["trained"] > decided["words"]["test"] > 0
+    assert decided["tokens"]["trained"] > decided["tokens"]["validation"] > 0
+
+
+def test_the_voice_is_what_was_trained_loaded_by_quire_and_by_hand(run: Run, tiny_base: Path) -> None:
+    with torch.no_grad():
+        voice = load_voice(run.voice, "fp32").model(PROBE).logits
+        by_hand = AutoPeftModelForCausalLM.from_pretrained(str(run.voice), dtype=torch.float32)(PROBE).logits
+        base = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32)(PROBE).logits
+    assert torch.equal(voice, by_hand)
+    assert not torch.allclose(voice, base)
+    assert GenerationConfig.from_pretrained(run.voice).max_new_tokens == 6
+    assert "river" in (run.voice / "README.md").read_text().casefold()
+
+
+def test_samples_of_the_fixed_prompts_are_kept(run: Run) -> None:
+    events = [event for event in read_events(run.path / "events.jsonl") if event.kind == "sample"]
+    text = (run.path / "samples.md").read_text()
+    assert events
+    for event in events:
+        assert str(event.values["prompt"]).strip() in text
+        assert event.values["seed"] == 7
+
+
+def test_the_learning_rate_of_the_setting_arrives_at_every_step(run: Run) -> None:
+    settings = load_recipe(run.path / "recipe.yaml").recipe.train
+    rates = [e.values["learning_rate"] for e in read_events(run.path / "events.jsonl") if e.kind == "step"]
+    assert rates == [learning_rate_at(number, 3, settings) for number in range(3)]
+    assert max(rates) == 5e-3
+
+
+def test_a_finished_run_has_nothing_left_to_do(run: Run, book: Path, tiny_base: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (run.path / "voice").iterdir()}
+    for source in (book, run.path, str(run.path)):
+        base = str(tiny_base) if source == book else None
+        settings = TINY_TRAINING if source == book else {}
+        done = train(source, base=base, run=run.path, settings=settings)
+        assert done == Run(run.path, 3, already_finished=True)
+    assert {path: path.stat().st_mtime_ns for path in (run.path / "voice").iterdir()} == before
+
+
+def test_other_settings_are_refused_by_name_and_writing_may_change(run: Run, book: Path, tiny_base: Path) -> None:
+    with pytest.raises(RunError, match=r"train\.learning_rate: 0\.005 → 0\.001") as caught:
+        train(book, base=str(tiny_base), run=run.path, settings=TINY_TRAINING | {"train.learning_rate": 1e-3})
+    assert "--run" in caught.value.then
+    with pytest.raises(RunError, match="base:"):
+        train(run.path, base="embedded")
+    assert train(run.path, settings={"write.temperature": 0.5, "judge.prompts": ["Yes."]}).already_finished
+
+
+def test_a_changed_source_is_refused_by_name_finished_or_not(run: Run, book: Path, tmp_path: Path) -> None:
+    place = again(run, tmp_path / "run")
+    other = tmp_path / "river.md"
+    recipe = (place / "recipe.yaml").read_text().replace(str(book), str(other))
+    (place / "recipe.yaml").write_text(recipe)
+    other.write_bytes(book.read_bytes())
+    assert train(place).already_finished
+    toy_book(other, chapters=11)
+    with pytest.raises(RunError, match=r"river\.md changed"):
+        train(place)
+    lines = (place / "events.jsonl").read_text().splitlines()
+    (place / "events.jsonl").write_text("\n".join(lines[:-1]) + "\n")
+    with pytest.raises(RunError, match=r"river\.md changed"):
+        train(place)
+
+
+def test_killed_between_saving_and_the_end_it_only_ends(run: Run, tmp_path: Path) -> None:
+    place = again(run, tmp_path / "run")
+    lines = (place / "events.jsonl").read_text().splitlines()
+    assert '"done"' in lines[-1]
+    (place / "events.jsonl").write_text("\n".join(lines[:-1]) + '\n{"torn')
+    heard: list[Event] = []
+    assert train(place, listener=heard.append) == Run(place, 3)
+    assert "step" not in [event.kind for event in heard]
+    assert losses(place) == losses(run.path)
+    assert adapter(place) == adapter(run.path)
+    assert train(place).already_finished
+
+
+def stopping(kind: str, step: int) -> object:
+    """Send one SIGTERM at the first event of that kind and step."""
+    waiting = [(kind, step)]
+
+    def hear(event: Event) -> None:
+        if (event.kind, event.step) in waiting:
+            waiting.clear()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return hear
+
+
+HARD = TINY_TRAINING | {
+    "train.parts": 2,
+    "train.stride": 40,
+    "train.accumulate": 2,
+    "train.batch": 1,
+    "train.epochs": 0.7,
+    "train.method.lora.dropout": 0.2,
+    "train.evaluate_every": 2,
+}
+HARD.pop("train.steps")
+
+
+def test_the_same_call_goes_on_where_it_was_stopped(tiny_base: Path, tmp_path: Path) -> None:
+    book = toy_book(tmp_path / "river.md", chapters=20, paragraphs=2)
+
+    def start(place: str, listener: object = None) -> Run:
+        return train(book, base=str(tiny_base), run=tmp_path / place, settings=HARD, listener=listener)
+
+    straight = start("straight")
+    total = straight.steps
+    for kind, step in (("validation", 0), ("step", 2), ("sample", total // 2), ("step", total)):
+        with pytest.raises(Stopped, match="SIGTERM"):
+            start("stopped", stopping(kind, step))
+    assert start("stopped").steps == total
+    assert adapter(tmp_path / "stopped") == adapter(straight.path)
+    assert losses(tmp_path / "stopped") == losses(straight.path)
+    parts = sorted(path.name for path in (straight.path / "stages" / "01-train").iterdir())
+    assert parts == ["part-01", "part-02"]
+    for part in parts:
+        name = f"stages/01-train/{part}/adapter_model.safetensors"
+        assert hash_file(tmp_path / "stopped" / name) == hash_file(straight.path / name)
+
+
+def test_time_that_is_up_stops_it_and_more_time_finishes_it(book: Path, tiny_base: Path, tmp_path: Path) -> None:
+    with pytest.raises(Stopped, match="the time allowed is up"):
+        train(book, base=str(tiny_base), run=tmp_path / "run", settings=TINY_TRAINING, max_time=0)
+    assert train(tmp_path / "run", max_time=600).steps == 3
+
+
+def test_full_training_leaves_a_whole_model(book: Path, tiny_base: Path, tmp_path: Path) -> None:
+    done = train(book, base=str(tiny_base), run=tmp_path / "run", settings=FULL)
+    by_hand = AutoModelForCausalLM.from_pretrained(done.voice, dtype=torch.float32)
+    base = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32)
+    with torch.no_grad():
+        voice = load_voice(done.voice, "fp32").model(PROBE).logits
+        assert torch.equal(by_hand(PROBE).logits, voice)
+        assert not torch.equal(base(PROBE).logits, voice)
+    assert not (done.voice / "adapter_config.json").exists()
+
+
+FRESH = {
+    "fresh": {
+        "hidden": 16,
+        "layers": 1,
+        "heads": 2,
+        "key_value_heads": 1,
+        "intermediate": 16,
+        "positions": 64,
+        "vocabulary": 300,
+    }
+}
+
+
+def test_a_base_from_nothing_is_made_once_trained_and_resumed_exactly(tmp_path: Path) -> None:
+    book = toy_book(tmp_path / "river.md")
+    settings = FULL | {"base": FRESH}
+    straight = train(book, run=tmp_path / "straight", settings=settings)
+    with pytest.raises(Stopped):
+        train(book, run=tmp_path / "run", settings=settings, listener=stopping("step", 2))
+    made = hash_file(tmp_path / "run" / "base" / "model.safetensors")
+    done = train(book, run=tmp_path / "run", settings=settings)
+    assert hash_file(done.path / "base" / "model.safetensors") == made
+    assert hash_file(done.voice / "model.safetensors") == hash_file(straight.voice / "model.safetensors")
+    assert losses(done.path) == losses(straight.path)
+
+
+def test_a_run_in_use_names_the_process(run: Run, tmp_path: Path) -> None:
+    place = again(run, tmp_path / "run")
+    script = "import sys, time\nfrom pathlib import Path\nfrom quire.run.lock import hold\n"
+    script += "with hold(Path(sys.argv[1])):\n    print('held', flush=True)\n    sys.stdin.read()\n"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", script, str(place / "lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    try:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(RunError, match=f"in use by process {holder.pid}"):
+            train(place)
+    finally:
+        holder.communicate("")
+    assert train(place).already_finished
+
+
+def test_guards_speak_before_the_first_step(book: Path, tiny_base: Path, tmp_path: Path) -> None:
+    recipe = {"base": str(tiny_base), "shelf": [{"path": str(book), "validation": 0}]}
+    with pytest.raises(GuardError, match="no text is held out for validation"):
+        train(load_recipe(recipe, TINY_TRAINING).recipe, run=tmp_path / "run")
+    assert losses(tmp_path / "run") == []
+
+
+def test_a_way_of_writing_that_cannot_be_is_refused_before_training(
+    book: Path, tiny_base: Path, tmp_path: Path
+) -> None:
+    settings = TINY_TRAINING | {"write.num_beams": 3, "write.temperature": 0.9}
+    with pytest.raises(RecipeError, match=r"write\.num_beams"):
+        train(book, base=str(tiny_base), run=tmp_path / "run", settings=settings)
+    assert losses(tmp_path / "run") == []
+
+
+def test_sampling_on_the_way_changes_nothing_of_what_is_learned(
+    run: Run, book: Path, tiny_base: Path, tmp_path: Path
+) -> None:
+    more = TINY_TRAINING | {"judge.prompts": ["One.", "Two.", "Three."], "write.max_new_tokens": 20}
+    other = train(book, base=str(tiny_base), run=tmp_path / "run", settings=more)
+    assert adapter(other.path) == adapter(run.path)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
+    with serve_hub() as served:
+        point_client(monkeypatch, served.url, tmp_path / "cache")
+        yield served
+
+
+NAME = "someone/a-base"
+
+
+def test_a_hub_base_is_fetched_trained_on_and_its_voice_loads_offline(
+    hub: LoopbackHub, run: Run, book: Path, tiny_base: Path, tmp_path: Path
+) -> None:
+    hub.repos[NAME] = tiny_base
+    done = train(book, base=NAME, run=tmp_path / "run", settings=TINY_TRAINING)
+    assert json.loads((done.voice / "adapter_config.json").read_text())["base_model_name_or_path"] == NAME
+    assert load_resolved(done.path / "recipe.yaml").decided.base_revision == hub.commit(NAME)
+    assert adapter(done.path) == adapter(run.path), "the same base from another place"
+    hub.repos.clear()
+    with torch.no_grad():
+        assert torch.equal(
+            load_voice(done.voice, "fp32").model(PROBE).logits, load_voice(run.voice, "fp32").model(PROBE).logits
+        )
+    assert "".join(quire.write(done, "The door", settings={"write.max_new_tokens": 3}))
+
+
+def test_a_gated_and_an_unknown_base_are_named(hub: LoopbackHub, book: Path, tiny_base: Path, tmp_path: Path) -> None:
+    hub.repos[NAME] = tiny_base
+    hub.gated.add(NAME)
+    with pytest.raises(BaseModelError, match=f"{NAME} is gated"):
+        train(book, base=NAME, run=tmp_path / "run", settings=TINY_TRAINING)
+    with pytest.raises(BaseModelError, match="knows no base someone/nothing"):
+        train(book, base="someone/nothing", run=tmp_path / "run", settings=TINY_TRAINING)
+    hub.gated.clear()
+    assert train(book, base=NAME, run=tmp_path / "run", settings=TINY_TRAINING).steps == 3, "nothing stands in the way"
+
+
+def test_every_kind_of_source_comes_to_the_same_training(
+    run: Run, book: Path, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe_file = tmp_path / "recipe.yaml"
+    recipe_file.write_text(f"base: {tiny_base}\nshelf: [{{path: {book}}}]\n")
+    monkeypatch.chdir(book.parent)
+    sources = [book.name, quire.read(book), load_recipe(recipe_file).recipe, recipe_file]
+    for number, source in enumerate(sources):
+        done = train(source, base=str(tiny_base), run=tmp_path / str(number), settings=TINY_TRAINING)
+        assert adapter(done.path) == adapter(run.path)
+
+
+def test_a_run_without_a_name_lies_under_runs_and_is_found_by_it(
+    book: Path, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = train(book, base=str(tiny_base), settings=TINY_TRAINING)
+    assert done.path == Path("runs/river")
+    assert train("river").already_finished
+    assert RunFolder(done.path).has_voice
+
+
+def test_epochs_rows_and_steps_are_those_of_the_plan(book: Path, tiny_base: Path, tmp_path: Path) -> None:
+    settings = {key: value for key, value in TINY_TRAINING.items() if key != "train.steps"} | {"train.epochs": 1}
+    done = train(book, base=str(tiny_base), run=tmp_path / "run", settings=settings)
+    start = next(e for e in read_events(done.path / "events.jsonl") if e.kind == "part_start")
+    assert done.steps == start.values["steps"] == steps_in(start.values["rows"], 4, 1, epochs=1)
