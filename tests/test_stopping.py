@@ -147,6 +147,15 @@ def test_while_the_book_is_read_it_is_a_wish_too(
     assert_goes_on(tiny_base, place, undisturbed)
 
 
+def test_when_the_time_is_up_it_stops_the_same_way(
+    tiny_base: Path, tmp_path: Path, undisturbed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "run"
+    assert run([*command(tiny_base, place), "--max-time", "0s"]) == 75
+    assert "time allowed is up" in capsys.readouterr().err
+    assert_goes_on(tiny_base, place, undisturbed)
+
+
 def test_the_handlers_of_the_program_around_are_given_back(undisturbed: Path, tiny_base: Path) -> None:
     before = [signal.getsignal(number) for number in SIGNALS]
     assert run(command(tiny_base, undisturbed)) == 0
