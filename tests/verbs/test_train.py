@@ -18,7 +18,9 @@ import quire
 from loopback_hub import LoopbackHub, point_client, serve_hub
 from quire.errors import BaseModelError, GuardError, RecipeError, RunError, Stopped
 from quire.model.adapters import load_voice
+from quire.planner.bases import find_base
 from quire.planner.schedule import learning_rate_at, steps_in
+from quire.recipe.bases import advice_for
 from quire.recipe.load import load_recipe
 from quire.recipe.resolved import load_resolved
 from quire.run.atomic import hash_file
@@ -373,3 +375,18 @@ def test_epochs_rows_and_steps_are_those_of_the_plan(book: Path, tiny_base: Path
     done = train(book, base=str(tiny_base), run=tmp_path / "run", settings=settings)
     start = next(e for e in read_events(done.path / "events.jsonl") if e.kind == "part_start")
     assert done.steps == start.values["steps"] == steps_in(start.values["rows"], 4, 1, epochs=1)
+
+
+def test_auto_takes_a_cached_base_with_the_settings_that_suit_it_and_resumes_with_them(
+    hub: LoopbackHub, book: Path, tiny_base: Path, tmp_path: Path
+) -> None:
+    known = "HuggingFaceTB/SmolLM2-135M"
+    hub.repos[known] = tiny_base
+    find_base(known, download=True)
+    settings = {key: value for key, value in TINY_TRAINING.items() if key != "train.learning_rate"}
+    with pytest.raises(Stopped):
+        train(book, run=tmp_path / "run", settings=settings, listener=stopping("step", 1))
+    kept = load_resolved(tmp_path / "run" / "recipe.yaml")
+    assert kept.decided.base == known
+    assert kept.recipe.train.learning_rate == advice_for(known)["train.learning_rate"].value
+    assert train(book, run=tmp_path / "run", settings=settings).steps == 3
