@@ -38,7 +38,7 @@ def load_model(folder: Path, precision: Precision, device: str = "cpu") -> PreTr
             f"{folder} wants to run code of its own", "choose a base that transformers knows by itself"
         )
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
+        loaded: tuple[object, dict[str, set[str]]] = AutoModelForCausalLM.from_pretrained(  # type: ignore[assignment]
             folder,
             dtype=DTYPES[precision],
             local_files_only=True,
@@ -51,6 +51,7 @@ def load_model(folder: Path, precision: Precision, device: str = "cpu") -> PreTr
         raise BaseModelError(
             f"{folder} cannot be loaded as a language model: {reason}", "choose another base"
         ) from error
+    model, report = loaded
     if report["missing_keys"]:  # transformers would make them up and say so in a log only
         lost = sorted(report["missing_keys"])
         raise BaseModelError(f"{folder} lacks the weights {lost[0]} ({len(lost)} in all)", "download the base again")
