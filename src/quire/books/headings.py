@@ -59,6 +59,18 @@ _ORDINAL_FIRST = re.compile(
 )
 _NAME = re.compile(rf"(?:the\s+)?(?:{_NAMED})\b(?:\s+(?:to|of|by|de|du|à)\b.{{0,60}})?\.?$", re.IGNORECASE)
 _BARE_ROMAN = re.compile(r"(?:§\s*)?([MDCLXVI]+)[.)]?")
+_CARDINALS = {
+    word: number
+    for words in (
+        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+        "eighteen nineteen twenty",
+        "un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept dix-huit "
+        "dix-neuf vingt",
+        "eins zwei drei vier fünf sechs sieben acht neun zehn",
+    )
+    for number, word in enumerate(words.split(), start=1)
+}
+_TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "vingt": 20, "trente": 30, "quarante": 40}
 _BARE_DIGITS = re.compile(r"(?:§\s*)?(\d{1,3})[.)]?")
 _TITLED_ROMAN = re.compile(r"([MDCLXVI]+)\s*(?:[.:)]|\s[—–-])\s*(\S.{0,120})", re.DOTALL)
 _TITLED_DIGITS = re.compile(r"(\d{1,3})\s*[.:)]\s*(\S.{0,120})", re.DOTALL)
@@ -95,10 +107,23 @@ def recognise(text: str) -> Heading | None:
     if match := _BARE_ROMAN.fullmatch(line) or _BARE_DIGITS.fullmatch(line):
         number = _value(match[1])
         return Heading("bare", number, False) if number else None
+    if line[0].isupper() and (number := _in_words(line)):
+        return Heading("bare", number, False)
     if match := _TITLED_ROMAN.fullmatch(line) or _TITLED_DIGITS.fullmatch(line):
         number = _value(match[1])
         if number and _title_like(match[2]):
             return Heading("bare", number, True)
+    return None
+
+
+def _in_words(line: str) -> int | None:
+    """The number that a line of one or two words writes out, up to sixty-nine."""
+    word = line.rstrip(".").lower()
+    if word in _CARDINALS or word in _TENS:
+        return _CARDINALS.get(word) or _TENS[word]
+    ten, _, unit = word.replace(" et ", "-").replace(" ", "-").partition("-")
+    if ten in _TENS and _CARDINALS.get(unit, 10) < 10:
+        return _TENS[ten] + _CARDINALS[unit]
     return None
 
 

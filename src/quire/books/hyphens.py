@@ -63,15 +63,36 @@ class Hyphens:
         for text in texts:
             self.words.update(word.lower().replace("‐", "-").replace("‑", "-") for word in _WORD.findall(text))
         self.language = language
+        self._told = False
 
-    def join(self, before: str, after: str, soft: bool) -> str:
+    def learn(self, cuts: Iterable[tuple[str, str, bool]]) -> None:
+        """Find out whether the file tells the typesetter's hyphens (drawn apart from the word) from the author's.
+
+        `cuts` are the end of a line, the start of the next, and whether the hyphen between was drawn apart.  Words
+        that stand whole elsewhere in the book are the witnesses.
+        """
+        votes: Counter[tuple[bool, bool]] = Counter()
+        apart = inside = 0
+        for before, after, own in cuts:
+            head, tail = _bare(_last_word(before).lower()), _first_word(after).lower()
+            whole, parted = self.words[head + tail], self.words[f"{head}-{tail}"]
+            apart, inside = apart + own, inside + (not own)
+            if whole != parted:
+                votes[own, whole > parted] += 1
+        right = votes[True, True] + votes[False, False]
+        apart_holds = votes[True, True] >= 9 * votes[True, False]
+        inside_holds = votes[False, True] <= 0.15 * (votes[False, True] + votes[False, False])
+        self._told = min(apart, 3 * inside) >= 3 and right >= 1 and apart_holds and inside_holds
+
+    def join(self, before: str, after: str, soft: bool, own: bool = False) -> str:
         """The end of one line and the start of the next as one text.
 
         `before` ends without its hyphen.  `soft` says that the file itself marks the hyphen as one of the line end's
-        making; even then `dix-huit` may have lost its own.
+        making; even then `dix-huit` may have lost its own.  `own`: it was drawn apart from the word.
         """
         head, tail = _last_word(before), _first_word(after)
-        hyphen = "-" if self._keeps(head, tail, soft) else ""
+        keeps = not own if self._told and head and tail else self._keeps(head, tail, soft)
+        hyphen = "-" if keeps else ""
         return f"{before}{hyphen}{after}"
 
     def _keeps(self, head: str, tail: str, soft: bool) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,17 @@ from quire.books.draft import Draft, finish
 from quire.books.headings import recognise
 from quire.books.hyphens import Hyphens
 from quire.books.language import detect_language
-from quire.books.pdf_blocks import Blocks, Column, Measure, find_indent, set_margins
-from quire.books.pdf_furniture import Page, body_size, drop_furniture, drop_lists, line_step, take_footnotes
+from quire.books.pdf_blocks import Blocks, Column, Measure, find_gap, find_indent, is_book_of_verse, set_margins
+from quire.books.pdf_furniture import (
+    Page,
+    body_size,
+    drop_furniture,
+    drop_lists,
+    find_mark,
+    line_step,
+    note_label,
+    take_footnotes,
+)
 from quire.books.pdf_lines import MARK_CLOSE, MARK_OPEN, Line, columns_of, find_gutter, page_lines
 from quire.errors import BookError
 
@@ -124,20 +134,25 @@ def _fill(draft: Draft, pages: list[Page]) -> None:
     _drop_title_pages(draft, pages, size)
     columns, notes = _columns_and_notes(pages, size, step)
     body = set_margins(columns, size)
-    indent = find_indent(body, size)
+    verse = is_book_of_verse(body, size, step)
+    if verse:
+        body = set_margins(columns, size, 1.0)
+    indent = 0.0 if verse else find_indent(body, size)
     for page in pages:
         for reason, line in page.dropped:
             draft.drop(reason, line.plain, _place(draft, line.page))
     hyphens = _hyphens(body)
     noted = frozenset(group[0].page for group in notes)
-    found = Blocks(Measure(size, step, indent), hyphens, noted).run(body)
+    gap, spaced = find_gap(body, size, step)
+    measure = Measure(size, step, indent, gap, verse or (spaced and not indent))
+    found = Blocks(measure, hyphens, noted).run(body)
     for block in found:
         draft.add(block.kind, block.text, _place(draft, block.page), block.level)
     for group in notes:
         text = " ".join(
-            Blocks(Measure(size, step, 0), hyphens, frozenset()).run([_as_column(group)])[0:1][0].text.split()
+            Blocks(Measure(size, step, 0, 1.45 * step), hyphens, frozenset()).run([_as_column(group)])[0:1][0].text.split()
         )
-        draft.add("note", re.sub(r"^(?:\d{1,3}|[*†‡§¶]{1,3})[.)]?\s*", "", text), _place(draft, group[0].page))
+        draft.add("note", re.sub(r"^(?:\d{1,3}|[*†‡§¶]{1,3}|[⁰¹²³⁴-⁹]{1,3})[.)]?\s*", "", text), _place(draft, group[0].page))
 
 
 def _place(draft: Draft, page: int) -> Place:
@@ -171,6 +186,7 @@ def _columns_and_notes(
     notes: list[list[Line]] = []
     open_note = False
     for page, gutter in zip(pages, gutters, strict=True):
+        before, known = len(columns), len(notes)
         for column in columns_of(page.lines, gutter if two else None):
             body, found, goes_on = take_footnotes(column, size, step, open_note)
             if found and open_note and notes and not _opens_note(found[0][0]):
@@ -180,7 +196,21 @@ def _columns_and_notes(
             if body:
                 place = 0 if gutter is None or not two else 1 + (body[0].left >= gutter - 3)
                 columns.append((body, place, page.height))
+        for group in notes[known:]:
+            _mark(columns[before:], note_label(group[0].text))
     return columns, notes
+
+
+def _mark(columns: Sequence[tuple[list[Line], int, float]], label: str) -> None:
+    """Put the mark of a note between signs, at the first word of the page's columns that bears it."""
+    for lines, _, _ in columns if label else ():
+        for index, line in enumerate(lines):
+            if span := find_mark(line.text, label):
+                start, stop = span
+                if line.text[start] != MARK_OPEN:
+                    text = f"{line.text[:start]}{MARK_OPEN}{label}{MARK_CLOSE}{line.text[stop:]}"
+                    lines[index] = replace(line, text=text)
+                return
 
 
 def _parts(page: Page, gutter: float) -> bool:
@@ -228,13 +258,20 @@ def _take_all(page: Page, reason: str) -> None:
 def _hyphens(columns: Sequence[Column]) -> Hyphens:
     """What the book's own words say about hyphens: the words at cut line ends are not among them."""
     texts: list[str] = []
+    cuts: list[tuple[str, str, bool]] = []
     cut = False
+    above: Line | None = None
     for column in columns:
         for line in column.lines:
             words = line.plain.split(" ")
             if cut:
                 words = words[1:]
+                if above is not None and above.hyphen:
+                    cuts.append((above.plain, line.plain, above.own))
+            above = line
             cut = line.hyphen or line.plain.rstrip().endswith(("-", "‐"))
             texts.append(" ".join(words[:-1] if cut else words))
     sample = " ".join(texts[: max(400, len(texts) // 10)])
-    return Hyphens(texts, detect_language(sample))
+    hyphens = Hyphens(texts, detect_language(sample))
+    hyphens.learn(cuts)
+    return hyphens

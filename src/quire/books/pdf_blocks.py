@@ -13,16 +13,22 @@ from quire.books.hyphens import Hyphens
 from quire.books.pdf_lines import MARK_CLOSE, MARK_OPEN, Line
 
 _MARK = re.compile(f"{MARK_OPEN}[^{MARK_CLOSE}]*{MARK_CLOSE}")
+# Which of the lines' ends, from the shortest to the longest, is taken for the margin: a few run over.
+FULLEST = 0.95
 _SENTENCE_END = re.compile(r"[.!?…:;][”’»\"')\]]*$|[—–]$|[”»]$")
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """The type of a book, in points: size and line step of the body, and the indent of a paragraph's first line."""
+    """The type of a book, in points: size and line step of the body, the indent of a paragraph's first line, and the
+    distance of two baselines beyond which another block begins.  `spaced`: paragraphs are told by that distance alone.
+    """
 
     size: float
     step: float
     indent: float
+    gap: float
+    spaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +51,13 @@ class Found:
     level: int = 0
 
 
-def set_margins(columns: Sequence[tuple[list[Line], int, float]], size: float) -> list[Column]:
+def set_margins(
+    columns: Sequence[tuple[list[Line], int, float]], size: float, fullest: float = FULLEST
+) -> list[Column]:
     """Columns with their margins: those that columns of the same side and place have in most of the book.
 
-    Each comes as (lines, place, page height); `place` tells left from right columns.
+    Each comes as (lines, place, page height); `place` tells left from right columns.  `fullest` says which of the
+    lines, from the shortest to the longest, reaches the right margin.
     """
     lefts: dict[tuple[int, int], Counter[float]] = defaultdict(Counter)
     rights: dict[tuple[int, int], list[float]] = defaultdict(list)
@@ -67,7 +76,7 @@ def set_margins(columns: Sequence[tuple[list[Line], int, float]], size: float) -
             edges = sorted(rights[key])
             # A page that was shifted (a scan, a cropped page) keeps its own margins.
             if left is None or abs(left - common) < 3 * size:
-                left, right = common, edges[int(0.8 * (len(edges) - 1))]
+                left, right = common, edges[int(fullest * (len(edges) - 1))]
         if left is None:
             left, right = min(line.left for line in lines), max(line.right for line in lines)
         result.append(Column(tuple(lines), left, right, height))
@@ -86,7 +95,7 @@ def _own_margins(lines: Sequence[Line], size: float) -> tuple[float | None, floa
     if len(body) < 6:
         return None, 0.0
     lefts = Counter(round(line.left * 2) / 2 for line in body)
-    return _leftmost_common(lefts), sorted(line.right for line in body)[int(0.8 * (len(body) - 1))]
+    return _leftmost_common(lefts), sorted(line.right for line in body)[int(FULLEST * (len(body) - 1))]
 
 
 def find_indent(columns: Sequence[Column], size: float) -> float:
@@ -94,17 +103,53 @@ def find_indent(columns: Sequence[Column], size: float) -> float:
     indents: Counter[float] = Counter()
     total = 0
     for column in columns:
-        for above, line in zip(column.lines, column.lines[1:], strict=False):
+        for above, line, below in zip(column.lines, column.lines[1:], column.lines[2:], strict=False):
             if abs(line.size - size) > 0.1 * size:
                 continue
             total += 1
             inset = line.left - column.left
-            if 0.4 * size < inset < 5 * size and above.left - column.left < 0.4 * size:
+            alone = below.left - column.left < 0.4 * size and above.left - column.left < 0.4 * size
+            if alone and 0.4 * size < inset < 5 * size:
                 indents[round(inset * 2) / 2] += 1
     if not indents:
         return 0.0
     indent, count = indents.most_common(1)[0]
     return indent if count >= max(3, 0.01 * total) else 0.0
+
+
+def is_book_of_verse(columns: Sequence[Column], size: float, step: float) -> bool:
+    """Whether most lines end before the margin without an indent below: nothing but their author broke them."""
+    total = broken = 0
+    for column in columns:
+        for above, line in zip(column.lines, column.lines[1:], strict=False):
+            if abs(line.size - size) < 0.1 * size and above.y - line.y < 1.1 * step and len(above.text) > 3:
+                total += 1
+                broken += column.right - above.right > 0.12 * (column.right - column.left) and (
+                    line.left - column.left < 0.4 * size or line.left - column.left > 3 * size
+                )
+    return total >= 20 and broken >= 0.6 * total
+
+
+def find_gap(columns: Sequence[Column], size: float, step: float) -> tuple[float, bool]:
+    """The distance of baselines beyond which a new block begins, and whether many blocks are parted by one.
+
+    Where space between blocks is usual its commonest measure tells; half of what it adds is enough.
+    """
+    gaps: Counter[float] = Counter()
+    total = 0
+    for column in columns:
+        for above, line in zip(column.lines, column.lines[1:], strict=False):
+            if abs(line.size - size) < 0.1 * size and abs(above.size - size) < 0.1 * size:
+                total += 1
+                gaps[round((above.y - line.y) * 4) / 4] += 1
+    wider = Counter({gap: count for gap, count in gaps.items() if 1.1 * step < gap < 2.6 * step})
+    near = {gap: wider[gap - 0.25] + wider[gap] + wider[gap + 0.25] for gap in wider}
+    usual = [gap for gap, count in near.items() if count >= max(4, 0.01 * total)]
+    if not usual:
+        return 1.45 * step, False
+    least = min(usual)
+    often = sum(count for gap, count in wider.items() if gap >= least - 0.25) >= 0.06 * total
+    return min(1.45 * step, step + 0.5 * (least - step)), often
 
 
 class Blocks:
@@ -120,6 +165,7 @@ class Blocks:
         self._margin = 0.0
         self._edge = 0.0
         self._inset = False
+        self._indented = False
 
     def run(self, columns: Sequence[Column]) -> list[Found]:
         """All blocks of the book in order."""
@@ -146,7 +192,8 @@ class Blocks:
         if self._lines and self._starts(column, above, line, inset):
             self._close()
         if not self._lines:
-            self._margin, self._edge, self._inset = column.left, column.right, inset
+            self._inset = inset
+            self._indented = not inset and line.left - column.left > 0.4 * self.measure.size
         self._margin, self._edge = column.left, column.right
         self._lines.append(line)
 
@@ -156,20 +203,23 @@ class Blocks:
 
     def _starts(self, column: Column, above: Line | None, line: Line, inset: bool) -> bool:
         """Whether a line begins a new block."""
-        size, step = self.measure.size, self.measure.step
+        size = self.measure.size
         last = self._lines[-1]
         if last.hyphen:
             return False
         gap = above.y - line.y if above is not None and above.page == last.page else None
-        if gap is not None and gap > 1.45 * step:
+        if gap is not None and gap > self.measure.gap:
             return True
         if abs(line.size - last.size) > 0.08 * size and gap is not None and len(line.text) > 3 and len(last.text) > 3:
             return True
         hard = self._had_room(last, line)
-        if self._inset and not inset and len(self._lines) == 1 and not hard:
+        at_margin = line.left - column.left < 0.4 * size
+        if self._inset and not inset and len(self._lines) == 1 and not hard and at_margin and not self._is_right(last):
             # An indent that the rest of the book does not have: the paragraph goes on at the margin.
             self._inset = False
             return False
+        if self._is_right(line) and hard:
+            return True
         if inset or self._inset:
             if inset != self._inset and not self._wavers(column, line):
                 return True
@@ -180,6 +230,9 @@ class Blocks:
         indented = line.left - column.left > 0.5 * size
         if indented and self.measure.indent:
             return True
+        if hard and not self._indented and gap is not None and (self.measure.spaced or self._is_verse(self._lines, True)):
+            # Nothing but the line's end: verse at the margin, or lines of an address.
+            return False
         if self.measure.indent and above is None:
             # At the head of a page only an indent begins a paragraph, unless the last line plainly ended one.
             return hard and bool(_SENTENCE_END.search(last.plain)) and self._room(last) > 6 * size
@@ -191,6 +244,11 @@ class Blocks:
             self._inset and self._is_verse([*self._lines, line]) and line.left - column.left > 0.4 * self.measure.size
         )
 
+    def _is_right(self, line: Line) -> bool:
+        """Whether a line is set to the right: a signature, a date, the author of an epigraph."""
+        width = self._edge - self._margin
+        return line.left - self._margin > 0.35 * width and self._room(line) < 1.5 * self.measure.size
+
     def _room(self, line: Line) -> float:
         return self._edge - line.right
 
@@ -200,11 +258,12 @@ class Blocks:
         word = following.plain.split(" ")[0]
         return self._room(last) > width * (len(word) + 1) + 0.4 * last.size
 
-    def _is_verse(self, lines: Sequence[Line]) -> bool:
-        """Lines that were broken by their author: each could have taken the next one's first word."""
+    def _is_verse(self, lines: Sequence[Line], alone: bool = False) -> bool:
+        """Lines that were broken by their author: each could have taken the next one's first word.  A line without
+        another is verse when `alone` says so."""
         pairs = list(zip(lines, lines[1:], strict=False))
         if not pairs:
-            return False
+            return alone
         return sum(self._had_room(a, b) for a, b in pairs) >= 0.75 * len(pairs) and not any(a.hyphen for a, _ in pairs)
 
     def _close(self) -> None:
@@ -213,13 +272,21 @@ class Blocks:
         if not lines:
             return
         texts = [self._text(line) for line in lines]
-        if self._inset and len(lines) > 1 and self._is_verse(lines):
-            self.found.append(Found("verse", "\n".join(texts), lines[0].page))
+        if not self._indented and len(lines) > 1 and self._is_verse(lines) and (self._inset or _begin_lines(texts)):
+            self.found.append(Found("verse", "\n".join(self._verse_lines(lines, texts)), lines[0].page))
             return
         text = texts[0]
         for line, following in zip(lines, texts[1:], strict=False):
-            text = self._join(text, line.hyphen, following)
+            text = self._join(text, line, following)
         self.found.append(Found("paragraph", text, lines[0].page))
+
+    def _verse_lines(self, lines: Sequence[Line], texts: Sequence[str]) -> list[str]:
+        """Verse lines; what did not fit into one and stands indented under it goes back to it."""
+        kept = [texts[0]]
+        for above, line, text in zip(lines, lines[1:], texts[1:], strict=False):
+            turned = line.left > above.left + 0.5 * line.size and not self._had_room(above, line)
+            kept[-1:] = [f"{kept[-1]} {text}"] if turned else [kept[-1], text]
+        return kept
 
     def _text(self, line: Line) -> str:
         if MARK_OPEN not in line.text:
@@ -228,9 +295,9 @@ class Blocks:
             return _MARK.sub("", line.text).strip()
         return line.text.replace(MARK_OPEN, "").replace(MARK_CLOSE, "").strip()
 
-    def _join(self, text: str, soft: bool, following: str) -> str:
-        if soft:
-            return self.hyphens.join(text, following, soft=True)
+    def _join(self, text: str, line: Line, following: str) -> str:
+        if line.hyphen:
+            return self.hyphens.join(text, following, soft=True, own=line.own)
         if text.endswith(("-", "‐")) and text[-2:-1].isalpha() and following[:1].isalpha():
             return self.hyphens.join(text[:-1], following, soft=False)
         if (
@@ -283,12 +350,18 @@ class Blocks:
             self.found.append(Found("heading", text, line.page, level))
 
 
+def _begin_lines(texts: Sequence[str]) -> bool:
+    """Whether lines at the margin begin as verse does, or are more than chance would break so early."""
+    starts = [next((char for char in text if char.isalnum()), "") for text in texts]
+    return len(texts) >= 5 or sum(not start.islower() for start in starts) >= 0.75 * len(starts)
+
+
 def _join_initials(column: Column, measure: Measure) -> list[Line]:
     """A large initial goes back to its word; the lines beside it count as standing at the margin."""
     lines = list(column.lines)
     for index, line in enumerate(lines):
         text = line.plain.strip()
-        if line.size < 1.6 * measure.size or not re.fullmatch(r"[“«‘\"]?\s?[^\W\d_]’?", text):
+        if line.size < 1.6 * measure.size or not re.fullmatch(r"[“«‘\"'—–]?\s?[^\W\d_][’']?", text):
             continue
         reach = line.y - 0.3 * measure.size, line.y + line.size
         beside = [
@@ -298,8 +371,9 @@ def _join_initials(column: Column, measure: Measure) -> list[Line]:
         ]
         if not beside:
             continue
+        shift = min(lines[position].left for position in beside) - column.left
         for position in beside:
-            lines[position] = replace(lines[position], left=column.left)
+            lines[position] = replace(lines[position], left=lines[position].left - shift)
         first = min(beside, key=lambda position: -lines[position].y)
         follow = lines[first].text.lstrip()
         alone = text in ("A", "I", "O", "À", "Ô", "Y") and follow[:1].isupper() and not follow[:2].isupper()

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from quire.books.headings import recognise
 from quire.books.pdf_lines import MARK_CLOSE, MARK_OPEN, Line
 
 _DIGITS = re.compile(r"\d+")
@@ -17,7 +18,11 @@ _ENTRY = re.compile(r"\S.*?\s\.?\s*(?:\d{1,4}|[ivxl]+)$")
 _INDEX_ENTRY = re.compile(
     r",\s*\d{1,3}(?:[–-]\d{1,3})?(?:,\s*\d{1,3}(?:[–-]\d{1,3})?)*\.?$|,\s*(?:et seqq?|n)\.?[,;.]?$"
 )
-_NOTE_START = re.compile(rf"^{MARK_OPEN}[^{MARK_CLOSE}]+{MARK_CLOSE}|^(?:\d{{1,3}}|[*†‡§¶]{{1,3}})[.)]?\s*[^\s\d]")
+SUPERIORS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+_PLAIN_FIGURES = str.maketrans(SUPERIORS, "0123456789")
+_RAISED_FIGURES = str.maketrans("0123456789", SUPERIORS)
+_SAME_LESS = re.compile(r"[#\W]+")
+_NOTE_START = re.compile(rf"^{MARK_OPEN}[^{MARK_CLOSE}]+{MARK_CLOSE}|^[{SUPERIORS}]{{1,3}}\s*\S|^(?:\d{{1,3}}|[*†‡§¶]{{1,3}})[.)]?\s*[^\s\d]")
 
 
 @dataclass
@@ -98,13 +103,19 @@ def _is_furniture(
     line, (size, step) = edge.line, measure
     text = line.plain.strip()
     bare = bool(re.fullmatch(r"[\[(–—-]?\s*(?:\d{1,4}|[ivxlc]{1,8})\s*[\])–—-]?", text))
-    if len(text) > 120 or (line.size > 1.1 * size and not bare):
+    if len(text) > 120 or _is_note(page, line, size):
         return False
     gap = _gap(page, line)
     apart = gap > 1.15 * step or len(page.lines) == 1
+    others = [other for number, other in edges.items() if number != page.number and abs(other.line.y - line.y) < 3]
+    if line.size > 1.1 * size and not bare:
+        # Set larger than the text: a chapter's heading, unless other pages have the very same or its kind there.
+        mates = [other for other in others if abs(other.line.size - line.size) < 0.3 and abs(other.line.y - line.y) < 1]
+        alike = sum(_SAME_LESS.sub("", other.mask) == _SAME_LESS.sub("", edge.mask) for other in mates)
+        counted = offset is not None and page.number + offset in edge.numbers
+        return bool(mates) and (counted or len(mates) >= 0.5 * len(edges) or (alike >= 2 and not recognise(text)))
     if offset is not None and page.number + offset in edge.numbers and (apart or len(text) < 60):
         return True
-    others = [other for number, other in edges.items() if number != page.number and abs(other.line.y - line.y) < 3]
     if bare and apart and len(page.lines) > 1:
         return sum(other.numbered for other in others) >= 2
     same = sum(other.mask == edge.mask for other in others)
@@ -115,6 +126,32 @@ def _is_furniture(
     repeated = sum(count for count in zone.values() if count >= 2)
     common = zone.total() >= max(3, 0.08 * len(edges)) and repeated >= 0.5 * zone.total()
     return apart and common and gap > 1.3 * step
+
+
+def _is_note(page: Page, line: Line, size: float) -> bool:
+    """Whether a line at the foot is a footnote: in small type, with a mark that stands at a word of the page."""
+    match = _NOTE_START.match(line.text)
+    label = note_label(line.text)
+    if not match or not label or line.size > 0.93 * size:
+        return False
+    return any(find_mark(other.text, label) for other in page.lines if other.y > line.y and other.size > line.size)
+
+
+def note_label(text: str) -> str:
+    """The mark with which a footnote begins; `""` where it has none."""
+    match = re.match(rf"{MARK_OPEN}?(\d{{1,3}}|[*†‡§¶]{{1,3}}|[{SUPERIORS}]{{1,3}}){MARK_CLOSE}?", text)
+    return match[1].translate(_PLAIN_FIGURES) if match else ""
+
+
+def find_mark(text: str, label: str) -> tuple[int, int] | None:
+    """Where the mark of a note stands in a line: raised, or right behind a word or a stop."""
+    raised = label.translate(_RAISED_FIGURES)
+    pattern = (
+        rf"{MARK_OPEN}{re.escape(label)}{MARK_CLOSE}|{re.escape(raised)}(?![{SUPERIORS}])"
+        rf"|(?<=[^\W\d_]){re.escape(label)}(?!\w)|(?<=[^\W\d_][.,;:!?»”’)\]…—]){re.escape(label)}(?![\w.,]\w|\w)"
+    )
+    match = re.search(pattern, text)
+    return match.span() if match else None
 
 
 def _gap(page: Page, line: Line) -> float:

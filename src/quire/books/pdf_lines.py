@@ -17,6 +17,9 @@ COLUMN_GAP = 1.2
 MARK_OPEN, MARK_CLOSE = "\ue000", "\ue001"
 _BREAK = re.compile(r"\r\n|\r|\n|(?<=[\ufffe\x02\u00ad])")
 _CUT = "\ufffe\x02\u00ad"
+# The hyphen of Unicode, which some typesetters put at line ends while the author's own is `-`.
+_HYPHEN = "\u2010"
+_MIXED = re.compile(r"[a-zà-ÿ][A-ZÀ-Ý]")
 _RAISED = re.compile(
     r"(?<=[^\s\d])[ ]?(\d{1,3}|[*†‡§¶]{1,3})(?=\s|$|[.,;:!?»”’)\]—])|^(\d{1,3}|"
     r"[*†‡§¶]{1,3})(?=\s*\S)|(?<=\s)(\d{1,3})(?=\s|$)"
@@ -31,7 +34,8 @@ _T1 = {
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line, or a piece of one.  Lengths in points; `y` is the baseline, upwards; `hyphen` says that its last word
-    goes on in the next line; `order` is its position in the file."""
+    goes on in the next line, `own` that this hyphen was drawn apart from the word (typesetters do so with those that
+    they put in themselves); `order` is the line's position in the file."""
 
     text: str
     left: float
@@ -41,6 +45,7 @@ class Line:
     page: int
     hyphen: bool = False
     order: int = 0
+    own: bool = False
 
     @property
     def plain(self) -> str:
@@ -104,6 +109,10 @@ class Probe:
             size *= math.hypot(self._matrix.c, self._matrix.d)
         return size
 
+    def drawn(self, index: int) -> int:
+        """Which text object of the page draws a character: the same number for the same object."""
+        return ctypes.cast(pdfium.FPDFText_GetTextObject(self._page, index), ctypes.c_void_p).value or 0
+
 
 def _split_wide(probe: Probe, text: str, start: int, stop: int) -> list[tuple[int, int]]:
     """A run of characters cut where a wide white stripe parts two columns that PDFium took for one line."""
@@ -117,8 +126,10 @@ def _split_wide(probe: Probe, text: str, start: int, stop: int) -> list[tuple[in
 
 
 def _piece(probe: Probe, text: str, start: int, stop: int, page: int, order: int) -> Line | None:
-    raw = text[start:stop]
-    body = raw.rstrip(" \t" + _CUT)
+    raw = text[start:stop].rstrip(" \t")
+    body = raw.rstrip(" \t" + _CUT + _HYPHEN)
+    if raw.endswith(_HYPHEN) and not body[-1:].isalpha():
+        body = raw
     first = start + len(raw) - len(raw.lstrip(" \t"))
     last = start + len(body) - 1
     if last < first:
@@ -132,9 +143,24 @@ def _piece(probe: Probe, text: str, start: int, stop: int, page: int, order: int
         y = min((probe.origin(index)[1] for index in (first, (first + last) // 2)), key=lambda value: abs(value - y))
         if probe.size(first) < 0.85 * size:
             y = probe.origin((first + last) // 2)[1]
-    shown = _mark_notes(probe, text, first, last + 1, size, y)
-    hyphen = raw.rstrip(" \t")[-1:] in _CUT and raw.rstrip(" \t") != ""
-    return Line(_repair(shown), left, probe.right(last), y, size, page, hyphen, order)
+    shown = _lower_small_capitals(probe, text, first, last + 1)
+    shown = _mark_notes(probe, shown, first, last + 1, size, y)
+    end = start + len(raw) - 1
+    hyphen = end > last
+    own = hyphen and (text[end] == _HYPHEN or probe.drawn(end) != probe.drawn(last))
+    return Line(_repair(shown), left, probe.right(last), y, size, page, hyphen, order, own)
+
+
+def _lower_small_capitals(probe: Probe, text: str, first: int, stop: int) -> str:
+    """The text of a page with the capitals of one line in lower case that stand for it: smaller ones amid larger."""
+    if not _MIXED.search(text, first, stop):
+        return text
+    sizes = [probe.size(index) if text[index].isalpha() else 0.0 for index in range(first, stop)]
+    most = 0.88 * max(sizes)
+    line = "".join(
+        char.lower() if 0 < size < most else char for char, size in zip(text[first:stop], sizes, strict=True)
+    )
+    return text[:first] + line + text[stop:] if len(line) == stop - first else text
 
 
 def _mark_notes(probe: Probe, text: str, first: int, stop: int, size: float, y: float) -> str:
@@ -186,6 +212,7 @@ def _join_pieces(pieces: Sequence[Line]) -> list[Line]:
                 right=max(last.right, piece.right),
                 size=big.size,
                 hyphen=piece.hyphen,
+                own=piece.own,
             )
             continue
         joined.append(piece)
@@ -254,7 +281,7 @@ def _close_gaps(lines: Sequence[Line]) -> list[Line]:
         last = closed[-1] if closed else None
         if last is not None and abs(last.y - line.y) <= 0.2 * min(last.size, line.size) and line.left >= last.right:
             text = f"{last.text} {line.text}"
-            closed[-1] = replace(last, text=text, right=line.right, hyphen=line.hyphen, size=max(last.size, line.size))
+            closed[-1] = replace(last, text=text, right=line.right, hyphen=line.hyphen, own=line.own, size=max(last.size, line.size))
         else:
             closed.append(line)
     return closed
