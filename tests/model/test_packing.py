@@ -95,6 +95,22 @@ def test_a_model_that_mixes_packed_texts_is_found_out_and_computed_text_by_text(
     assert abs(mixed - apart) > 1e-5 * apart
 
 
+class Faint(Leaky):
+    """A model that lets only a thousandth of the text before it through: less than rounding in half precision."""
+
+    def forward(self, input_ids: torch.Tensor, position_ids: torch.Tensor | None = None, use_cache: bool = False):
+        sound = self.model(input_ids=input_ids, position_ids=position_ids, use_cache=use_cache)
+        mixed = super().forward(input_ids, position_ids, use_cache)
+        sound.logits += 1e-3 * (mixed.logits - sound.logits)
+        return sound
+
+
+def test_the_faintest_trace_of_the_text_before_is_found_out(tiny_tokenizer: PreTrainedTokenizerFast) -> None:
+    model = build_model("llama", tiny_tokenizer)
+    assert packs_exactly(model)
+    assert not packs_exactly(Faint(model))
+
+
 class Deaf(Leaky):
     """A model that takes restarting positions for a mark of packed texts, and then counts on as if it had not."""
 
