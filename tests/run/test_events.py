@@ -113,6 +113,23 @@ def test_checkpoint_whose_event_was_lost_keeps_its_step() -> None:
     assert shown(forget(events)) == ["step 0 1", "step 0 2", "resume 0 2", "step 0 3"]
 
 
+def resumed(validated: bool, step: int) -> Event:
+    return Event(0, "resume", "train", 0, step, {"checkpoint": f"{step:07d}", "validated": validated})
+
+
+@pytest.mark.parametrize("step", [0, 2])
+def test_checkpoint_whose_event_was_lost_says_whether_it_saw_the_validation(step: int) -> None:
+    before = said(f"step 0 {step}", f"validation 0 {step}")
+    assert shown(forget([*before, resumed(True, step)])) == [*shown(before), f"resume 0 {step}"]
+    assert shown(forget([*before, resumed(False, step)])) == [f"step 0 {step}", f"resume 0 {step}"]
+
+
+def test_what_follows_a_checkpoint_whose_event_was_lost_is_told_once() -> None:
+    events = [*said("step 0 2", "validation 0 2"), resumed(True, 2), *said("sample 0 2", "part_end 0 2")]
+    again = forget([*events, resumed(True, 2), *said("sample 0 2", "part_end 0 2")])
+    assert shown(again) == ["step 0 2", "validation 0 2", "resume 0 2", "resume 0 2", "sample 0 2", "part_end 0 2"]
+
+
 def test_start_over_forgets_all_but_what_concerns_the_run() -> None:
     events = said("start 0 0", "decided 0 0", "stage_start 0 0", "sample 0 0", "step 0 1", "resume 0 0", "sample 0 0")
     assert shown(forget(events)) == ["start 0 0", "decided 0 0", "resume 0 0", "sample 0 0"]

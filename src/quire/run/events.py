@@ -110,6 +110,9 @@ def forget(events: Iterable[Event]) -> list[Event]:
     of a later position will happen again and is forgotten.  Of the events at the very position, those after the
     checkpoint's own event will happen again too.  A resume at step 0 of a part that has no checkpoint there starts the
     part over: its events at step 0 are forgotten as well.  Stages count in the order in which they first appear.
+
+    `validated` in the resume's values says whether the checkpoint was taken after the validation of its step, for
+    where the checkpoint stands and its own event is missing.
     """
     kept: list[Event] = []
     stages: dict[str, int] = {}
@@ -129,12 +132,15 @@ def _before(events: list[Event], resume: Event, stages: Mapping[str, int]) -> li
         for i, e in enumerate(events)
         if e.kind == "checkpoint" and _position(e, stages) == position and not started_over
     ]
-    last_equal = saved[-1] if saved else (len(events) if resume.step > 0 else -1)
+    # A checkpoint may stand whose event a crash kept from being written.  What it has seen, it says itself.
+    told = "validated" in resume.values
+    seen = {"step", "validation"} if resume.values.get("validated") else {"step"}
+    last_equal = saved[-1] if saved else (len(events) if resume.step > 0 and not told else -1)
 
     def stays(index: int, event: Event) -> bool:
         if event.kind in OF_THE_RUN or _position(event, stages) < position:
             return True
-        return _position(event, stages) == position and index <= last_equal
+        return _position(event, stages) == position and (index <= last_equal or (told and event.kind in seen))
 
     return [event for index, event in enumerate(events) if stays(index, event)]
 

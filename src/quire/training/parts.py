@@ -46,7 +46,8 @@ def train_parts(
     resume = newest(session.folder.checkpoints, damaged.append)
     state = resume.state if resume else TrainState()
     if resumes:
-        session.emit("resume", state, {"checkpoint": resume.folder.name if resume else None})
+        name = resume.folder.name if resume else None
+        session.emit("resume", state, {"checkpoint": name, "validated": not state.validation_due})
     for problem in damaged:  # after the resume, or that would make readers forget it
         remedy = "the checkpoint before it is used" if resume else "training starts over"
         session.emit("warning", state, {"text": problem, "remedy": remedy})
