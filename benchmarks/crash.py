@@ -6,7 +6,7 @@ for byte.  There are three ways to be killed:
 
 cold   `python -m quire train` as a user starts it, at a random moment between its start and its end
 warm   a process that has the libraries loaded already, so that most moments lie within the training
-file   the same, just before it opens for writing, renames or removes its n-th file in the run folder: inside saves
+file   the same, just before it opens, renames or removes its n-th file in the run folder: inside saves
 
 Exit code 1 if anything differs.  On Linux and macOS.
 """
@@ -225,8 +225,6 @@ def count_operations(folder: Path, kill_at: int | None) -> Callable[[], int]:
     def hear(event: str, given: tuple[object, ...]) -> None:
         nonlocal count
         if event not in watched or not isinstance(given[0], str | bytes | os.PathLike):
-            return
-        if event == "open" and not (isinstance(given[2], int) and given[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)):
             return
         if os.path.abspath(os.fsdecode(given[0])).startswith(inside):  # noqa: PTH100 (a Path would be heard again)
             if count == kill_at:
