@@ -97,6 +97,8 @@ def recognise(text: str) -> Heading | None:
     if not line or len(line) > LONGEST:
         return None
     line = line.strip("*_=~#–— ").strip()
+    if not line:
+        return None
     for pattern in (_NUMBERED, _ORDINAL_FIRST):
         match = pattern.match(line)
         if match and _plausible(line, match):

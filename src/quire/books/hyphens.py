@@ -64,10 +64,12 @@ class Hyphens:
             self.words.update(word.lower().replace("‐", "-").replace("‑", "-") for word in _WORD.findall(text))
         self.language = language
         self._told = False
+        self._uncut = False
 
-    def learn(self, cuts: Iterable[tuple[str, str, bool]]) -> None:
+    def learn(self, cuts: Iterable[tuple[str, str, bool]], lines: int) -> None:
         """Find out whether the file tells the typesetter's hyphens (drawn apart from the word) from the author's.
 
+        Where nearly none of so many lines ends with a hyphen nothing was hyphenated: all of them are the author's.
         `cuts` are the end of a line, the start of the next, and whether the hyphen between was drawn apart.  Words
         that stand whole elsewhere in the book are the witnesses.
         """
@@ -82,6 +84,7 @@ class Hyphens:
         right = votes[True, True] + votes[False, False]
         apart_holds = votes[True, True] >= 9 * votes[True, False]
         inside_holds = votes[False, True] <= 0.15 * (votes[False, True] + votes[False, False])
+        self._uncut = apart == 0 and inside <= 0.012 * lines and votes[False, True] == 0
         self._told = min(apart, 3 * inside) >= 3 and right >= 1 and apart_holds and inside_holds
 
     def join(self, before: str, after: str, soft: bool, own: bool = False) -> str:
@@ -91,6 +94,8 @@ class Hyphens:
         making; even then `dix-huit` may have lost its own.  `own`: it was drawn apart from the word.
         """
         head, tail = _last_word(before), _first_word(after)
+        if self._uncut and head and tail:
+            return f"{before}-{after}"
         keeps = not own if self._told and head and tail else self._keeps(head, tail, soft)
         hyphen = "-" if keeps else ""
         return f"{before}{hyphen}{after}"

@@ -144,7 +144,7 @@ def _fill(draft: Draft, pages: list[Page]) -> None:
     hyphens = _hyphens(body)
     noted = frozenset(group[0].page for group in notes)
     gap, spaced = find_gap(body, size, step)
-    measure = Measure(size, step, indent, gap, verse or (spaced and not indent))
+    measure = Measure(size, step, indent, gap, verse or (spaced and not indent), verse)
     found = Blocks(measure, hyphens, noted).run(body)
     for block in found:
         draft.add(block.kind, block.text, _place(draft, block.page), block.level)
@@ -273,5 +273,5 @@ def _hyphens(columns: Sequence[Column]) -> Hyphens:
             texts.append(" ".join(words[:-1] if cut else words))
     sample = " ".join(texts[: max(400, len(texts) // 10)])
     hyphens = Hyphens(texts, detect_language(sample))
-    hyphens.learn(cuts)
+    hyphens.learn(cuts, sum(len(column.lines) for column in columns))
     return hyphens

@@ -13,6 +13,7 @@ from quire.books.hyphens import Hyphens
 from quire.books.pdf_lines import MARK_CLOSE, MARK_OPEN, Line
 
 _MARK = re.compile(f"{MARK_OPEN}[^{MARK_CLOSE}]*{MARK_CLOSE}")
+_STOP = re.compile(r"[.!?…][”’»\"')\]]*$")
 # Which of the lines' ends, from the shortest to the longest, is taken for the margin: a few run over.
 FULLEST = 0.95
 _SENTENCE_END = re.compile(r"[.!?…:;][”’»\"')\]]*$|[—–]$|[”»]$")
@@ -21,7 +22,7 @@ _SENTENCE_END = re.compile(r"[.!?…:;][”’»\"')\]]*$|[—–]$|[”»]$")
 @dataclass(frozen=True, slots=True)
 class Measure:
     """The type of a book, in points: size and line step of the body, the indent of a paragraph's first line, and the
-    distance of two baselines beyond which another block begins.  `spaced`: paragraphs are told by that distance alone.
+    distance of two baselines beyond which another block begins.  `spaced`: paragraphs are told by that distance alone; `verse`: most are stanzas.
     """
 
     size: float
@@ -29,6 +30,7 @@ class Measure:
     indent: float
     gap: float
     spaced: bool = False
+    verse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Found:
     text: str
     page: int
     level: int = 0
+    size: float = 0.0
 
 
 def set_margins(
@@ -136,12 +139,15 @@ def find_gap(columns: Sequence[Column], size: float, step: float) -> tuple[float
     Where space between blocks is usual its commonest measure tells; half of what it adds is enough.
     """
     gaps: Counter[float] = Counter()
-    total = 0
+    total = short = stopped = 0
     for column in columns:
         for above, line in zip(column.lines, column.lines[1:], strict=False):
             if abs(line.size - size) < 0.1 * size and abs(above.size - size) < 0.1 * size:
                 total += 1
                 gaps[round((above.y - line.y) * 4) / 4] += 1
+                if above.y - line.y < 1.1 * step and column.right - above.right > 0.2 * (column.right - column.left):
+                    short += 1
+                    stopped += bool(_SENTENCE_END.search(above.plain))
     wider = Counter({gap: count for gap, count in gaps.items() if 1.1 * step < gap < 2.6 * step})
     near = {gap: wider[gap - 0.25] + wider[gap] + wider[gap + 0.25] for gap in wider}
     usual = [gap for gap, count in near.items() if count >= max(4, 0.01 * total)]
@@ -149,6 +155,8 @@ def find_gap(columns: Sequence[Column], size: float, step: float) -> tuple[float
         return 1.45 * step, False
     least = min(usual)
     often = sum(count for gap, count in wider.items() if gap >= least - 0.25) >= 0.06 * total
+    # Lines that end early without a stop are verse: then too only space parts the blocks.
+    often = often or (short >= 10 and stopped < 0.75 * short)
     return min(1.45 * step, step + 0.5 * (least - step)), often
 
 
@@ -169,12 +177,12 @@ class Blocks:
 
     def run(self, columns: Sequence[Column]) -> list[Found]:
         """All blocks of the book in order."""
-        for column in columns:
+        for column in map(_from_margin, columns):
             lines = _join_initials(column, self.measure)
             for index, line in enumerate(lines):
                 self._line(column, lines, index, line)
         self._close()
-        return self.found
+        return _even_levels(self.found)
 
     def _line(self, column: Column, lines: Sequence[Line], index: int, line: Line) -> None:
         above = lines[index - 1] if index else None
@@ -210,15 +218,16 @@ class Blocks:
         gap = above.y - line.y if above is not None and above.page == last.page else None
         if gap is not None and gap > self.measure.gap:
             return True
-        if abs(line.size - last.size) > 0.08 * size and gap is not None and len(line.text) > 3 and len(last.text) > 3:
-            return True
         hard = self._had_room(last, line)
+        other_size = abs(line.size - last.size) > 0.08 * size and min(len(line.text), len(last.text)) > 3
+        if other_size and gap is not None and (hard or gap > 1.15 * self.measure.step):
+            return True
         at_margin = line.left - column.left < 0.4 * size
         if self._inset and not inset and len(self._lines) == 1 and not hard and at_margin and not self._is_right(last):
             # An indent that the rest of the book does not have: the paragraph goes on at the margin.
             self._inset = False
             return False
-        if self._is_right(line) and hard:
+        if hard and self._is_right(line) and line.left - last.left > 2 * size:
             return True
         if inset or self._inset:
             if inset != self._inset and not self._wavers(column, line):
@@ -233,10 +242,13 @@ class Blocks:
         if hard and not self._indented and gap is not None and (self.measure.spaced or self._is_verse(self._lines, True)):
             # Nothing but the line's end: verse at the margin, or lines of an address.
             return False
+        if self.measure.verse and gap is None and hard:
+            # A stanza that goes on overleaf.
+            return bool(_STOP.search(last.plain))
         if self.measure.indent and above is None:
             # At the head of a page only an indent begins a paragraph, unless the last line plainly ended one.
             return hard and bool(_SENTENCE_END.search(last.plain)) and self._room(last) > 6 * size
-        return hard and (bool(_SENTENCE_END.search(last.plain)) or self._room(last) > 0.3 * (self._edge - self._margin))
+        return hard and (bool(_SENTENCE_END.search(last.plain)) or self._room(last) > 0.4 * (self._edge - self._margin))
 
     def _wavers(self, column: Column, line: Line) -> bool:
         """A verse line that goes back to a smaller inset, amid others."""
@@ -264,7 +276,20 @@ class Blocks:
         pairs = list(zip(lines, lines[1:], strict=False))
         if not pairs:
             return alone
-        return sum(self._had_room(a, b) for a, b in pairs) >= 0.75 * len(pairs) and not any(a.hyphen for a, _ in pairs)
+        if any(above.hyphen for above, _ in pairs):
+            return False
+        broken = sum(self._had_room(above, below) for above, below in pairs)
+        if broken >= 0.75 * len(pairs):
+            return True
+        # Long verse in a narrow measure: what did not fit goes on in small letters, all other lines begin with capitals.
+        turned = sum(self._is_turned(above, below) for above, below in pairs)
+        capitals = sum(_begins_line(below.plain) for _, below in pairs)
+        return self._inset and len(lines) >= 4 and broken + turned >= 0.9 * len(pairs) and capitals >= 0.5 * len(pairs)
+
+    def _is_turned(self, above: Line, below: Line) -> bool:
+        """Whether a line is what did not fit into the verse line above."""
+        set_in = below.left > above.left + 0.5 * below.size
+        return not self._had_room(above, below) and (set_in or not _begins_line(below.plain))
 
     def _close(self) -> None:
         """The gathered lines become a block."""
@@ -284,8 +309,7 @@ class Blocks:
         """Verse lines; what did not fit into one and stands indented under it goes back to it."""
         kept = [texts[0]]
         for above, line, text in zip(lines, lines[1:], texts[1:], strict=False):
-            turned = line.left > above.left + 0.5 * line.size and not self._had_room(above, line)
-            kept[-1:] = [f"{kept[-1]} {text}"] if turned else [kept[-1], text]
+            kept[-1:] = [f"{kept[-1]} {text}"] if self._is_turned(above, line) else [kept[-1], text]
         return kept
 
     def _text(self, line: Line) -> str:
@@ -313,7 +337,7 @@ class Blocks:
         """1 for a part, 2 for a chapter, 3 for what is smaller; 0 for text."""
         size, step = self.measure.size, self.measure.step
         text = line.plain.strip()
-        if len(text) > 120 or not any(char.isalnum() for char in text) or line.hyphen:
+        if len(text) > 120 or not any(char.isalnum() for char in text) or (line.hyphen and line.size < 1.12 * size):
             return 0
         said = recognise(text)
         before = above.y - line.y if above is not None else 1e9
@@ -345,15 +369,44 @@ class Blocks:
         if last is not None and last.kind == "heading" and close and last.page == line.page and not recognise(text):
             whole = recognise(last.text)
             gap = "\n" if whole is not None and not whole.titled else " "
-            self.found[-1] = replace(last, text=f"{last.text}{gap}{text}")
+            if above is not None and above.hyphen:
+                whole_text = self.hyphens.join(last.text, text, soft=True, own=above.own)
+            else:
+                whole_text = f"{last.text}{gap}{text}"
+            self.found[-1] = replace(last, text=whole_text)
         else:
-            self.found.append(Found("heading", text, line.page, level))
+            self.found.append(Found("heading", text, line.page, level, line.size))
+
+
+def _even_levels(found: list[Found]) -> list[Found]:
+    """Headings of one size have one rank: what some of them say of themselves holds for all but parts."""
+    ranks: dict[float, int] = {}
+    for block in found:
+        if block.kind == "heading" and block.level > 1:
+            size = round(block.size * 2) / 2
+            ranks[size] = min(block.level, ranks.get(size, 9))
+    return [
+        replace(block, level=ranks[round(block.size * 2) / 2]) if block.kind == "heading" and block.level > 1 else block
+        for block in found
+    ]
 
 
 def _begin_lines(texts: Sequence[str]) -> bool:
     """Whether lines at the margin begin as verse does, or are more than chance would break so early."""
-    starts = [next((char for char in text if char.isalnum()), "") for text in texts]
-    return len(texts) >= 5 or sum(not start.islower() for start in starts) >= 0.75 * len(starts)
+    return len(texts) >= 5 or sum(map(_begins_line, texts)) >= 0.75 * len(texts)
+
+
+def _begins_line(text: str) -> bool:
+    """Whether a line does not begin with a small letter."""
+    return not next((char for char in text if char.isalnum()), "").islower()
+
+
+def _from_margin(column: Column) -> Column:
+    """The column with its left margin at 0, so that lines of one block that goes on in the next can be compared."""
+    lines = tuple(
+        replace(line, left=line.left - column.left, right=line.right - column.left) for line in column.lines
+    )
+    return Column(lines, 0.0, column.right - column.left, column.height)
 
 
 def _join_initials(column: Column, measure: Measure) -> list[Line]:

@@ -219,7 +219,14 @@ def _join_pieces(pieces: Sequence[Line]) -> list[Line]:
     return joined
 
 
+def _is_initial(line: Line, beside: Line) -> bool:
+    """Whether a piece is a large initial, which stands beside more lines than one."""
+    return line.size >= 1.6 * beside.size and len(line.text.strip()) <= 3
+
+
 def _same_line(last: Line, piece: Line) -> bool:
+    if _is_initial(last, piece):
+        return False
     size = max(last.size, piece.size)
     near = abs(piece.y - last.y) <= 0.2 * size or (
         min(last.size, piece.size) < 0.85 * size
@@ -279,7 +286,8 @@ def _close_gaps(lines: Sequence[Line]) -> list[Line]:
     closed: list[Line] = []
     for line in lines:
         last = closed[-1] if closed else None
-        if last is not None and abs(last.y - line.y) <= 0.2 * min(last.size, line.size) and line.left >= last.right:
+        near = last is not None and abs(last.y - line.y) <= 0.2 * min(last.size, line.size)
+        if last is not None and near and line.left >= last.right and not _is_initial(last, line):
             text = f"{last.text} {line.text}"
             closed[-1] = replace(last, text=text, right=line.right, hyphen=line.hyphen, own=line.own, size=max(last.size, line.size))
         else:
