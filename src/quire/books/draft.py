@@ -19,6 +19,11 @@ ItemKind = Literal["heading", "paragraph", "verse", "break", "chapter", "note"]
 # `* * *`, `#`, `⁂`, `---`, `. . .`, `• • •`
 _SCENE_BREAK = re.compile(r"(?:[*#•·⁂❦❧☙~=_—–-]|\. \.)(?:\s*[*#•·⁂❦❧☙~=_.—–-])*|\*{1,}")
 SCENE_BREAK = "* * *"
+_NOTES_LABEL = re.compile(
+    r"(?:foot-?|end-?)?notes?\s*[.:]?|notes? de bas de page\s*[.:]?|notes (?:et références|and references)|références|"
+    r"references|anmerkungen|fu(?:ß|ss)noten|notas|note a piè di pagina",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,9 @@ def finish(draft: Draft, empty: str = "") -> Book:
     items = _clean(draft, cleaner)
     items = gutenberg.trim_items(draft, items)
     items = _drop_contents(draft, items)
-    if draft.kind == "prose" and not any(item.kind == "heading" for item in items):
+    items = _drop_note_labels(draft, items)
+    headings = [item for item in items if item.kind == "heading"]
+    if draft.kind == "prose" and len(headings) <= 2 and not any(is_numbered(item.text) for item in headings):
         items = _find_headings(items)
     notes = [item for item in items if item.kind == "note"]
     chapters = gather_chapters(_drop_title_page(draft, [item for item in items if item.kind != "note"]))
@@ -165,6 +172,20 @@ def _drop_contents(draft: Draft, items: list[Item]) -> list[Item]:
     return kept
 
 
+def _drop_note_labels(draft: Draft, items: list[Item]) -> list[Item]:
+    """`Footnotes:` above nothing but notes."""
+    kept: list[Item] = []
+    for index, item in enumerate(items):
+        following = items[index + 1] if index + 1 < len(items) else None
+        bare = item.kind in ("heading", "paragraph") and _NOTES_LABEL.fullmatch(" ".join(item.text.split()))
+        over = following is None or following.kind in ("note", "heading", "chapter")
+        if bare and over and any(other.kind == "note" for other in items):
+            draft.drop("label of notes", item.text, item.place)
+        else:
+            kept.append(item)
+    return kept
+
+
 def _end_of_contents(items: Sequence[Item], start: int) -> int:
     """The first item after `start` that is no entry of a list: a heading, or a paragraph of some length."""
     index = start
@@ -213,6 +234,9 @@ def _drop_known(draft: Draft, items: list[Item]) -> list[Item]:
             f"by {draft.author}",
             f"by {draft.author}.",
             f"{draft.title} by {draft.author}",
+            f"par {draft.author}",
+            "by" if draft.author else "",
+            "par" if draft.author else "",
         ]
         if item.kind in ("heading", "paragraph") and any(_same(item.text, name) for name in names if name.strip()):
             draft.drop("title page", item.text, item.place)

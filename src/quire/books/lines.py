@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quire.books.draft import is_scene_break
 from quire.books.headings import Heading, in_order, is_title_line, recognise
+
+SENTENCE_END = re.compile(r"[.!?…:][”’»\"')\]]*\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +96,58 @@ def _is_indented(groups: Sequence[Lines], width: int) -> bool:
     return 0.01 * len(lines) <= indented <= 0.5 * len(lines) and full >= 0.5 * len(lines)
 
 
-def split_indented(group: Lines) -> list[Lines]:
-    """A run of lines cut before each line that is indented further than the run's margin."""
-    margin = min(len(line) - len(line.lstrip()) for line in group.lines)
+def usual_indent(groups: Sequence[Lines]) -> int:
+    """The indent of a paragraph's first line: the commonest above the margin that is followed by a line at it."""
+    counts: Counter[int] = Counter()
+    for group in groups:
+        indents = [_indent(line) for line in group.lines]
+        counts.update(a for a, b in zip(indents, indents[1:], strict=False) if a > b)
+    return counts.most_common(1)[0][0] if counts else 0
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def split_indented(group: Lines, usual: int) -> list[Lines]:
+    """A run of lines cut before each line with the usual indent of a paragraph; deeper lines stay together."""
+    indents = [_indent(line) for line in group.lines]
+    if len(indents) > 1 and min(indents) > 0 and (min(indents) > usual + 1 or _is_stanza(group.lines)):
+        return [group]
     runs: list[Lines] = []
     current: list[str] = []
     first = group.number
-    for offset, line in enumerate(group.lines):
-        if current and len(line) - len(line.lstrip()) > margin:
+    margin = min(indents)
+    deep = False
+    for offset, (line, indent) in enumerate(zip(group.lines, indents, strict=True)):
+        deeper = indent > max(usual, margin) + 1
+        starts = indent > margin and not deeper
+        if current and (starts or deeper != deep):
             runs.append(Lines(tuple(current), first, group.gap if not runs else 0))
             current, first = [], group.number + offset
         current.append(line)
+        deep = deeper
     runs.append(Lines(tuple(current), first, group.gap if not runs else 0))
-    # Verse is indented line by line: then every run has one line, and they belong together.
-    return [group] if all(len(run.lines) == 1 for run in runs) and len(runs) > 1 else runs
+    return runs
+
+
+def _is_stanza(lines: Sequence[str]) -> bool:
+    """Whether lines that stand apart between blank ones are verse and not short speeches: few end a sentence."""
+    ends = sum(bool(SENTENCE_END.search(line)) for line in lines)
+    return max(len(line.strip()) for line in lines) <= 75 and ends <= 0.7 * len(lines)
+
+
+def part_unwrapped(groups: Sequence[Lines]) -> list[Lines]:
+    """Groups of a text whose lines are paragraphs: every line by itself, but short lines that stand apart as stanzas."""
+    parted: list[Lines] = []
+    for group in groups:
+        lengths = [len(line.strip()) for line in group.lines]
+        if len(lengths) > 1 and sum(lengths) <= 60 * len(lengths) and _is_stanza(group.lines):
+            parted.append(group)
+            continue
+        for offset, line in enumerate(group.lines):
+            parted.append(Lines((line,), group.number + offset, group.gap if offset == 0 else 0))
+    return parted
 
 
 def is_verse(group: Lines, layout: Layout) -> bool:
@@ -171,13 +213,39 @@ def find_headings(groups: Sequence[Lines]) -> dict[int, Heading | None]:
     for index in sorted(others | kept_bare):
         found[index] = candidates[index]
     _add_titles(groups, found)
+    _add_apart(groups, found)
     if sum(heading is not None and heading.kind != "named" for heading in found.values()) < 2:
         _add_capitals(groups, found)
     return found
 
 
+def _add_apart(groups: Sequence[Lines], found: dict[int, Heading | None]) -> None:
+    """Short lines with as much space above them as the headings have that could be told by their words."""
+    gaps = sorted(groups[index].gap for index, heading in found.items() if heading is not None and index)
+    if len(gaps) < 3 or gaps[len(gaps) // 5] < 3:
+        return
+    least = gaps[len(gaps) // 5]
+    for index, group in enumerate(groups[:-1]):
+        below = groups[index + 1]
+        stands = group.gap >= least and below.gap < group.gap and index not in found and index - 1 not in found
+        if stands and len(group.lines) <= 2 and is_title_line(group.text) and not is_scene_break(group.text):
+            found[index] = None
+
+
+def _are_titled(groups: Sequence[Lines], found: dict[int, Heading | None]) -> bool:
+    """Whether a short line follows most of the headings that have no title in their own line."""
+    bare = [i for i, heading in found.items() if heading is not None and not heading.titled and i + 1 < len(groups)]
+    titled = [
+        i
+        for i in bare
+        if len(groups[i + 1].lines) == 1 and len(groups[i + 1].text) <= 60 and is_title_line(groups[i + 1].text)
+    ]
+    return len(titled) >= 2 and len(titled) >= 0.7 * len(bare)
+
+
 def _add_titles(groups: Sequence[Lines], found: dict[int, Heading | None]) -> None:
     """The short line under `CHAPTER I` is its title, when it stands as one."""
+    usual = _are_titled(groups, found)
     for index in sorted(found):
         heading = found[index]
         following = index + 1
@@ -196,7 +264,7 @@ def _add_titles(groups: Sequence[Lines], found: dict[int, Heading | None]) -> No
         if (
             group.text.isupper()
             or after.gap >= 2
-            or (len(group.lines) == 1 and after.gap >= group.gap and group.gap <= 2)
+            or (len(group.lines) == 1 and (after.gap >= group.gap or usual) and group.gap <= 2)
         ):
             found[following] = None
 

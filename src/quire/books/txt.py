@@ -11,7 +11,19 @@ from quire.books.cleaning import line_ends
 from quire.books.draft import Draft, finish, is_scene_break
 from quire.books.encoding import decode
 from quire.books.headings import Heading, is_contents_label, recognise
-from quire.books.lines import Layout, Lines, find_headings, find_layout, group_lines, is_verse, rejoin, split_indented
+from quire.books.lines import (
+    Layout,
+    Lines,
+    find_headings,
+    find_layout,
+    group_lines,
+    is_verse,
+    part_unwrapped,
+    rejoin,
+    split_indented,
+    usual_indent,
+)
+from quire.books.text_notes import take_notes
 from quire.errors import BookError
 
 # Fewer words between Gutenberg's header and licence are a title or a credit, no work.
@@ -63,10 +75,12 @@ def read_lines(draft: Draft, text: str, skipped: int = 0, inside: str = "", emph
     groups = group_lines(text)
     layout = find_layout(groups)
     if layout.indented:
-        groups = [run for group in groups for run in split_indented(group)]
+        usual = usual_indent(groups)
+        groups = [run for group in groups for run in split_indented(group, usual)]
     if layout.width == 0:
         groups = _one_by_one(groups)
     groups = _drop_contents(draft, groups, skipped, inside)
+    groups, notes = take_notes(groups)
     headings = find_headings(groups)
     for index, group in enumerate(groups):
         place = Place(draft.path, "line", group.number + skipped, inside)
@@ -80,6 +94,8 @@ def read_lines(draft: Draft, text: str, skipped: int = 0, inside: str = "", emph
             draft.add("verse", "\n".join(lines), place)
         else:
             draft.add("paragraph", _plain(rejoin(group.lines), emphasis), place)
+    for number, note in notes:
+        draft.add("note", _plain(note, emphasis), Place(draft.path, "line", number + skipped, inside))
 
 
 def _keeps_lines(group: Lines, layout: Layout) -> bool:
@@ -95,13 +111,7 @@ def _one_by_one(groups: list[Lines]) -> list[Lines]:
     short = sum(len(line) for line in lines) / max(1, len(lines)) <= 60
     ends = sum(line.rstrip().endswith((".", "!", "?", "…", "”", "»", '"')) for line in lines)
     stanzas = short and len(groups) > 1 and ends <= 0.6 * len(lines)
-    if stanzas or not several:
-        return groups
-    single: list[Lines] = []
-    for group in groups:
-        for offset, line in enumerate(group.lines):
-            single.append(Lines((line,), group.number + offset, group.gap if offset == 0 else 0))
-    return single
+    return groups if stanzas or not several else part_unwrapped(groups)
 
 
 def _level(heading: Heading | None) -> int:
