@@ -19,6 +19,8 @@ ItemKind = Literal["heading", "paragraph", "verse", "break", "chapter", "note"]
 # `* * *`, `#`, `⁂`, `---`, `. . .`, `• • •`
 _SCENE_BREAK = re.compile(r"(?:[*#•·⁂❦❧☙~=_—–-]|\. \.)(?:\s*[*#•·⁂❦❧☙~=_.—–-])*|\*{1,}")
 SCENE_BREAK = "* * *"
+# The author's name under the title.
+_CREDIT = re.compile(r"(?:by|par|von|por|di|door)[:\s]\s*((?:[^\W\d_][\w.’'-]*\s?){1,6})", re.IGNORECASE)
 _NOTES_LABEL = re.compile(
     r"(?:foot-?|end-?)?notes?\s*[.:]?|notes? de bas de page\s*[.:]?|notes (?:et références|and references)|références|"
     r"references|anmerkungen|fu(?:ß|ss)noten|notas|note a piè di pagina",
@@ -238,7 +240,12 @@ def _drop_known(draft: Draft, items: list[Item]) -> list[Item]:
             "by" if draft.author else "",
             "par" if draft.author else "",
         ]
-        if item.kind in ("heading", "paragraph") and any(_same(item.text, name) for name in names if name.strip()):
+        credit = _CREDIT.fullmatch(item.text) if not draft.author and item.kind == "paragraph" and len(kept) < 2 else None
+        if credit:
+            draft.author = credit[1]
+        if credit or (
+            item.kind in ("heading", "paragraph") and any(_same(item.text, name) for name in names if name.strip())
+        ):
             draft.drop("title page", item.text, item.place)
         elif item.kind in ("break", "chapter") and not kept:
             pass

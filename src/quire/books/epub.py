@@ -81,12 +81,13 @@ def read(path: Path) -> list[Book]:
     draft = Draft(str(path), title=package.title or path.stem, author=package.author, language=package.language)
     for name in package.missing:
         draft.warnings.append(f"{name} is named in the book's order of reading but missing")
+    targets: set[str] = set()
     for number, name in enumerate(package.spine, start=1):
         root = parse_page(archive.read(name))
         if root is None:
             draft.warnings.append(f"{name} cannot be read")
             continue
-        _read_page(draft, package, name, number, root)
+        _read_page(draft, package, name, (number, root), targets)
     return [finish(draft)]
 
 
@@ -230,8 +231,12 @@ def _entries(page: Element) -> list[tuple[str, str]]:
     return found
 
 
-def _read_page(draft: Draft, package: Package, name: str, number: int, root: Element) -> None:
-    """One page of the spine: left out as a whole, put among the notes, or walked."""
+def _read_page(draft: Draft, package: Package, name: str, page: tuple[int, Element], targets: set[str]) -> None:
+    """One page of the spine: left out as a whole, put among the notes, or walked.
+
+    `page` is its number and its root; `targets` gathers what marks of notes point to, over all pages.
+    """
+    number, root = page
     place = Place(draft.path, "spine item", number, name)
     body = next((element for element in root.iter() if tag(element) == "body"), root)
     reason = _page_reason(package, name, body)
@@ -239,7 +244,7 @@ def _read_page(draft: Draft, package: Package, name: str, number: int, root: Ele
         draft.drop(reason, plain_text(body), place)
         return
     before = len(draft.items)
-    Walk(draft, inside=name, skip=Skip(_element_reason)).run(body)
+    Walk(draft, inside=name, skip=Skip(_element_reason), targets=targets).run(body)
     added = draft.items[before:]
     draft.items[before:] = _open_chapter(package, name, added, place)
 

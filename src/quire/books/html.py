@@ -17,9 +17,12 @@ _CHARSET = re.compile(
 )
 _FURNITURE = frozenset(("nav", "form", "menu", "dialog"))
 _FURNITURE_ROLES = frozenset(("navigation", "banner", "contentinfo", "search", "complementary", "toc"))
+# What a site puts behind the title of its pages.
+_SITE = re.compile(r"\s+(?:[|–—-]|::)\s+(?:(?:the )?[\w. ]*(?:wikisource|wikipedia|blog|wordpress|gutenberg)\b.*)$", re.I)
 _FURNITURE_CLASS = re.compile(
     r"(?:nav|navbar|menu|toc|contents|sidebar|breadcrumbs?|cookie.*|advert.*|share|social|"
-    r"noprint|pgheader|pg-boilerplate)"
+    r"noprint|pgheader|pg-boilerplate|entry-meta|post-meta|entry-footer|post-footer|byline|sharedaddy|comments(?:-area)?|"
+    r"comment-list|widget-area|catlinks|printfooter|mw-jump-link|headertemplate|ws-noexport|related-posts|post-navigation)"
 )
 
 
@@ -71,6 +74,7 @@ def read_head(draft: Draft, root: Element) -> None:
                 draft.title = element.get("content") or ""
         elif name == "body":
             break
+    draft.title = _SITE.sub("", draft.title)
     draft.title = re.sub(r"^The Project Gutenberg e-?book of ", "", draft.title, flags=re.IGNORECASE)
     match = re.fullmatch(r"(.+?),\s+(?:by|par|von|de)\s+(\S.*)", draft.title)
     if match and (not draft.author or _alike(match[2], draft.author)):

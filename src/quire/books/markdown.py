@@ -12,10 +12,11 @@ from quire.books.encoding import decode
 from quire.books.lines import Lines, group_lines
 
 _FRONT = re.compile(r"\A\s*---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_PANDOC = re.compile(r"\A% (.*)\n(?:% (.*)\n)?(?:% .*\n)?")
 _FIELD = re.compile(r"^([A-Za-z][\w -]*)\s*:\s*(.*?)\s*$", re.MULTILINE)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _FENCE = re.compile(r"^ {0,3}(```|~~~)")
-_HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
+_HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*(?:\{[^{}]*\})?\s*$")
 _UNDERLINE = re.compile(r"^ {0,3}(=+|-+)\s*$")
 _RULE = re.compile(r"^ {0,3}(?:(?:\*\s*){3,}|(?:-\s*){3,}|(?:_\s*){3,})$")
 _NOTE = re.compile(r"^\[\^([^\]]+)\]:\s*(.*)", re.DOTALL)
@@ -52,6 +53,10 @@ def read(path: Path) -> list[Book]:
         _read_front(draft, front[1])
         skipped = text.count("\n", 0, front.end())
         text = text[front.end() :]
+    elif block := _PANDOC.match(text):
+        draft.title, draft.author = block[1].strip(), (block[2] or "").strip()
+        skipped = text.count("\n", 0, block.end())
+        text = text[block.end() :]
     text = _COMMENT.sub(lambda comment: _drop_comment(draft, comment), text)
     for group in group_lines(text, ends=True):
         _read_group(draft, Lines(group.lines, group.number + skipped, group.gap))
@@ -122,8 +127,10 @@ def _add(draft: Draft, lines: list[str], place: Place) -> None:
         _add_lines(draft, [line.lstrip()[1:].strip() for line in lines if line.lstrip()[1:].strip()], place)
         return
     text = "\n".join(lines)
-    if note := _NOTE.match(text.strip()):
-        draft.add("note", inline(" ".join(note[2].split())), place)
+    if _NOTE.match(text.strip()):
+        for part in re.split(r"\n(?=\[\^[^\]]+\]:)", text.strip()):
+            if note := _NOTE.match(part):
+                draft.add("note", inline(" ".join(note[2].split())), place)
     elif all(_REFERENCE.match(line) for line in lines):
         draft.drop("link reference", text, place)
     elif len(lines) == 1 and is_scene_break(lines[0]):

@@ -92,6 +92,12 @@ _STANZA_CLASS = re.compile(r"(?:stanza|lg|linegroup|strophe|verse-?group)\d*")
 _NOTE_TYPES = frozenset(("footnote", "footnotes", "endnote", "endnotes", "rearnote", "rearnotes", "note", "notes"))
 _NOTE_CLASS = re.compile(r"(?:footnotes?|endnotes?|rearnotes?|fnote|notes?-?de-?bas)")
 _NOTE_MARK = re.compile(r"[\[({]?\s*(?:\d{1,4}|[*†‡§¶]+|[a-z]|[ivx]+)\s*[\])}]?")
+_LABEL = re.compile(r"^(?:[\[(]?(?:\d{1,4}|[*†‡§]{1,3})[\])]?[.:)]?|↑|\^)\s+")
+_HEADING_CLASS = re.compile(
+    r"(?:chapter|chapitre|chap)(?:-?_?(?:title|titre|head|heading|number|num|no|name))?\d*|(?:ch|chap)-?_?(?:title|head|num)\d*|"
+    r"heading\d*|head\d?|h[1-6]|section-?_?title|titre(?:-?chapitre)?\d*"
+)
+_SUBTITLE_CLASS = re.compile(r"(?:chapter|chap|ch)?-?_?(?:sub-?_?(?:title|head|heading)|sous-?titre|title|titre)\d*")
 _WHITE = re.compile(r"[ \t\r\n\f]+")
 _PAGE_NUMBER = re.compile(r"(?:pagenum|page-?num(?:ber)?|pb|pagebreak|folio)")
 
@@ -113,12 +119,18 @@ class Walk:
     unit: str = "paragraph"
     first: int = 1
     count: int = 0
+    # The ids that marks of notes point to, as far as the text has been read (those of earlier pages too).
+    targets: set[str] = field(default_factory=set)
 
     def place(self) -> Place:
         return Place(self.draft.path, self.unit, self.first + self.count, self.inside)
 
     def run(self, root: Element) -> None:
         """All blocks under `root`, in order.  Its depth is bounded by the parser's (256 levels)."""
+        for element in root.iter("{*}a", "a"):
+            href = element.get("href") or ""
+            if "#" in href and is_note_mark(element):
+                self.targets.add(href.rpartition("#")[2])
         self._block(root, verse=False, note=False)
 
     def _block(self, element: Element, verse: bool, note: bool) -> None:
@@ -128,10 +140,14 @@ class Walk:
         if reason := self.skip.reason(element):
             self.draft.drop(reason, plain_text(element), self.place())
             return
-        note = note or _is_note(element)
+        note = note or _is_note(element) or self._is_target(element)
         verse = verse or _is_verse(element)
-        if name in _HEADINGS and not note:
+        if name in _HEADINGS and note:
+            self.draft.drop("label of notes", plain_text(element), self.place())
+        elif name in _HEADINGS:
             self._heading(element, _HEADINGS[name])
+        elif name in ("p", "div") and not note and self._is_heading(element):
+            self._heading(element, 2)
         elif name == "hgroup" and not note:
             self._hgroup(element)
         elif name == "hr":
@@ -148,6 +164,27 @@ class Walk:
             self._add("verse", "\n".join(lines), note)
         else:
             self._mixed(element, verse, note)
+
+    def _is_heading(self, element: Element) -> bool:
+        """Whether a short paragraph is called a chapter's heading by its class, or the second line of one."""
+        last = self.draft.items[-1] if self.draft.items else None
+        named = any(map(_HEADING_CLASS.fullmatch, classes(element)))
+        if last is not None and last.kind == "heading" and "\n" not in last.text:
+            named = named or any(map(_SUBTITLE_CLASS.fullmatch, classes(element)))
+        return named and not _holds_block(element) and 0 < len(plain_text(element)) <= 160
+
+    def _is_target(self, element: Element) -> bool:
+        """Whether a mark in the text points to this block or to the link that it begins with."""
+        if not self.targets or tag(element) not in ("p", "li", "div", "dd", "aside", "td"):
+            return False
+        if element.get("id") in self.targets:
+            return not any(tag(inner) in _HEADINGS for inner in element.iter())
+        first: Element | None = element
+        while first is not None and not (first.text or "").strip() and len(first) and tag(first[0]) not in _BLOCKS:
+            first = first[0]
+            if first.get("id") in self.targets or first.get("name") in self.targets:
+                return True
+        return False
 
     def _mixed(self, element: Element, verse: bool, note: bool) -> None:
         """Inline runs become paragraphs; blocks among them are walked."""
@@ -200,7 +237,7 @@ class Walk:
     def _add(self, kind: str, text: str, note: bool) -> None:
         if note:
             if kind != "break":
-                self.draft.add("note", text, self.place())
+                self.draft.add("note", _LABEL.sub("", text), self.place())
         elif kind == "verse":
             self.draft.add("verse", text, self.place())
         elif kind == "break" or is_scene_break(text):
