@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from lxml import etree
 
 from quire.books.archive import Archive
 from quire.books.book import Book, Place
-from quire.books.draft import Draft, finish
+from quire.books.draft import Draft, finish, is_scene_break
 from quire.books.markup import Element, parse_xml, tag
 from quire.errors import BookError
 
@@ -37,12 +38,17 @@ class Style:
 
 @dataclass
 class Paragraph:
-    """A paragraph with its line breaks as \\n, and the texts that tracked changes deleted from it."""
+    """A paragraph with its line breaks as \\n, the texts that tracked changes deleted from it, and how it is set: `bold`
+    when all of it is, `size` in points where it is given, `new_page` when a page begins with or right before it."""
 
     text: str
     style: Style
     deleted: list[str] = field(default_factory=list)
     contents: bool = False
+    centred: bool = False
+    bold: bool = False
+    size: float = 0.0
+    new_page: bool = False
 
 
 def read(path: Path) -> list[Book]:
@@ -53,6 +59,8 @@ def read(path: Path) -> list[Book]:
     _read_properties(draft, archive)
     styles = _styles(path, archive)
     paragraphs = [_paragraph(element, styles) for element in _paragraphs(root)]
+    if sum(paragraph.style.level > 0 for paragraph in paragraphs) < 2:
+        paragraphs = _by_looks(draft, paragraphs)
     empty = sum(not paragraph.text.strip() for paragraph in paragraphs)
     breaks = 0 < empty <= _RARE_EMPTY * len(paragraphs)
     for number, paragraph in enumerate(paragraphs, start=1):
@@ -62,6 +70,30 @@ def read(path: Path) -> list[Book]:
     if not draft.title:
         draft.title = path.stem
     return [finish(draft)]
+
+
+def _by_looks(draft: Draft, paragraphs: list[Paragraph]) -> list[Paragraph]:
+    """Headings of those who use no styles: short centred lines, bold or larger than the text, several of one look."""
+    sizes = Counter(paragraph.size for paragraph in paragraphs if len(paragraph.text) > 100)
+    usual = sizes.most_common(1)[0][0] if sizes else 0.0
+
+    def look(paragraph: Paragraph) -> tuple[float, bool] | None:
+        text = paragraph.text.strip()
+        stands_out = paragraph.bold or (paragraph.size > usual > 0) or (usual == 0 < paragraph.size)
+        plain = len(text) <= 120 and any(char.isalnum() for char in text) and not is_scene_break(text)
+        set_apart = paragraph.centred or paragraph.new_page
+        return (paragraph.size, paragraph.bold) if plain and stands_out and set_apart else None
+
+    looks = Counter(found for paragraph in paragraphs if (found := look(paragraph)))
+    kept: list[Paragraph] = []
+    for paragraph in paragraphs:
+        found = look(paragraph)
+        if found and looks[found] >= 2:
+            paragraph.style = Style(paragraph.style.name, 2)
+        elif found and not draft.title and not any(len(other.text) > 100 for other in kept):
+            draft.title = " ".join(paragraph.text.split())
+        kept.append(paragraph)
+    return kept
 
 
 def _part(path: Path, archive: Archive, name: str) -> Element:
@@ -165,7 +197,23 @@ def _paragraph(element: Element, styles: dict[str, Style]) -> Paragraph:
     paragraph = Paragraph("", Style(style.name, level or style.level))
     paragraph.contents = style.name.startswith(("toc ", "toc1", "toc2", "table of contents", "table of figures"))
     paragraph.text = "".join(_run(element, paragraph))
+    _read_looks(element, properties, paragraph)
     return paragraph
+
+
+def _read_looks(element: Element, properties: Element | None, paragraph: Paragraph) -> None:
+    """How a paragraph is set by hand, from its own properties and those of its runs."""
+    if len(paragraph.text) > 200 or properties is None and len(paragraph.text) > 120:
+        return
+    align = _child(properties, "jc") if properties is not None else None
+    paragraph.centred = align is not None and _attribute(align, "val") == "center"
+    paragraph.new_page = properties is not None and _child(properties, "pagebreakbefore") is not None
+    runs = [run for run in element.iter() if tag(run) == "r" and any(tag(child) == "t" for child in run)]
+    marks = [_child(run, "rpr", "b") for run in runs]
+    paragraph.bold = bool(runs) and all(mark is not None and _attribute(mark, "val") not in ("0", "false") for mark in marks)
+    given = [_child(run, "rpr", "sz") for run in runs]
+    halves = [_attribute(size, "val") for size in given if size is not None]
+    paragraph.size = max((int(half) / 2 for half in halves if half.isdigit()), default=0.0)
 
 
 def _run(element: Element, paragraph: Paragraph) -> Iterator[str]:

@@ -67,7 +67,7 @@ def _find_headings(items: Sequence[Item]) -> list[Item]:
     said = {
         index: heading
         for index, item in enumerate(items)
-        if item.kind == "paragraph" and (heading := recognise(item.text)) and index + 1 < len(items)
+        if item.kind in ("paragraph", "heading") and (heading := recognise(item.text)) and index + 1 < len(items)
     }
     bare = [index for index, heading in said.items() if heading.kind == "bare"]
     ordered = in_order([said[index].number for index in bare])
@@ -110,7 +110,7 @@ def finish(draft: Draft, empty: str = "") -> Book:
     items = _drop_contents(draft, items)
     items = _drop_note_labels(draft, items)
     headings = [item for item in items if item.kind == "heading"]
-    if draft.kind == "prose" and len(headings) <= 2 and not any(is_numbered(item.text) for item in headings):
+    if draft.kind == "prose" and len(headings) <= 2 and sum(is_numbered(item.text) for item in headings) <= 1:
         items = _find_headings(items)
     notes = [item for item in items if item.kind == "note"]
     chapters = gather_chapters(_drop_title_page(draft, [item for item in items if item.kind != "note"]))
