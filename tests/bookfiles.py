@@ -8,6 +8,8 @@ import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from quire.books.book import Book
+
 PARAGRAPHS = [
     "The ferry left at six, and nobody had told the ferryman that the far bank was gone.",
     "“You will want your coat,” he said; “it is colder on the water than it looks from here.”",
@@ -164,3 +166,19 @@ def _lock(password: bytes, identity: bytes) -> tuple[bytes, bytes]:
 
 def _object_key(key: bytes, number: int) -> bytes:
     return _md5(key + number.to_bytes(3, "little") + b"\x00\x00")[:10]
+
+
+VERSE = "The tide went out,\nThe tide came in."
+
+
+def blocks(book: Book, chapter: int = 0) -> list[tuple[str, str]]:
+    """Kinds and texts of a chapter's blocks."""
+    return [(block.kind, block.text) for block in book.chapters[chapter].blocks]
+
+
+def assert_small_book(book: Book) -> None:
+    """That this is the book which every format's test writes in its own way."""
+    assert (book.title, book.author) == ("The Ferry", "A. Writer")
+    assert [chapter.title for chapter in book.chapters] == ["I. The Boat", "II. The Bank"]
+    assert blocks(book) == [("paragraph", PARAGRAPHS[0]), ("paragraph", PARAGRAPHS[1]), ("verse", VERSE)]
+    assert blocks(book, 1) == [("paragraph", PARAGRAPHS[2]), ("paragraph", PARAGRAPHS[3])]

@@ -1,0 +1,82 @@
+"""Headings by their words, and sentences that are none."""
+
+from __future__ import annotations
+
+import pytest
+
+from quire.books.headings import in_order, is_contents_label, is_part, is_title_line, recognise
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CHAPTER XLII",
+        "Chapitre premier",
+        "LIVRE II",
+        "Première partie",
+        "Letter IV",
+        "PROLOGUE",
+        "Book the Second",
+        "Kapitel 3",
+        "Chapter 12: The Sea",
+    ],
+)
+def test_headings_are_recognised(text: str) -> None:
+    assert recognise(text) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Part of me agreed.",
+        "I am here.",
+        "Book early to avoid disappointment",
+        "Chapter and verse.",
+        "livre ouvert",
+        "Act now, think later.",
+    ],
+)
+def test_sentences_are_no_headings(text: str) -> None:
+    assert recognise(text) is None
+
+
+def test_bare_numbers_count_only_in_order() -> None:
+    assert in_order([1, 2, 3, 212, 1, 2]) == [True, True, True, False, True, True]
+    assert in_order([17, 18, 19]) == [False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "number", "titled"),
+    [
+        ("CHAPTER XLII", "chapter", 42, False),
+        ("Chapter 12: The Sea", "chapter", 12, True),
+        ("LIVRE IV", "part", 4, False),
+        ("Première partie", "part", None, False),
+        ("Épilogue", "named", None, False),
+        ("XIV.", "bare", 14, False),
+        ("VII. The Storm", "bare", 7, True),
+        ("Twenty-one", "bare", 21, False),
+    ],
+)
+def test_what_a_heading_says_of_itself(text: str, kind: str, number: int | None, titled: bool) -> None:
+    heading = recognise(text)
+    assert heading is not None
+    assert (heading.kind, heading.number, heading.titled) == (kind, number, titled)
+
+
+def test_a_part_holds_chapters_and_a_chapter_does_not() -> None:
+    assert is_part("PART THE FIRST\nThe Sea")
+    assert not is_part("CHAPTER I")
+
+
+def test_a_title_line_is_no_sentence_and_no_speech() -> None:
+    assert is_title_line("In Which the Ferry Leaves")
+    assert is_title_line("THE BOAT.")
+    assert not is_title_line("He left at six, and nobody saw him go.")
+    assert not is_title_line("“Wait,” she said")
+
+
+def test_lists_of_contents_announce_themselves() -> None:
+    assert is_contents_label("Table des matières")
+    assert is_contents_label("  CONTENTS. ")
+    assert not is_contents_label("She was content.")

@@ -1,0 +1,56 @@
+"""Words cut at a line end, joined on the evidence of the book."""
+
+from __future__ import annotations
+
+import pytest
+
+from quire.books.hyphens import Hyphens
+
+ENGLISH = (
+    "the garden was a well-known place and the sailor undertook to garden there before the milk of the house was warm"
+)
+FRENCH = "dix huit hommes et dix-sept femmes ont dit que le jardin était grand, il dit, elle vient, eau vie"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "joined"),
+    [
+        ("gar", "den,", "garden,"),
+        ("well", "known", "well-known"),
+        ("self", "seeking", "self-seeking"),
+        ("won", "derful", "wonderful"),
+    ],
+)
+def test_english_hyphens(before: str, after: str, joined: str) -> None:
+    assert Hyphens([ENGLISH], "en").join(before, after, soft=True) == joined
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "joined"),
+    [
+        ("jar", "din", "jardin"),
+        ("dix", "huit", "dix-huit"),
+        ("dit", "il", "dit-il"),
+        ("s’écria-t", "elle", "s’écria-t-elle"),
+        ("d’eau-de", "vie", "d’eau-de-vie"),
+        ("accomplissons", "les", "accomplissons-les"),
+        ("fail", "les", "failles"),
+        ("mer", "veilleux", "merveilleux"),
+    ],
+)
+def test_french_hyphens(before: str, after: str, joined: str) -> None:
+    assert Hyphens([FRENCH], "fr").join(before, after, soft=True) == joined
+
+
+def test_a_file_that_draws_its_own_hyphens_apart_is_believed() -> None:
+    hyphens = Hyphens(["wonder garden sailor harbour"], "en")
+    cuts = [("won", "der", True), ("gar", "den", True), ("sai", "lor", True), ("har", "bour", True)]
+    hyphens.learn([*cuts, ("sea", "wolf", False), ("tide", "mark", False)], lines=60)
+    assert hyphens.join("bar", "nacle", soft=False, own=True) == "barnacle"
+    assert hyphens.join("moon", "sail", soft=False, own=False) == "moon-sail"
+
+
+def test_a_book_that_cuts_no_words_keeps_every_hyphen() -> None:
+    hyphens = Hyphens(["the moon rose"], "en")
+    hyphens.learn([("tide", "mark", False)], lines=1000)
+    assert hyphens.join("the won", "derful", soft=True) == "the won-derful"
