@@ -14,6 +14,7 @@ from quire.recipe.load import load_recipe
         (("train", "method", "lora", "r"), "train.method.lora.rank"),
         (("lora_alpha",), "train.method.lora.alpha"),
         (("shelf", 2, "wehre"), "shelf.2.where"),
+        (("shelf", 0, "tset"), "shelf.0.test"),
         (("temperature",), "write.temperature"),
         (("zzz",), None),
     ],

@@ -28,7 +28,7 @@ def mistakes(data: Mapping[str, Any], overrides: Mapping[str, object] | None = N
     with pytest.raises(RecipeError) as caught:
         load_recipe(SHELF | dict(data), overrides)
     lines = caught.value.what.splitlines()
-    return [line.strip() for line in lines[1:]] or [lines[0].removeprefix("the recipe: ")]
+    return [line.strip().removesuffix(";") for line in lines[1:]] or [lines[0].removeprefix("the recipe: ")]
 
 
 def test_a_book_needs_no_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,6 +113,15 @@ def test_item_of_the_shelf_is_set_by_its_number(tmp_path: Path) -> None:
         load_recipe(path, {"shelf.2.test": "20%"})
 
 
+def test_a_column_of_the_filter_is_set_by_its_name(tmp_path: Path) -> None:
+    path = write(tmp_path, "shelf: [{path: a.jsonl, where: {type: Love}}, b.txt]\n")
+    loaded = load_recipe(path, {"shelf.0.where.age": "Renaissance", "shelf.1.where.dc.date": ["1600", "1601"]})
+    assert loaded.recipe.shelf[0].where == {"type": "Love", "age": "Renaissance"}
+    assert loaded.recipe.shelf[1].where == {"dc.date": ["1600", "1601"]}
+    assert loaded.provenance["shelf.0.where"] == "set by hand"
+    assert load_recipe(path).provenance["shelf.0.where"] == "recipe.yaml, line 1"
+
+
 def test_short_form_of_the_method_can_be_refined_by_hand() -> None:
     loaded = load_recipe(SHELF | {"train": {"method": "lora"}}, {"train.method.lora.rank": 4})
     assert loaded.recipe.train.method.lora is not None
@@ -177,6 +186,15 @@ def test_one_mistake_is_one_line_with_the_remedy(tmp_path: Path) -> None:
         load_recipe(path)
     assert caught.value.what == f"{path}: train.epoch (line 3): unknown key; did you mean train.epochs?"
     assert caught.value.then == "write train.epochs instead of train.epoch"
+
+
+def test_mistakes_on_one_line_are_told_apart() -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(SHELF, {"train.epochs": 0, "train.window": "wide"})
+    assert " ".join(caught.value.what.split()) == (
+        "the recipe has 2 mistakes: train.window: must be a whole number (it is wide); "
+        "train.epochs: must be more than 0 (it is 0)"
+    )
 
 
 def test_missing_shelf_is_told_with_the_other_mistakes() -> None:

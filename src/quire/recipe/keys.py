@@ -60,6 +60,11 @@ class Key:
         return not_yet(self.field) is True
 
     @property
+    def free(self) -> bool:
+        """Whether its value is a mapping whose names are the user's own."""
+        return get_origin(self.field.annotation) is dict
+
+    @property
     def help(self) -> str:
         return self.field.description or ""
 
@@ -106,14 +111,30 @@ def flatten(section: Settings, path: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def field_of(dotted: str) -> Key | None:
-    """The schema's key of a recipe's dotted key (`shelf.0.path` → `shelf[].path`)."""
+    """The schema's key of a recipe's dotted key (`shelf.0.path` → `shelf[].path`).
+
+    A name in a free mapping has the mapping's key (`shelf.0.where.age` → `shelf[].where`).
+    """
     parts: list[str] = []
     for part in dotted.split("."):
+        above = _by_name().get(".".join(parts))
+        if above is not None and above.free:
+            return above
         if part.isdigit() and parts:
             parts[-1] += "[]"
         else:
             parts.append(part)
     return _by_name().get(".".join(parts))
+
+
+def steps_to(dotted: str) -> list[str]:
+    """The way to a key's value in a recipe's data.  A name in a free mapping may hold dots itself."""
+    parts = dotted.split(".")
+    for length in range(1, len(parts)):
+        key = field_of(".".join(parts[:length]))
+        if key is not None and key.free:
+            return [*parts[:length], ".".join(parts[length:])]
+    return parts
 
 
 @cache
@@ -129,9 +150,11 @@ def nearest(path: tuple[str | int, ...]) -> str | None:
     siblings = [(keys[-1], dotted) for keys, dotted in known if dotted.rpartition(".")[0] == ".".join(parents)]
     anywhere = [(keys[-1], dotted) for keys, dotted in known]
     for candidates in (siblings, anywhere):
-        near = difflib.get_close_matches(wanted, [name for name, _ in candidates], n=1, cutoff=0.7)
+        near = difflib.get_close_matches(wanted, [name for name, _ in candidates], n=5, cutoff=0.7)
         if near:
-            return next(dotted for name, dotted in candidates if name == near[0])
+            # Letters in another order are the commonest slip, which difflib counts no better than a wrong letter.
+            best = next((name for name in near if sorted(name) == sorted(wanted)), near[0])
+            return next(dotted for name, dotted in candidates if name == best)
     return None
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from quire.errors import BookError, RecipeError
 from quire.recipe.bases import Advice
-from quire.recipe.keys import field_of, flatten, nearest
+from quire.recipe.keys import field_of, flatten, nearest, steps_to
 from quire.recipe.problems import Problem, as_error, check
 from quire.recipe.schema import Recipe
 from quire.recipe.yaml_text import MOST_BYTES, Parsed, dump_yaml, parse_value, parse_yaml
@@ -186,7 +186,7 @@ def _apply(overrides: Mapping[str, object], data: dict[str, Any]) -> list[Proble
     """Put each override at its place in `data`; return what cannot be placed."""
     problems = []
     for dotted, value in overrides.items():
-        path = dotted.split(".")
+        path = steps_to(dotted)
         if field_of(dotted) is None:
             problems.append(Problem(dotted, "unknown key", value, nearest(tuple(path))))
             continue
@@ -240,8 +240,12 @@ def _leaves(data: Any, path: str = "") -> list[str]:
 
 
 def _origin(key: str, layers: list[Mapping[str, str]]) -> str:
-    """The origin of `key` in the first layer that gives it, or something it is a part of."""
-    return next((found for layer in layers if (found := _nearest_above(key, layer)) is not None), DEFAULT)
+    """The origin of `key` in the first layer that gives it, something it is a part of, or a name in its mapping."""
+    for layer in layers:
+        found = _nearest_above(key, layer) or next((layer[k] for k in layer if k.startswith(f"{key}.")), None)
+        if found is not None:
+            return found
+    return DEFAULT
 
 
 def _without_reserved(data: dict[str, Any], path: str) -> dict[str, Any]:

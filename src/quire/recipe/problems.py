@@ -40,12 +40,15 @@ class Problem:
 
 
 def as_error(problems: Sequence[Problem], name: str) -> RecipeError:
-    """One error of all problems: a single line for one, a header and a line each for several."""
+    """One error of all problems: a single line for one, a header and a line each for several.
+
+    The lines end in semicolons, which tell them apart where all stand on one.
+    """
     if len(problems) == 1:
         (problem,) = problems
         then = f"write {problem.instead} instead of {problem.key}" if problem.instead else ""
         return RecipeError(f"{name}: {problem}", then or "every key is described in docs/settings.md", "recipes")
-    lines = "".join(f"\n  {problem}" for problem in problems)
+    lines = ";".join(f"\n  {problem}" for problem in problems)
     then = "put these right; every key is described in docs/settings.md"
     return RecipeError(f"{name} has {len(problems)} mistakes:{lines}", then, "recipes")
 
