@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from quire.cli.app import run
-from quire.cli.write import read_prompt
+from quire.cli.write import piped_in, read_prompt
 from quire.errors import QuireError
 from quire.recipe.schema import Recipe, WriteSettings
 from quire.verbs.write import Written
@@ -76,6 +77,48 @@ def test_the_prompt_can_come_from_standard_input(heard: Heard, monkeypatch: pyte
     monkeypatch.setattr(sys, "stdin", io.StringIO("Line one\nLine two\n"))
     assert run(["write", "novel", "--prompt-file", "-"]) == 0
     assert heard.prompt == "Line one\nLine two"
+
+
+def test_a_dash_is_standard_input_too(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("My love\n"))
+    assert run(["write", "novel", "-"]) == 0
+    assert heard.prompt == "My love"
+
+
+def test_what_is_piped_in_is_the_prompt_where_none_is_given(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, "Mon âme\n".encode())
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert run(["write", "novel"]) == 0
+        assert heard.prompt == "Mon âme"
+        assert run(["write", "novel", "my own"]) == 0
+        assert heard.prompt == "my own"
+
+
+def test_a_file_can_be_standard_input(heard: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "opening.txt").write_text("One day", encoding="utf-8")
+    with (tmp_path / "opening.txt").open(encoding="utf-8") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert run(["write", "novel"]) == 0
+    assert heard.prompt == "One day"
+
+
+def test_no_input_and_a_silent_pipe_are_no_prompt(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quire.cli.write.PIPE_WAIT", 0.01)
+    heard.prompt = "before"
+    reading, writing = os.pipe()
+    with os.fdopen(reading, encoding="utf-8") as silent, os.fdopen(writing, "w"):
+        monkeypatch.setattr(sys, "stdin", silent)
+        assert run(["write", "novel"]) == 0
+        assert heard.prompt == ""
+    for nothing in (silent, None):  # closed, and not there
+        monkeypatch.setattr(sys, "stdin", nothing)
+        assert run(["write", "novel"]) == 0
+    with Path(os.devnull).open(encoding="utf-8") as null:
+        monkeypatch.setattr(sys, "stdin", null)
+        assert not piped_in()
 
 
 def test_prompt_and_prompt_file_exclude_each_other(heard: Heard, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import select
+import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,14 +27,18 @@ from quire.writing.visible import without_controls
 EXAMPLES = (
     'quire write novel "The door opened"',
     "quire write novel --prompt-file opening.txt --max-new-tokens 400 --seed 3",
-    'echo "My love" | quire write sonnets --prompt-file - --num-return-sequences 3',
+    'echo "My love" | quire write sonnets --num-return-sequences 3',
 )
+STDIN = "-"
+PIPE_WAIT = 2.0  # seconds for the first byte of a pipe that nobody asked for by name
 
 
 @with_settings("write", WriteSettings, leave_out=("prompt",))
 def write(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, its name under runs, or a voice folder.")],
-    prompt: Annotated[str | None, typer.Argument(metavar="PROMPT", help="Text to go on from.")] = None,
+    prompt: Annotated[
+        str | None, typer.Argument(metavar="PROMPT", help="Text to go on from; - or a pipe for standard input.")
+    ] = None,
     prompt_file: Annotated[
         str | None,
         typer.Option("--prompt-file", metavar="FILE", help="Read the prompt from a file; - for standard input."),
@@ -47,7 +54,7 @@ def write(
     quiet.hush()
     quiet.stay_offline()
     given = parse_set(settings) | dict(flags)
-    text = (read_prompt(prompt_file) if prompt_file else prompt) or ""
+    text = prompt_from(prompt, prompt_file)
     several = open_run(run, given, ("write",)).recipe.write.num_return_sequences > 1
     if as_json or several:
         written = write_all(run, text, settings=given)
@@ -65,17 +72,44 @@ def write(
     print()
 
 
+def prompt_from(prompt: str | None, file: str | None) -> str:
+    """What to go on from: the words given, a file, or standard input where it is named (`-`) or something is piped in.
+
+    Empty where there is none, and then the recipe's `write.prompt` holds.
+    """
+    if file is not None:
+        return read_prompt(file)
+    if prompt == STDIN or (prompt is None and piped_in()):
+        return read_prompt(STDIN)
+    return prompt or ""
+
+
+def piped_in() -> bool:
+    """Whether standard input is a file or a pipe with something in it.
+
+    Not a terminal, not /dev/null, not closed; and a pipe that stays silent, as a program that starts Quire may leave
+    behind, is not waited for.
+    """
+    try:
+        descriptor = sys.stdin.fileno()
+        mode = os.fstat(descriptor).st_mode
+    except (AttributeError, OSError, ValueError):  # no standard input at all
+        return False
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        return bool(select.select([descriptor], [], [], PIPE_WAIT)[0])
+    return stat.S_ISREG(mode)
+
+
 def read_prompt(name: str) -> str:
     """The text of a file, or of standard input for `-`, without the line end that editors put at the end of a file."""
-    if name == "-":
-        text = sys.stdin.read()
-    else:
-        try:
+    shown = "standard input" if name == STDIN else name
+    try:
+        if name == STDIN:
+            text = sys.stdin.read() if sys.stdin is not None else ""
+        else:
             text = Path(name).read_text(encoding="utf-8")
-        except OSError as error:
-            raise QuireError(
-                f"{name} cannot be read: {error.strerror}", "name a text file with --prompt-file"
-            ) from error
-        except UnicodeDecodeError:
-            raise QuireError(f"{name} is not text in UTF-8", "save it as UTF-8") from None
+    except OSError as error:
+        raise QuireError(f"{shown} cannot be read: {error.strerror}", "name a text file with --prompt-file") from error
+    except UnicodeDecodeError:
+        raise QuireError(f"{shown} is not text in UTF-8", "save it as UTF-8") from None
     return text.removesuffix("\n")
