@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import quire
-from quire.cli.app import VERBS, run
+from quire.cli.app import LATER, VERBS, run
 
 
 def test_help_lists_every_verb_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,6 +51,15 @@ def test_wrong_usage_gets_two_lines_and_exit_code_2(
     assert error.startswith("error: ")
     assert named in error
     assert re.fullmatch(r"try: quire .*--help", remedy)
+
+
+@pytest.mark.parametrize("verb", LATER)
+def test_a_verb_that_is_planned_says_so(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verb not in VERBS
+    assert run([verb, "novel", "--help"]) == 2
+    shown = capsys.readouterr()
+    assert shown.err == f"error: quire {verb}: not yet\ntry: quire --help lists what there is\n"
+    assert shown.out == ""
 
 
 def test_help_answers_in_less_than_four_tenths_of_a_second() -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import pytest
 import typer
 
+from quire.cli.app import run
 from quire.cli.flags import help_of, parse_set, with_settings
 from quire.errors import RecipeError
 from quire.recipe.schema import TrainSettings, WriteSettings
@@ -64,3 +65,12 @@ def test_set_splits_at_the_first_equals_sign() -> None:
 def test_set_without_key_or_value_is_refused(pair: str) -> None:
     with pytest.raises(RecipeError, match="is not key=value"):
         parse_set([pair])
+
+
+@pytest.mark.parametrize(
+    ("verb", "key"), [("train", "train.window"), ("plan", "train.window"), ("write", "write."), ("judge", "judge.")]
+)
+def test_the_example_of_set_is_one_that_its_verb_takes(verb: str, key: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([verb, "--help"]) == 0
+    about = " ".join(capsys.readouterr().out.split()).partition("--set KEY=VALUE")[2]
+    assert about.split("--set ")[1].lstrip("'").startswith(key)

@@ -16,9 +16,16 @@ from quire.recipe.schema import Recipe
 from quire.recipe.setting import Settings, not_yet
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")]
-Set = Annotated[
-    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Any key of the recipe: --set train.window=512.")
-]
+
+
+def set_flag(help: str) -> Any:
+    """`--set`, with what may be set by it."""
+    return typer.Option("--set", metavar="KEY=VALUE", help=help)
+
+
+Set = Annotated[list[str], set_flag("Any key of the recipe: --set train.window=512.")]
+SetWrite = Annotated[list[str], set_flag("Any key of the recipe under write: --set write.top_k=50.")]
+SetJudge = Annotated[list[str], set_flag("Any key of the recipe under judge or write: --set 'judge.questions=[loss]'.")]
 
 
 def parse_set(pairs: list[str]) -> dict[str, object]:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from quire.cli import screen
-from quire.cli.flags import AsJson, Set, parse_set
+from quire.cli.flags import AsJson, SetJudge, parse_set
 from quire.cli.progress import watching
 from quire.run.finding import Finding
 from quire.verbs import quiet
@@ -23,7 +23,7 @@ EXAMPLES = (
 
 def judge(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or its name under runs.")],
-    settings: Set = [],
+    settings: SetJudge = [],
     as_json: AsJson = False,
 ) -> None:
     """Compares base and voice on text of the book that neither has trained on, and looks for copied passages.

@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from quire.cli import screen
 from quire.cli.failing import usage_error
-from quire.cli.flags import AsJson, Set, parse_set, with_settings
+from quire.cli.flags import AsJson, SetWrite, parse_set, with_settings
 from quire.errors import QuireError
 from quire.recipe.schema import WriteSettings
 from quire.verbs import quiet
@@ -43,7 +43,7 @@ def write(
         str | None,
         typer.Option("--prompt-file", metavar="FILE", help="Read the prompt from a file; - for standard input."),
     ] = None,
-    settings: Set = [],
+    settings: SetWrite = [],
     as_json: AsJson = False,
     *,
     flags: Mapping[str, object],
