@@ -38,8 +38,8 @@ class Style:
 
 @dataclass
 class Paragraph:
-    """A paragraph with its line breaks as \\n, the texts that tracked changes deleted from it, and how it is set: `bold`
-    when all of it is, `size` in points where it is given, `new_page` when a page begins with or right before it."""
+    """A paragraph with its line breaks as \\n, the texts that tracked changes deleted from it, and how it is set:
+    `bold` when all of it is, `size` in points where it is given, `new_page` when a page begins with or right before it."""
 
     text: str
     style: Style
@@ -210,7 +210,9 @@ def _read_looks(element: Element, properties: Element | None, paragraph: Paragra
     paragraph.new_page = properties is not None and _child(properties, "pagebreakbefore") is not None
     runs = [run for run in element.iter() if tag(run) == "r" and any(tag(child) == "t" for child in run)]
     marks = [_child(run, "rpr", "b") for run in runs]
-    paragraph.bold = bool(runs) and all(mark is not None and _attribute(mark, "val") not in ("0", "false") for mark in marks)
+    paragraph.bold = bool(runs) and all(
+        mark is not None and _attribute(mark, "val") not in ("0", "false") for mark in marks
+    )
     given = [_child(run, "rpr", "sz") for run in runs]
     halves = [_attribute(size, "val") for size in given if size is not None]
     paragraph.size = max((int(half) / 2 for half in halves if half.isdigit()), default=0.0)

@@ -210,6 +210,7 @@ def _end_of_contents(items: Sequence[Item], start: int) -> int:
 
 def _drop_title_page(draft: Draft, items: list[Item]) -> list[Item]:
     """The work's own title and author at its head, which are known from its metadata or are its only top heading."""
+    items = _drop_front(draft, items)
     titles = [position for position, item in enumerate(items) if item.kind == "heading"]
     if not titles:
         return _drop_known(draft, items)
@@ -223,6 +224,33 @@ def _drop_title_page(draft: Draft, items: list[Item]) -> list[Item]:
         draft.drop("title page", items[first].text, items[first].place)
         items = items[:first] + items[first + 1 :]
     return _drop_known(draft, items)
+
+
+def _drop_front(draft: Draft, items: list[Item]) -> list[Item]:
+    """Short lines before the first chapter of which some name the work or its author: a title page.
+
+    Sentences and verse among them, a dedication for example, stay.
+    """
+    first = next((i for i, item in enumerate(items[:60]) if item.kind == "heading" and is_numbered(item.text)), 0)
+    front = items[:first]
+    if not first or any(len(item.text) > 200 for item in front) or not draft.title:
+        return items
+    names = [_letters(name) for name in (draft.title, draft.author) if len(_letters(name)) >= 4]
+    parts = [_letters(item.text) for item in front]
+    if not any(name in part or (len(part) >= 4 and part in name) for part in parts for name in names):
+        return items
+    kept = []
+    for item in front:
+        said = item.kind == "verse" or (len(item.text) > 40 and re.search(r"[a-zà-ÿ][.!?…][”’»\"')]*$", item.text))
+        if said:
+            kept.append(item)
+        else:
+            draft.drop("title page", item.text, item.place)
+    return kept + items[first:]
+
+
+def _letters(text: str) -> str:
+    return "".join(char for char in text.lower() if char.isalnum())
 
 
 def _drop_known(draft: Draft, items: list[Item]) -> list[Item]:
@@ -240,7 +268,9 @@ def _drop_known(draft: Draft, items: list[Item]) -> list[Item]:
             "by" if draft.author else "",
             "par" if draft.author else "",
         ]
-        credit = _CREDIT.fullmatch(item.text) if not draft.author and item.kind == "paragraph" and len(kept) < 2 else None
+        credit = (
+            _CREDIT.fullmatch(item.text) if not draft.author and item.kind == "paragraph" and len(kept) < 2 else None
+        )
         if credit:
             draft.author = credit[1]
         if credit or (
@@ -258,10 +288,7 @@ def _drop_known(draft: Draft, items: list[Item]) -> list[Item]:
 
 
 def _same(text: str, other: str) -> bool:
-    def key(value: str) -> str:
-        return "".join(char for char in value.lower() if char.isalnum())
-
-    return bool(key(other)) and key(text) == key(other)
+    return bool(_letters(other)) and _letters(text) == _letters(other)
 
 
 def gather_chapters(items: Iterable[Item]) -> tuple[Chapter, ...]:

@@ -62,10 +62,14 @@ _BARE_ROMAN = re.compile(r"(?:§\s*)?([MDCLXVI]+)[.)]?")
 _CARDINALS = {
     word: number
     for words in (
-        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen twenty",
-        "un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept dix-huit "
-        "dix-neuf vingt",
+        (
+            "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+            "seventeen eighteen nineteen twenty"
+        ),
+        (
+            "un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept "
+            "dix-huit dix-neuf vingt"
+        ),
         "eins zwei drei vier fünf sechs sieben acht neun zehn",
     )
     for number, word in enumerate(words.split(), start=1)

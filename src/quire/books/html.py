@@ -17,8 +17,15 @@ _CHARSET = re.compile(
 )
 _FURNITURE = frozenset(("nav", "form", "menu", "dialog"))
 _FURNITURE_ROLES = frozenset(("navigation", "banner", "contentinfo", "search", "complementary", "toc"))
+_JUMP = re.compile(
+    r"\W*(?:toc|contents|top|back|next|previous|home|index|back to (?:the )?(?:top|contents|index|toc|start)|sommaire|"
+    r"retour|suivant|précédent|haut(?: de page)?|return to .{0,40})\W*",
+    re.IGNORECASE,
+)
 # What a site puts behind the title of its pages.
-_SITE = re.compile(r"\s+(?:[|–—-]|::)\s+(?:(?:the )?[\w. ]*(?:wikisource|wikipedia|blog|wordpress|gutenberg)\b.*)$", re.I)
+_SITE = re.compile(
+    r"\s+(?:[|–—-]|::)\s+(?:(?:the )?[\w. ]*(?:wikisource|wikipedia|blog|wordpress|gutenberg)\b.*)$", re.I
+)
 _FURNITURE_CLASS = re.compile(
     r"(?:nav|navbar|menu|toc|contents|sidebar|breadcrumbs?|cookie.*|advert.*|share|social|"
     r"noprint|pgheader|pg-boilerplate|entry-meta|post-meta|entry-footer|post-footer|byline|sharedaddy|comments(?:-area)?|"
@@ -126,11 +133,18 @@ def _furniture(element: Element) -> str | None:
             return "page furniture"
     if name in ("div", "ul", "ol", "section", "p", "table") and any(map(_FURNITURE_CLASS.fullmatch, classes(element))):
         return "page furniture"
+    if name in ("p", "div", "center", "a", "span") and _JUMP.fullmatch(plain_text(element)) and _is_linked(element):
+        return "page furniture"
     if name in ("ul", "ol", "table", "p", "div") and _is_link_list(element):
         return "contents"
     if name == "figure" or name == "figcaption" or "caption" in classes(element):
         return "caption"
     return None
+
+
+def _is_linked(element: Element) -> bool:
+    """Whether the text of a short element is that of links."""
+    return any(tag(inner) == "a" and inner.get("href") for inner in element.iter())
 
 
 def _is_link_list(element: Element) -> bool:

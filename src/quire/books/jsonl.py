@@ -19,11 +19,26 @@ from quire.books.txt import read_lines
 from quire.errors import BookError
 
 LONGEST_LINE = 64 * MIB
-_TEXT_COLUMNS = ("text", "content", "poem", "body", "complete_text", "story", "lyrics", "document", "chapter")
+_TEXT_COLUMNS = (
+    "text",
+    "content",
+    "poem",
+    "body",
+    "complete_text",
+    "story",
+    "lyrics",
+    "document",
+    "lines",
+    "verses",
+    "paragraphs",
+    "chapter",
+)
 _TITLE_COLUMNS = ("title", "poem name", "poem_name", "name", "book", "work")
 _AUTHOR_COLUMNS = ("author", "poet", "by", "writer")
 _LANGUAGE_COLUMNS = ("language", "lang")
 _POEM_COLUMNS = frozenset(("poem name", "poem_name", "poem", "poet"))
+_LINE_COLUMNS = frozenset(("lines", "verses", "verse", "poem", "stanza"))
+_CHAPTER_COLUMNS = ("chapter_title", "chapter title", "chapter_name", "chapter", "heading", "section")
 _SHOWN_VALUES = 12
 
 Row = tuple[int, dict[str, Any]]
@@ -82,7 +97,7 @@ def _rows(path: Path, text: str, dropped: list[Dropped]) -> Iterator[Row]:
             dropped.append(Dropped(reason, line[:200], place))
             continue
         if isinstance(value, dict):
-            yield number, value
+            yield number, flatten(value)
         else:
             dropped.append(Dropped("line that is no JSON object", line[:200], place))
 
@@ -100,9 +115,30 @@ def _array(path: Path, text: str, dropped: list[Dropped]) -> Iterator[Row]:
             ) from None
     for number, value in enumerate(values, start=1):
         if isinstance(value, dict):
-            yield number, value
+            yield number, flatten(value)
         else:
             dropped.append(Dropped("entry that is no JSON object", str(value)[:200], Place(str(path), "entry", number)))
+
+
+def flatten(row: dict[str, Any], depth: int = 3) -> dict[str, Any]:
+    """A row whose inner objects became columns (`{"meta": {"title": …}}` → `title`), and lists of lines texts.
+
+    A name that is taken keeps the outer one before it: `meta.title`.  An object of a person gives its `name`.
+    """
+    flat: dict[str, Any] = {name: value for name, value in row.items() if not isinstance(value, (dict, list))}
+    for name, value in row.items():
+        if isinstance(value, dict) and depth:
+            inner = flatten(value, depth - 1)
+            if name.lower() in _AUTHOR_COLUMNS and isinstance(inner.get("name"), str):
+                inner = {name: inner["name"]}
+            for key, item in inner.items():
+                flat[f"{name}.{key}" if key in flat else key] = item
+        elif isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+            gap = "\n" if name.lower() in _LINE_COLUMNS else "\n\n"
+            flat[name] = gap.join(value)
+        elif isinstance(value, (dict, list)):
+            flat[name] = value
+    return flat
 
 
 def _text_column(path: Path, rows: list[Row], asked: str | None) -> str:
@@ -201,6 +237,9 @@ def _book(path: Path, row: dict[str, Any], column: str, kind: BookKind, place: P
     text = line_ends(row[column])
     if kind == "poems":
         return _poem(draft, text, place)
+    chapter = _first(row, _CHAPTER_COLUMNS, column)
+    if chapter and len(chapter) <= 160:
+        draft.add("heading", chapter, place, 2)
     read_lines(draft, text, inside=f"line {place.number}")
     draft.title = draft.title or f"{path.stem}, line {place.number}"
     try:

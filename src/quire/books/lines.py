@@ -69,6 +69,10 @@ def find_layout(groups: Sequence[Lines]) -> Layout:
         return Layout(longest if 40 <= longest <= 100 else 0, False)
     lengths = sorted(len(first) for first, _ in pairs)
     width = lengths[int(0.97 * (len(lengths) - 1))]
+    lines = [line for group in groups for line in group.lines]
+    if sum(len(line) for line in lines if len(line) > 1.3 * width + 20) >= 0.3 * sum(map(len, lines)):
+        # Whole paragraphs on a line each; the only pairs of lines are verse.
+        return Layout(0, False)
     # Prose may be a small part of a book of verse: any width at which lines pile up counts.
     full = sum(_is_full(first, second, width) for first, second in pairs)
     wrapped = width <= 200 and full >= 0.4 * len(pairs)
@@ -131,18 +135,22 @@ def split_indented(group: Lines, usual: int) -> list[Lines]:
     return runs
 
 
-def _is_stanza(lines: Sequence[str]) -> bool:
+def _is_stanza(lines: Sequence[str], longest: int = 75) -> bool:
     """Whether lines that stand apart between blank ones are verse and not short speeches: few end a sentence."""
     ends = sum(bool(SENTENCE_END.search(line)) for line in lines)
-    return max(len(line.strip()) for line in lines) <= 75 and ends <= 0.7 * len(lines)
+    return max(len(line.strip()) for line in lines) <= longest and ends <= 0.7 * len(lines)
 
 
 def part_unwrapped(groups: Sequence[Lines]) -> list[Lines]:
-    """Groups of a text whose lines are paragraphs: every line by itself, but short lines that stand apart as stanzas."""
+    """Groups of a text whose lines are paragraphs: each line by itself, but short lines that stand apart as stanzas."""
     parted: list[Lines] = []
+    # Where blank lines part the paragraphs, several lines together are verse even when they are long.
+    spaced = sum(len(group.lines) == 1 for group in groups) >= 0.7 * len(groups)
+    longest, usual = (140, 100) if spaced else (75, 60)
     for group in groups:
         lengths = [len(line.strip()) for line in group.lines]
-        if len(lengths) > 1 and sum(lengths) <= 60 * len(lengths) and _is_stanza(group.lines):
+        stands = len(lengths) > 1 and sum(lengths) <= usual * len(lengths) and max(lengths) <= longest
+        if stands and _is_stanza(group.lines, longest):
             parted.append(group)
             continue
         for offset, line in enumerate(group.lines):

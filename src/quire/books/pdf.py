@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from quire.books.draft import Draft, finish
 from quire.books.headings import recognise
 from quire.books.hyphens import Hyphens
 from quire.books.language import detect_language
-from quire.books.pdf_blocks import Blocks, Column, Measure, find_gap, find_indent, is_book_of_verse, set_margins
+from quire.books.pdf_blocks import Blocks
 from quire.books.pdf_furniture import (
     Page,
     body_size,
@@ -28,9 +29,12 @@ from quire.books.pdf_furniture import (
     take_footnotes,
 )
 from quire.books.pdf_lines import MARK_CLOSE, MARK_OPEN, Line, columns_of, find_gutter, page_lines
+from quire.books.pdf_measure import Column, Measure, find_gap, find_indent, is_book_of_verse, set_margins
+from quire.books.pdf_rescue import rescue
 from quire.errors import BookError
 
 MOST_PAGES = 10_000
+CUT_OFF = "the file is cut off or damaged: only the pages that are whole were read"
 # A file that claims pages which it does not have is read no further after so many in a row.
 MOST_MISSING = 200
 # A page with so few characters and a picture over so much of it is a scan.
@@ -45,10 +49,10 @@ _LEGAL = re.compile(r"all rights reserved|copyright|©|\bISBN\b|tous droits|dép
 
 def read(path: Path) -> list[Book]:
     """The one book of a PDF.  Raises BookError when it is damaged, locked, made of pictures, or holds no text."""
-    document = _open(path)
+    draft = Draft(str(path))
+    document = _open(path, draft)
     try:
         count = min(len(document), MOST_PAGES)
-        draft = Draft(str(path))
         _read_metadata(draft, document)
         pages, scanned, failed = _read_pages(document, count)
     finally:
@@ -67,10 +71,16 @@ def read(path: Path) -> list[Book]:
     _fill(draft, pages)
     if not draft.title:
         draft.title = path.stem
-    return [finish(draft)]
+    cut = f"{path} is cut off or damaged: no page of it is whole" if _is_rescued(draft) else ""
+    return [finish(draft, cut)]
 
 
-def _open(path: Path) -> pypdfium2.PdfDocument:
+def _is_rescued(draft: Draft) -> bool:
+    """Whether the book was read from what is left of a damaged file."""
+    return CUT_OFF in draft.warnings
+
+
+def _open(path: Path, draft: Draft) -> pypdfium2.PdfDocument:
     try:
         return pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
@@ -78,6 +88,11 @@ def _open(path: Path) -> pypdfium2.PdfDocument:
             raise BookError(
                 f"{path} is locked with a password", then="save a copy without a password and read that"
             ) from None
+        if rescued := rescue(path.read_bytes()):
+            with suppress(pypdfium2.PdfiumError):
+                document = pypdfium2.PdfDocument(rescued)
+                draft.warnings.append(CUT_OFF)
+                return document
         raise BookError(
             f"{path} is a damaged PDF ({error})", then="get the file again, or convert it to .epub"
         ) from None
@@ -150,9 +165,13 @@ def _fill(draft: Draft, pages: list[Page]) -> None:
         draft.add(block.kind, block.text, _place(draft, block.page), block.level)
     for group in notes:
         text = " ".join(
-            Blocks(Measure(size, step, 0, 1.45 * step), hyphens, frozenset()).run([_as_column(group)])[0:1][0].text.split()
+            Blocks(Measure(size, step, 0, 1.45 * step), hyphens, frozenset())
+            .run([_as_column(group)])[0:1][0]
+            .text.split()
         )
-        draft.add("note", re.sub(r"^(?:\d{1,3}|[*†‡§¶]{1,3}|[⁰¹²³⁴-⁹]{1,3})[.)]?\s*", "", text), _place(draft, group[0].page))
+        draft.add(
+            "note", re.sub(r"^(?:\d{1,3}|[*†‡§¶]{1,3}|[⁰¹²³⁴-⁹]{1,3})[.)]?\s*", "", text), _place(draft, group[0].page)
+        )
 
 
 def _place(draft: Draft, page: int) -> Place:

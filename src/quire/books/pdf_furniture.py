@@ -22,7 +22,9 @@ SUPERIORS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _PLAIN_FIGURES = str.maketrans(SUPERIORS, "0123456789")
 _RAISED_FIGURES = str.maketrans("0123456789", SUPERIORS)
 _SAME_LESS = re.compile(r"[#\W]+")
-_NOTE_START = re.compile(rf"^{MARK_OPEN}[^{MARK_CLOSE}]+{MARK_CLOSE}|^[{SUPERIORS}]{{1,3}}\s*\S|^(?:\d{{1,3}}|[*†‡§¶]{{1,3}})[.)]?\s*[^\s\d]")
+_NOTE_START = re.compile(
+    rf"^{MARK_OPEN}[^{MARK_CLOSE}]+{MARK_CLOSE}|^[{SUPERIORS}]{{1,3}}\s*\S|^(?:\d{{1,3}}|[*†‡§¶]{{1,3}})[.)]?\s*[^\s\d]"
+)
 
 
 @dataclass

@@ -289,7 +289,9 @@ def _close_gaps(lines: Sequence[Line]) -> list[Line]:
         near = last is not None and abs(last.y - line.y) <= 0.2 * min(last.size, line.size)
         if last is not None and near and line.left >= last.right and not _is_initial(last, line):
             text = f"{last.text} {line.text}"
-            closed[-1] = replace(last, text=text, right=line.right, hyphen=line.hyphen, own=line.own, size=max(last.size, line.size))
+            closed[-1] = replace(
+                last, text=text, right=line.right, hyphen=line.hyphen, own=line.own, size=max(last.size, line.size)
+            )
         else:
             closed.append(line)
     return closed

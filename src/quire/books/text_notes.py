@@ -20,7 +20,10 @@ def take_notes(groups: Sequence[Lines]) -> tuple[list[Lines], list[tuple[int, st
     A group that begins with `[1]` is a note where an earlier or later one has the mark `[1]` within its text.
     """
     marks = {
-        match[1] for group in groups for line in group.lines for match in re.finditer(r"\S\s?\[(\d{1,4}|[A-Z]|\*{1,3})\]", line)
+        match[1]
+        for group in groups
+        for line in group.lines
+        for match in re.finditer(r"\S\s?\[(\d{1,4}|[A-Z]|\*{1,3})\]", line)
     }
     kept: list[Lines] = []
     notes: list[tuple[int, str]] = []

@@ -28,7 +28,7 @@ from quire.errors import BookError
 
 # Fewer words between Gutenberg's header and licence are a title or a credit, no work.
 SHORTEST_IN_FRAME = 30
-_EMPHASIS = re.compile(r"(?<![\w_])_(?=\S)([^_]{1,400}?)(?<=\S)_(?![\w_])")
+_EMPHASIS = re.compile(r"(?<![\w_])_(?=\S)([^_]{1,2000}?)(?<=\S)_(?![\w_])")
 _STARS = re.compile(r"(?<![\w*])\*(?=\w)([^*\n]{1,200}?)(?<=[\w.,!?])\*(?![\w*])")
 _EQUALS = re.compile(r"(?<![\w=])=(?=\w)([^=\n]{1,200}?)(?<=[\w.,!?])=(?![\w=])")
 
@@ -90,8 +90,7 @@ def read_lines(draft: Draft, text: str, skipped: int = 0, inside: str = "", emph
         elif is_scene_break(group.text):
             draft.add("break", group.text, place)
         elif _keeps_lines(group, layout):
-            lines = [_plain(line.strip(), emphasis) for line in group.lines]
-            draft.add("verse", "\n".join(lines), place)
+            draft.add("verse", _plain("\n".join(line.strip() for line in group.lines), emphasis), place)
         else:
             draft.add("paragraph", _plain(rejoin(group.lines), emphasis), place)
     for number, note in notes:
