@@ -229,12 +229,14 @@ def test_training_again_with_other_settings_shows_the_difference(
     assert shown.out == ""
 
 
-def test_how_a_voice_writes_may_change_without_training_anew(
+def test_another_way_of_writing_is_for_write_and_judge_to_take(
     trained: Path, library: dict[str, Path], tiny_base: Path, capsys: Shown
 ) -> None:
     again = train_command(library["epub"], tiny_base, "--run", str(trained), "--set", "write.temperature=0.5")
-    assert run(again) == 0
-    assert "already finished" in capsys.readouterr().err
+    assert run(again) == 2
+    error, remedy = capsys.readouterr().err.splitlines()
+    assert "write.temperature: 0.8 → 0.5" in error
+    assert f"quire write {trained.name}" in remedy
 
 
 def test_a_voice_folder_that_was_carried_away_still_writes(trained: Path, tmp_path: Path, capsys: Shown) -> None:

@@ -144,13 +144,81 @@ def test_a_finished_run_has_nothing_left_to_do(run: Run, book: Path, tiny_base: 
     assert {path: path.stat().st_mtime_ns for path in (run.path / "voice").iterdir()} == before
 
 
-def test_other_settings_are_refused_by_name_and_writing_may_change(run: Run, book: Path, tiny_base: Path) -> None:
+def halfway(run: Run, place: Path) -> Path:
+    """A copy of the finished run in which the voice was not saved yet."""
+    again(run, place)
+    shutil.rmtree(place / "voice")
+    lines = (place / "events.jsonl").read_text().splitlines()
+    (place / "events.jsonl").write_text("\n".join(lines[:-2]) + "\n")
+    return place
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_what_is_given_otherwise_is_refused_by_name(
+    finished: bool, run: Run, book: Path, tiny_base: Path, tmp_path: Path
+) -> None:
+    place = run.path if finished else halfway(run, tmp_path / "run")
     with pytest.raises(RunError, match=r"train\.learning_rate: 0\.005 → 0\.001") as caught:
-        train(book, base=str(tiny_base), run=run.path, settings=TINY_TRAINING | {"train.learning_rate": 1e-3})
-    assert "--run" in caught.value.then
+        train(book, base=str(tiny_base), run=place, settings=TINY_TRAINING | {"train.learning_rate": 1e-3})
+    assert "--run NEW" in caught.value.then
     with pytest.raises(RunError, match="base:"):
-        train(run.path, base="embedded")
-    assert train(run.path, settings={"write.temperature": 0.5, "judge.prompts": ["Yes."]}).already_finished
+        train(place, base="embedded")
+    with pytest.raises(RunError, match=r"shelf\.0\.path"):
+        train("sample:tale", run=place)
+    with pytest.raises(RunError, match=r"write\.temperature: 0\.8 → 0\.5") as caught:
+        train(place, settings={"write.temperature": 0.5})
+    assert "quire write" in caught.value.then
+    with pytest.raises(RunError, match=r"judge\.prompts"):
+        train(place, settings={"judge.prompts": ["Yes."]})
+
+
+def test_what_is_not_given_stays_as_the_run_has_it(run: Run, book: Path, tmp_path: Path) -> None:
+    place = halfway(run, tmp_path / "run")
+    assert train(book, run=place).steps == 3, "base, window, steps and the rest are the run's own"
+    assert adapter(place) == adapter(run.path)
+    assert train(book, run=place).already_finished
+
+
+def test_what_cannot_change_the_result_may_be_given_anew(book: Path, tiny_base: Path, tmp_path: Path) -> None:
+    with pytest.raises(Stopped):
+        train(
+            book,
+            base=str(tiny_base),
+            run=tmp_path / "run",
+            settings=TINY_TRAINING | {"train.steps": 6, "train.evaluate_every": 6},
+            listener=stopping("step", 2),
+        )
+    done = train(tmp_path / "run", settings={"train.keep": 1, "train.log_every": 2, "train.save_every": 1})
+    steps = [e.step for e in read_events(done.path / "events.jsonl") if e.kind == "step"]
+    assert steps == [1, 2, 4, 6]
+    assert len(list((done.path / "checkpoints").iterdir())) <= 2, "the newest and the best"
+
+
+def test_a_run_refused_before_its_first_step_takes_the_remedy(book: Path, tiny_base: Path, tmp_path: Path) -> None:
+    def start(window: int, **changes: object) -> Run:
+        settings = TINY_TRAINING | {"train.window": window} | changes
+        return train(book, base=str(tiny_base), run=tmp_path / "run", settings=settings)
+
+    with pytest.raises(RecipeError, match="at most 256 tokens") as caught:
+        start(1024)
+    assert "train.window=256" in caught.value.then
+    done = start(256)
+    assert load_resolved(done.path / "recipe.yaml").recipe.train.window == 256
+    assert [e.kind for e in read_events(done.path / "events.jsonl")].count("decided") == 1
+    with pytest.raises(RunError, match=r"train\.window: 256 → 128"):
+        start(128)
+
+
+def test_a_run_of_a_gpu_is_not_gone_on_with_without_one(run: Run, tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    place = halfway(run, tmp_path / "run")
+    recipe = (place / "recipe.yaml").read_text()
+    assert "device: cpu" in recipe
+    (place / "recipe.yaml").write_text(recipe.replace("device: cpu", "device: cuda"))
+    with pytest.raises(RunError, match="was started on a GPU") as caught:
+        train(place)
+    assert "--run NEW" in caught.value.then
 
 
 def test_a_changed_source_is_refused_by_name_finished_or_not(run: Run, book: Path, tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quire.books.book import Shelf
-from quire.errors import RunError, Stopped
+from quire.errors import Stopped
 from quire.planner.bases import pick_for
 from quire.planner.memory import disk_of
 from quire.planner.schedule import BatchChoice
 from quire.recipe.bases import advice_for
-from quire.recipe.resolved import Decided, ResolvedRecipe, changed_sources, differences, load_resolved
+from quire.recipe.resolved import Decided, ResolvedRecipe
 from quire.recipe.schema import Recipe
 from quire.run.atomic import hash_file, remove_leftovers, require_space, write_text
 from quire.run.events import Event, EventLog, read_events
@@ -24,6 +24,7 @@ from quire.run.lock import hold
 from quire.verbs.crash import crash_kept_in
 from quire.verbs.material import Material, account, cut_shelf, gather, rows_of
 from quire.verbs.quiet import hush, hush_bars
+from quire.verbs.resume import earlier_start, go_on_with, same_base, same_device, same_sources
 from quire.verbs.source import Source, load_source, name_of, run_path
 
 if TYPE_CHECKING:
@@ -34,10 +35,6 @@ Listener = Callable[[Event], None]
 
 def _nobody(_event: Event) -> None:
     """The listener of a run that nobody watches."""
-
-
-# Changing these does not change what is learned: a run goes on with its own.
-WITHOUT_EFFECT = ("name", "write", "judge", "rights")
 
 
 @dataclass(frozen=True)
@@ -74,26 +71,27 @@ def train(
     from quire.training.watch import listening
 
     with listening(max_time) as wish:
-        plain = load_source(source, base, settings or {}).recipe
-        folder = RunFolder.create(run_path(source, run, plain))
+        now = load_source(source, base, settings or {})
+        folder = RunFolder.create(run_path(source, run, now.recipe))
         with hold(folder.lock), crash_kept_in(folder.crash_file), EventLog(folder.events_file) as log:
             remove_leftovers(folder.path)
             session = Session(folder, log, wish, listener or _nobody)
-            earlier = load_resolved(folder.recipe_file) if folder.recipe_file.exists() else None
+            earlier = earlier_start(folder)
             if earlier is not None:
-                recipe = _advised(source, base, settings or {}, earlier.decided.base)
-                _same_recipe(folder, earlier, recipe)
+                recipe = go_on_with(folder, earlier, now)
                 finished = _finished(folder)
                 if finished is not None:
-                    _same_sources(folder, earlier, _hashes_now(earlier))
+                    same_sources(folder, earlier, _hashes_now(earlier))
                     return finished
+                same_device(folder, earlier.decided)
                 return _carry_out(session, _material(source, recipe), earlier.decided, earlier)
-            material = _material(source, plain)
+            folder.events_file.unlink(missing_ok=True)  # of a start that was refused or ended before its first step
+            material = _material(source, now.recipe)
             # Torch is imported once the book has been read: a mistake in a name or a setting is told at once.
             from quire.model.machine import measure_machine
             from quire.verbs.decide import decide
 
-            picked = pick_for(plain, material.language, measure_machine(), download)
+            picked = pick_for(now.recipe, material.language, measure_machine(), download)
             recipe = _advised(source, base, settings or {}, picked.name)
             return _carry_out(session, replace(material, recipe=recipe), decide(recipe, picked), None)
 
@@ -109,17 +107,13 @@ def _carry_out(session: Session, material: Material, decided: Decided, earlier: 
     check_settings(recipe.write)  # samples are written when a part has ended: too late to hear of a mistake
     hashes = material.hashes()
     if earlier is not None:
-        _same_sources(folder, earlier, hashes)
+        same_sources(folder, earlier, hashes)
     files = base_files(recipe, decided, material, folder.path, resumes=earlier is not None)
     if earlier is None:
         decided = decided.model_copy(update={"base_revision": files.revision})
         write_text(folder.recipe_file, _resolved(recipe, decided, hashes).to_yaml())
-    elif files.revision != decided.base_revision:
-        raise RunError(
-            f"{files.name} was at revision {decided.base_revision} when the run was started, now {files.revision}",
-            "start another run with --run NEW",
-            "resume",
-        )
+    else:
+        same_base(files.revision, files.name, decided)
     if session.wish.reason is not None:
         raise Stopped(f"training stopped before a step was taken ({session.wish.reason})")
     hush_bars()
@@ -178,25 +172,3 @@ def _finished(folder: RunFolder) -> Run | None:
 def _hashes_now(earlier: ResolvedRecipe) -> dict[str, str]:
     """The sources' hashes as they are; a book that was moved away since does not matter to a finished run."""
     return {name: hash_file(Path(name)) if Path(name).is_file() else known for name, known in earlier.sources.items()}
-
-
-def _same_recipe(folder: RunFolder, earlier: ResolvedRecipe, recipe: Recipe) -> None:
-    changed = differences(earlier.recipe, recipe, ignore=WITHOUT_EFFECT)
-    if changed:
-        shown = "; ".join(str(difference) for difference in changed[:5])
-        more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
-        raise RunError(
-            f"{folder.path} was made with other settings ({shown}{more})",
-            "go on with its own settings, or start another run with --run NEW",
-            "resume",
-        )
-
-
-def _same_sources(folder: RunFolder, earlier: ResolvedRecipe, hashes: Mapping[str, str]) -> None:
-    changed = changed_sources(earlier.sources, hashes)
-    if changed:
-        raise RunError(
-            f"{', '.join(changed[:3])} changed since {folder.path} was started",
-            "put the old text back, or start another run with --run NEW",
-            "resume",
-        )
