@@ -70,10 +70,14 @@ class Told:
 
     events: list[tuple[str, int, Mapping[str, JSON]]] = field(default_factory=list)
     hear: Callable[[str, int], None] = lambda kind, step: None
+    synced: list[int] = field(default_factory=list)  # events told so far, whenever they were brought to the disk
 
     def emit(self, kind: str, state: TrainState, values: Mapping[str, JSON]) -> None:
         self.events.append((kind, state.step, dict(values)))
         self.hear(kind, state.step)
+
+    def sync(self) -> None:
+        self.synced.append(len(self.events))
 
     def of(self, kind: str, key: str) -> list[JSON]:
         return [values[key] for found, _, values in self.events if found == kind]
@@ -84,7 +88,7 @@ class Told:
 
 def make_frame(folder: Path, settings: TrainSettings, told: Told, wish: StopWish | None = None) -> Frame:
     """A frame on the CPU in float32."""
-    return Frame(settings, choose_batch(settings), FP32, 7, folder, told.emit, wish or StopWish())
+    return Frame(settings, choose_batch(settings), FP32, 7, folder, told.emit, told.sync, wish or StopWish())
 
 
 SENTENCES = (

@@ -79,6 +79,17 @@ def test_full_disk_leaves_whole_lines_only(tmp_path: Path, monkeypatch: pytest.M
     assert [event.step for event in read_all_events(tmp_path / "e")] == [0, 2]
 
 
+def test_events_are_brought_to_the_disk_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr("os.fsync", synced.append)
+    with EventLog(tmp_path / "events.jsonl") as log:
+        log.sync()
+        log.append("step")
+        assert synced == []
+        log.sync()
+        assert len(synced) == 1
+
+
 def said(*lines: str) -> list[Event]:
     """`"step 0 3"`: kind, part, step; the time tells one event from its repetition."""
     events = []

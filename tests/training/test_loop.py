@@ -68,6 +68,15 @@ def test_rate_rows_and_steps_are_those_that_the_plan_foretells(tiny_model: PreTr
     assert state.tokens == sum(taken)
 
 
+def test_every_event_is_on_the_disk_before_a_checkpoint_that_has_passed_it(
+    tiny_model: PreTrainedModel, tmp_path: Path
+) -> None:
+    _, told, _ = train(tiny_model, tmp_path, toy_settings(evaluate_every=2))
+    saved = [index for index, (kind, _, _) in enumerate(told.events) if kind == "checkpoint"]
+    assert len(saved) > 1
+    assert told.synced == saved
+
+
 def test_training_lowers_the_loss_of_what_is_trained_on(tiny_model: PreTrainedModel, tmp_path: Path) -> None:
     rows = toy_rows((60,))
     settings = toy_settings(epochs=20.0, learning_rate=1e-2, method="full")

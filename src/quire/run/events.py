@@ -67,6 +67,12 @@ class EventLog:
                 os.fsync(handle)
         return event
 
+    def sync(self) -> None:
+        """Bring every line to the disk: a checkpoint must not outlast the events of the steps that it holds."""
+        if self._handle is not None:
+            with named_disk_errors(self.path):
+                os.fsync(self._handle)
+
     def close(self) -> None:
         if self._handle is not None:
             os.close(self._handle)

@@ -63,6 +63,7 @@ class Frame:
     seed: int
     checkpoints: Path
     emit: Emit
+    sync_events: Callable[[], None]
     wish: StopWish
 
 
@@ -95,6 +96,7 @@ def train_part(model: PreTrainedModel, part: Part, frame: Frame, state: TrainSta
     def save() -> None:
         nonlocal saved_at
         state.scaler = scaler.state_dict()
+        frame.sync_events()
         folder = save_checkpoint(frame.checkpoints, state, model, optimizer)
         frame.emit("checkpoint", state, {"path": folder.name})
         forget_old(frame.checkpoints, state.step, settings.keep, state.best_step)

@@ -40,6 +40,7 @@ def train_parts(
         seed=recipe.seed,
         checkpoints=session.folder.checkpoints,
         emit=session.emit,
+        sync_events=session.log.sync,
         wish=session.wish,
     )
     damaged: list[str] = []
