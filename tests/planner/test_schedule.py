@@ -75,8 +75,11 @@ def test_given_steps_are_all_full() -> None:
         ({"window": 128, "effective_batch": 6}, 6, 1),
         ({"batch": 2}, 2, 4),
         ({"batch": 16}, 16, 1),
-        ({"batch": 3}, 3, 2),
+        ({"batch": 3}, 3, 3),
+        ({"batch": 5}, 5, 2),
         ({"accumulate": 4}, 2, 4),
+        ({"accumulate": 3}, 3, 3),
+        ({"accumulate": 20}, 1, 20),
         ({"batch": 1, "accumulate": 5}, 1, 5),
     ],
 )
@@ -84,6 +87,14 @@ def test_batch_keeps_the_effective_batch(values: dict[str, object], batch: int, 
     choice = choose_batch(settings(**values))
     assert (choice.batch, choice.accumulate) == (batch, accumulate)
     assert choice.reason
+
+
+def test_reason_says_when_the_effective_batch_cannot_be_had() -> None:
+    assert choose_batch(settings(batch=2)).reason == "batch 2 as the recipe says; 8 rows make a step"
+    assert choose_batch(settings(batch=3)).reason.endswith(
+        "9 rows make a step, as near to the 8 of effective_batch as can be"
+    )
+    assert "16 rows" in choose_batch(settings(batch=16)).reason
 
 
 def test_learning_rate_rises_peaks_and_falls() -> None:

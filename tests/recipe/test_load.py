@@ -162,6 +162,7 @@ def test_all_mistakes_of_all_sections_are_told_together() -> None:
         "shelf.2: give exactly one of path, sample",
         "train.learnig_rate: unknown key; did you mean train.learning_rate?",
         "train.epochs: must be more than 0 (it is -1)",
+        "train.epochs: give steps, samples or epochs, not two",
         "train.window: must be a whole number (it is wide)",
         "train.stride: must be a whole number (it is 2.5)",
         "train.batch: must be a whole number or auto (it is many)",

@@ -28,17 +28,16 @@ class BatchChoice:
 
 
 def choose_batch(settings: TrainSettings) -> BatchChoice:
-    """Settle what the recipe leaves to `auto`, keeping `effective_batch` rows for each step."""
+    """Settle what the recipe leaves to `auto`, for `effective_batch` rows a step or as near to it as can be."""
     rows = settings.effective_batch
     if settings.batch != "auto":
         if settings.accumulate != "auto":
-            return BatchChoice(settings.batch, settings.accumulate, "as the recipe says")
-        accumulate = max(1, rows // settings.batch)
-        reason = f"the recipe's batch of {settings.batch}; {accumulate} of them come nearest to {rows} rows a step"
-        return BatchChoice(settings.batch, accumulate, reason)
+            return BatchChoice(settings.batch, settings.accumulate, "batch and accumulate as the recipe says")
+        accumulate = max(1, round(rows / settings.batch))
+        return _near(settings.batch, accumulate, rows, f"batch {settings.batch} as the recipe says")
     if settings.accumulate != "auto":
-        batch = max(1, rows // settings.accumulate)
-        return BatchChoice(batch, settings.accumulate, f"the recipe's accumulate of {settings.accumulate}, {rows} rows")
+        batch = max(1, round(rows / settings.accumulate))
+        return _near(batch, settings.accumulate, rows, f"accumulate {settings.accumulate} as the recipe says")
     if settings.window >= SHORT_WINDOW:
         reason = f"a row of {settings.window} tokens keeps the machine busy; {rows} rows make a step"
         return BatchChoice(1, rows, reason)
@@ -46,6 +45,12 @@ def choose_batch(settings: TrainSettings) -> BatchChoice:
     batch = max(size for size in range(1, rows + 1) if rows % size == 0 and size <= most)
     reason = f"rows of {settings.window} tokens are short: {batch} at once, {rows} make a step"
     return BatchChoice(batch, rows // batch, reason)
+
+
+def _near(batch: int, accumulate: int, wanted: int, said: str) -> BatchChoice:
+    made = batch * accumulate
+    nearest = "" if made == wanted else f", as near to the {wanted} of effective_batch as can be"
+    return BatchChoice(batch, accumulate, f"{said}; {made} rows make a step{nearest}")
 
 
 def rows_in(rows: int, epochs: float, samples: int | None = None) -> int:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from quire.errors import BookError, RecipeError
 from quire.recipe.bases import Advice
+from quire.recipe.contradictions import contradictions
 from quire.recipe.keys import field_of, flatten, nearest, steps_to
 from quire.recipe.problems import Problem, as_error, check
 from quire.recipe.schema import Recipe
@@ -76,6 +77,7 @@ def load_recipe(
     base = _from_file(source) if isinstance(source, Path) else _from_data(source or {}, name)
     merged = {key: value for key, value in base.data.items() if key not in RUN_BLOCKS}
     problems = _apply(overrides or {}, merged)
+    problems += _contradictions(merged, base.data, overrides or {})
     advised = _advise(advice or {}, merged)
     recipe, found = check(merged)
     problems += found
@@ -200,6 +202,20 @@ def _apply(overrides: Mapping[str, object], data: dict[str, Any]) -> list[Proble
     if any(key.split(".")[0] in ("shelf", "base") for key in overrides):
         _anchored(data, Path.cwd())  # what the file gave is absolute by now
     return problems
+
+
+def _contradictions(
+    merged: Mapping[str, Any], source: Mapping[str, Any], overrides: Mapping[str, object]
+) -> list[Problem]:
+    """Those of `train`.  What Quire writes holds every key there is, so that none of them was given on purpose."""
+    train, written = merged.get("train"), source.get("train")
+    if not isinstance(train, dict):
+        return []
+    named = set(written) if isinstance(written, dict) else set()
+    by_quire = any(block in source for block in RUN_BLOCKS) or named >= set(as_written(Recipe())["train"])
+    in_recipe = set() if by_quire else named
+    by_hand = {key.removeprefix("train.") for key, value in overrides.items() if key.startswith("train.") and value}
+    return contradictions(train, in_recipe, by_hand)
 
 
 def _step_into(here: Any, part: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Discriminator, Field, Tag, field_validator, model_serializer, model_validator
@@ -28,8 +29,10 @@ class ShelfItem(Settings):
     )
     stream: None = later("Read a hub data set row by row, in constant memory.")
     split: None = later("The split of a hub data set to read.")
-    validation: Share = setting(0.05, "Held out for early stopping and live curves.", "share of the words")
-    test: Share = setting(0.10, "Held out for `judge` alone.", "share of the words")
+    validation: Share = setting(
+        0.05, "Held out for early stopping and live curves; the same for all sources.", "share of the words"
+    )
+    test: Share = setting(0.10, "Held out for `judge` alone; the same for all sources.", "share of the words")
     rights: str | None = setting(None, "What you may do with this text, in your own words.")
     weight: None = later("How often this source is seen against the others.")
 
@@ -119,8 +122,8 @@ class TrainSettings(Settings):
     chunk: Chunk | None = setting(None, "Cut by sentences instead of windows.")
     parts: int = setting(1, "Slices of the text, trained and saved one after the other.", ge=1)
     epochs: float = setting(3, "Times the text is read.", gt=0)
-    steps: int | None = setting(None, "Optimiser steps, instead of epochs.", "steps", ge=1)
-    samples: int | None = setting(None, "Windows to train on, instead of epochs.", "windows", ge=1)
+    steps: int | None = setting(None, "Optimiser steps of every part, instead of epochs.", "steps", ge=1)
+    samples: int | None = setting(None, "Windows that every part trains on, instead of epochs.", "windows", ge=1)
     batch: int | Literal["auto"] = setting("auto", "Rows computed at once.", "rows")
     accumulate: int | Literal["auto"] = setting("auto", "Batches summed up before a step.", "batches")
     effective_batch: int = setting(8, "Rows for each step, when accumulate is auto.", "rows", ge=1)
@@ -137,7 +140,7 @@ class TrainSettings(Settings):
     )
     checkpointing: bool | Literal["auto"] = setting("auto", "Recompute activations to save memory.")
     evaluate_every: int | None = setting(
-        None, "Steps between validations; a tenth of the run when not given.", "steps", ge=1
+        None, "Steps between validations; a tenth of each part when not given.", "steps", ge=1
     )
     save_every: int | None = setting(
         None, "Steps between checkpoints; as evaluate_every when not given.", "steps", ge=1
@@ -158,6 +161,10 @@ class TrainSettings(Settings):
             )
         if self.steps is not None and self.samples is not None:
             raise ValueError("give steps or samples, not both")
+        if self.overlap == "context" and (self.stride is None or self.stride >= self.window):
+            raise ValueError(
+                f"overlap: context needs a stride smaller than the window, such as train.stride={self.window // 2}"
+            )
         if self.chunk is not None and self.stride is not None:
             raise ValueError("chunk and stride exclude each other: chunks do not overlap")
         return self
@@ -201,7 +208,9 @@ class JudgeSettings(Settings):
     """What is asked of a voice."""
 
     prompts: list[str] = setting([], "Prompts to be continued by base and voice; taken from held-out text if empty.")
-    questions: list[Literal["loss", "copying"]] = setting(["loss", "copying"], "What to judge.")
+    questions: list[Literal["loss", "copying"]] = setting(
+        ["loss", "copying"], "What to judge.", min_length=1
+    )
     against: None = later("Other voices to compare with.")
     words: None = later("Words to write for judging style.")
 
@@ -270,3 +279,10 @@ class Recipe(Settings):
     judge: JudgeSettings = setting(JudgeSettings(), "What to judge.")
     track: None = later("Trackers that listen to the run.")
     push: None = later("Where to publish the voice.")
+
+    @field_validator("language")
+    @classmethod
+    def is_a_code(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch("[a-z]{2,3}", value):
+            raise ValueError("must be the code of a language, such as en or fr")
+        return value
