@@ -106,10 +106,11 @@ def test_the_report_lies_in_the_run_with_its_numbers(report: Report, run: Run) -
     assert "River" in report.page.read_text(encoding="utf-8") or "river" in report.page.read_text(encoding="utf-8")
 
 
-def test_the_table_of_runs_gets_a_line(report: Report, run: Run) -> None:
+def test_the_table_of_runs_gets_a_line(report: Report, run: Run, tiny_base: Path) -> None:
     (line,) = read_results(run.path.parent)
     assert line["run"] == "river"
     assert float(line["bits_per_byte"]) == report.finding("bits per byte").value
+    assert line["base"] == tiny_base.name, "the base that was decided on, by its name"
 
 
 def test_progress_is_told_up_to_the_end(report: Report, heard: list[Event]) -> None:
@@ -143,6 +144,8 @@ def test_a_fully_trained_voice_is_judged_against_its_base_from_disk(tiny_base: P
     run = train(book, base=str(tiny_base), run=tmp_path / "run", settings=settings)
     bits = judge(run).finding("bits per byte")
     assert bits.value < bits.compared_with[0].value
+    assert (run.path / "report" / "results.csv").is_file()
+    assert not (tmp_path / "results.csv").exists(), "only a folder named runs gets a table"
 
 
 def test_a_changed_book_is_refused_by_name(tiny_base: Path, tmp_path: Path) -> None:
@@ -165,3 +168,8 @@ def test_a_voice_without_its_run_is_refused(run: Run, tmp_path: Path) -> None:
 def test_settings_of_the_training_say_nothing_to_a_judge(run: Run) -> None:
     with pytest.raises(RecipeError, match=r"train\.epochs says nothing here"):
         judge(run, settings={"train.epochs": 1})
+
+
+def test_a_judge_without_a_question_is_refused(run: Run) -> None:
+    with pytest.raises(RecipeError, match=r"judge\.questions"):
+        judge(run, settings={"judge.questions": []})

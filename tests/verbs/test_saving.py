@@ -97,6 +97,16 @@ def test_samples_go_to_events_and_file_with_the_step(session: Session, learner: 
     assert "part" not in text.splitlines()[0]
 
 
+def test_samples_are_drawn_by_the_seed_of_writing_where_there_is_one(
+    session: Session, learner: Learner, tmp_path: Path
+) -> None:
+    material = material_of(toy_book(tmp_path / "river.md"), write__seed=31)
+    write_samples(session, learner, material.recipe, material, STATE)
+    samples = [e for e in read_events(session.folder.events_file) if e.kind == "sample"]
+    assert {event.values["seed"] for event in samples} == {31}
+    assert "31" in session.folder.samples.read_text()
+
+
 def test_samples_draw_nothing_and_leave_the_model_training(
     session: Session, learner: Learner, material: Material
 ) -> None:

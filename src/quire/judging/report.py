@@ -108,13 +108,14 @@ def verdicts_of(findings: Sequence[Finding]) -> tuple[str, ...]:
 
 
 def result_line(findings: Sequence[Finding], facts: Facts) -> dict[str, object]:
-    """One line of a table of runs: base, findings with what they are compared with, then all settings."""
+    """One line of a table of runs: the base that was decided on, findings with what they are compared with, then all
+    settings."""
     line: dict[str, object] = {"base": facts.base, "title": facts.title}
     for finding in findings:
         name = finding.name.replace(" ", "_")
         line |= {name: finding.value, f"{name}_low": finding.low, f"{name}_high": finding.high}
         line |= {f"{name}_{other.name.replace(' ', '_')}": other.value for other in finding.compared_with}
-    return line | dict(facts.settings)
+    return line | {key: value for key, value in facts.settings.items() if key not in line}
 
 
 def _as_csv(line: Mapping[str, object]) -> str:

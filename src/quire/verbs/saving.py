@@ -60,11 +60,12 @@ def write_samples(session: Session, learner: Learner, recipe: Recipe, material: 
     settings = recipe.write.model_copy(
         update={"max_new_tokens": min(SAMPLE_TOKENS, recipe.write.max_new_tokens), "num_return_sequences": 1}
     )
+    seed = recipe.seed if recipe.write.seed is None else recipe.write.seed
     for prompt in fixed_prompts(recipe, material):
-        text = write_texts(learner.model, learner.tokenizer, prompt, settings, recipe.seed)[0]  # type: ignore[arg-type]
-        session.emit("sample", state, {"prompt": prompt, "text": text, "seed": recipe.seed})
+        text = write_texts(learner.model, learner.tokenizer, prompt, settings, seed)[0]  # type: ignore[arg-type]
+        session.emit("sample", state, {"prompt": prompt, "text": text, "seed": seed})
         note = f"after step {state.step}" + (f", part {state.part + 1}" if recipe.train.parts > 1 else "")
-        append_sample(session.folder.samples, Sample(prompt, [text], recipe.seed, settings, note))
+        append_sample(session.folder.samples, Sample(prompt, [text], seed, settings, note))
 
 
 def fixed_prompts(recipe: Recipe, material: Material) -> list[str]:

@@ -25,7 +25,7 @@ from quire.recipe.resolved import ResolvedRecipe
 from quire.recipe.schema import FreshBase, Recipe
 from quire.run.events import JSON, Event, read_events
 from quire.run.finding import Finding
-from quire.run.folder import RunFolder
+from quire.run.folder import RUNS, RunFolder
 from quire.run.results import add_result
 from quire.tokens.stretches import join_passages
 from quire.tokens.tokenizer import Tokenizer
@@ -77,14 +77,18 @@ def set_task(recipe: Recipe, material: Material, listener: Callable[[Event], Non
 
 
 def hold_trial(opened: Opened, folder: RunFolder, resolved: ResolvedRecipe, material: Material, task: Task) -> Report:
-    """Let both read and write, compare, and write the report into the run's folder and into the table of runs."""
+    """Let both read and write, compare, and write the report into the run's folder, its line into runs/results.csv."""
     base, voice = _listen(opened, folder, resolved, task)
     samples = _side_by_side(task, base, voice)
     findings = _findings(task, material, base, voice)
     events = read_events(folder.events_file)
     facts = _facts(folder, opened.recipe, resolved, material, events)
     report = write_report(folder.report, findings, events, samples, facts)
-    add_result(folder.path.absolute().parent, folder.name, result_line(findings, facts))
+    home = folder.path.absolute().parent
+    if (
+        home.name == RUNS.name
+    ):  # a run elsewhere keeps its line in its own report, and leaves the folder around it alone
+        add_result(home, folder.name, result_line(findings, facts))
     return report
 
 
