@@ -168,6 +168,7 @@ def test_a_text_too_short_says_so() -> None:
     with pytest.raises(BookError, match="too short to hold anything out") as caught:
         cut(Shelf((novel(1, paragraphs=2),)), 0.05, 0.1)
     assert "add more text" in caught.value.then
+    assert "0%" not in caught.value.then, "training refuses that"
     with pytest.raises(BookError, match="too short for 50 parts"):
         cut(Shelf((novel(2),)), 0.05, 0.0, parts=50)
 

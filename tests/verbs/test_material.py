@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import quire
+from quire.books.book import Shelf
 from quire.errors import BookError, RecipeError
 from quire.planner.schedule import BatchChoice
 from quire.recipe.load import load_recipe
 from quire.recipe.schema import Recipe
 from quire.run.atomic import hash_file
+from quire.tokens.stream import Stream
 from quire.tokens.stretches import encode
 from quire.tokens.tokenizer import Tokenizer, load_tokenizer
 from quire.verbs.material import account, cut_shelf, gather, main_language, rows_of
@@ -61,6 +64,26 @@ def test_every_word_and_token_of_the_book_is_accounted_for(
     assert all(count >= 0 for count in ledger.tokens.values())
     short = "train__steps" in way or "train__epochs" in way
     assert (ledger.tokens["not reached"] > 0) == short
+    assert all(count >= 0 for count in ledger.words.values())
+    for name in ("trained", "context only", "not reached"):
+        share = ledger.words[name] / material.words("train")
+        assert share == pytest.approx(ledger.tokens[name] / sum(len(s.ids) for s in text), abs=0.03)
+
+
+def test_a_word_goes_where_its_first_token_goes(book: Path, tokenizer: Tokenizer) -> None:
+    material = gather(recipe_for(book, train__steps=2))
+    rows = rows_of(material, tokenizer, "train", 0)
+    choice = BatchChoice(1, 2, "for tests")
+    reached = rows.learned(set(Stream(len(rows), material.recipe.seed, 0).take(4)))
+    begun = 0
+    for stretch, seen in zip(rows.stretches, reached, strict=True):
+        before = ""
+        for at, token in enumerate(stretch.ids):
+            text = tokenizer.decode([int(token)])
+            starts = [n for n, sign in enumerate(text) if not sign.isspace() and (before + text[:n])[-1:].strip() == ""]
+            begun += len(starts) * int(seen[at])
+            before += text
+    assert account(material, tokenizer, [rows], choice).words["trained"] == begun > 0
 
 
 def ledger_marks(book: Path) -> int:
@@ -116,3 +139,17 @@ def test_nothing_to_read_and_shares_that_disagree_are_refused(book: Path, tmp_pa
     shelf = [{"path": str(book), "test": 0.1}, {"path": str(book), "test": 0.2}]
     with pytest.raises(RecipeError, match="not yet: sources with different shares"):
         gather(load_recipe({"shelf": shelf}).recipe)
+
+
+def test_without_validation_text_there_is_no_training(book: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"no text is held out for validation \(validation: 0%\)") as caught:
+        gather(recipe_for(book, shelf__0__validation=0))
+    assert gather(recipe_for(book, shelf__0__validation="5%")).words("validation") > 0
+    assert "--set shelf.0.validation=5%" in caught.value.then
+
+
+def test_validation_text_of_the_data_set_itself_is_enough(book: Path, tmp_path: Path) -> None:
+    held_out = quire.read(toy_book(tmp_path / "held-out.md", chapters=9)).books[0]
+    shelf = Shelf((*quire.read(book).books, replace(held_out, split="validation")))
+    material = cut_shelf(recipe_for(book, shelf__0__validation=0, shelf__0__test=0), shelf)
+    assert material.words("validation") == held_out.words

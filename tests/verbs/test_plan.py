@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,18 @@ def test_facts_are_json(book: Path, tiny_base: Path) -> None:
     assert facts["speed"]["basis"]
 
 
+def test_precision_that_training_would_refuse_is_refused(
+    book: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = plan(book, base=str(tiny_base), settings=SETTINGS).machine
+    fp16 = {**SETTINGS, "train.precision": "fp16"}
+    monkeypatch.setattr("quire.verbs.plan.look_at_machine", lambda _: replace(machine, gpu=None))
+    with pytest.raises(RecipeError, match="fp16 does not work on a processor"):
+        plan(book, base=str(tiny_base), settings=fp16)
+    monkeypatch.setattr("quire.verbs.plan.look_at_machine", lambda _: replace(machine, gpu="a GPU"))
+    assert plan(book, base=str(tiny_base), settings=fp16).plan.precision == "fp16"
+
+
 def test_books_already_read_and_recipes_are_planned_alike(book: Path, tiny_base: Path) -> None:
     recipe = Recipe.model_validate({"base": str(tiny_base), "shelf": [str(book)], "train": {"window": 128, "batch": 1}})
     expected = plan(book, base=str(tiny_base), settings=SETTINGS).plan.text
@@ -110,3 +123,8 @@ def test_planning_loads_neither_torch_nor_transformers(book: Path, tiny_base: Pa
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_no_validation_text_is_foreseen(book: Path, tiny_base: Path) -> None:
+    with pytest.raises(RecipeError, match="no text is held out for validation"):
+        plan(book, base=str(tiny_base), settings={**SETTINGS, "shelf.0.validation": 0})

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, GenerationConfig
 
 import quire
 from loopback_hub import LoopbackHub, point_client, serve_hub
-from quire.errors import BaseModelError, GuardError, RecipeError, RunError, Stopped
+from quire.errors import BaseModelError, RecipeError, RunError, Stopped
 from quire.model.adapters import load_voice
 from quire.planner.bases import find_base
 from quire.planner.schedule import learning_rate_at, steps_in
@@ -355,9 +355,9 @@ def test_a_run_in_use_names_the_process(run: Run, tmp_path: Path) -> None:
     assert train(place).already_finished
 
 
-def test_guards_speak_before_the_first_step(book: Path, tiny_base: Path, tmp_path: Path) -> None:
-    recipe = {"base": str(tiny_base), "shelf": [{"path": str(book), "validation": 0}]}
-    with pytest.raises(GuardError, match="no text is held out for validation"):
+def test_nothing_held_out_for_validation_is_refused_before_anything_is_loaded(book: Path, tmp_path: Path) -> None:
+    recipe = {"base": "no/base-of-this-name", "shelf": [{"path": str(book), "validation": 0}]}
+    with pytest.raises(RecipeError, match="no text is held out for validation"):
         train(load_recipe(recipe, TINY_TRAINING).recipe, run=tmp_path / "run")
     assert losses(tmp_path / "run") == []
 

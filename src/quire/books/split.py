@@ -273,7 +273,7 @@ def _too_short(chooser: _Chooser, among: Sequence[int]) -> BookError:
     words = chooser.words(among)
     return BookError(
         f"{chooser.shelf.title} is too short to hold anything out: {words} words",
-        then="add more text (a few thousand words at least), or set validation and test to 0% and do without measuring",
+        then="add more text, a few thousand words at least",
     )
 
 

@@ -67,16 +67,19 @@ class Rows:
         """Learned tokens of a row."""
         return sum(segment.trained for segment in self.rows[index])
 
+    def learned(self, reached: Collection[int] | None = None) -> list[NDArray[np.bool_]]:
+        """For each stretch, which of its tokens are a target.  `reached`: only these rows are seen."""
+        masks = [np.zeros(len(stretch.ids), dtype=bool) for stretch in self.stretches]
+        for index in range(len(self.rows)) if reached is None else reached:
+            for segment in self.rows[index]:
+                masks[segment.stretch][segment.trained_from : segment.last] = True
+        return masks
+
     def count(self, reached: Collection[int] | None = None) -> TokenCount:
         """What is trained and what is not; together they are all there is.  `reached`: only these rows are seen."""
         text = sum(len(stretch.ids) for stretch in self.stretches)
-        seen = [np.zeros(len(stretch.ids), dtype=bool) for stretch in self.stretches]
-        targets = 0
-        for index in range(len(self.rows)) if reached is None else reached:
-            for segment in self.rows[index]:
-                seen[segment.stretch][segment.trained_from : segment.last] = True
-                targets += segment.trained
-        trained = int(sum(int(mask.sum()) for mask in seen))
+        trained = int(sum(int(mask.sum()) for mask in self.learned(reached)))
+        targets = sum(self.targets_in(index) for index in (range(len(self.rows)) if reached is None else reached))
         return TokenCount(text=text, trained=trained, context=text - trained, targets=targets)
 
     def arrays(self, index: int) -> RowArrays:

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from quire.books.book import Passage, Shelf, Split
 from quire.books.reading import read_shelf
 from quire.books.split import cut
@@ -19,6 +22,7 @@ from quire.tokens.stretches import Stretch, encode
 from quire.tokens.tokenizer import Tokenizer
 
 HELD_OUT: tuple[Split, ...] = ("validation", "test")
+_UNLEARNED = ("context only", "not reached")
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,13 @@ def gather(recipe: Recipe) -> Material:
 
 
 def cut_shelf(recipe: Recipe, shelf: Shelf) -> Material:
-    """Cut works that have already been read."""
+    """Cut works that have already been read.  Raises what `gather` does."""
     if not shelf.books:
         raise BookError("there is nothing to read", "name a book file, a folder of books, or sample:novella")
     validation, test = _shares(recipe)
     passages = tuple(cut(shelf, validation, test, recipe.train.parts, recipe.seed))
     assert sum(len(p.text.split()) for p in passages) == shelf.words, "a word was lost or doubled in the cut"
+    _check_validation(passages, validation, recipe.train.parts)
     return Material(recipe, shelf, passages, recipe.language or main_language(shelf))
 
 
@@ -88,28 +93,45 @@ def account(material: Material, tokenizer: Tokenizer, trained: Sequence[Rows], c
     """Every word and token of the sources: trained, only read as context, held out, or dropped while reading.
 
     Where the steps end before the first epoch does, the rows that their order leaves out are counted as not reached.
+    A word goes where its first token goes.
     """
     dropped = [d.text for book in material.shelf for d in book.dropped]
-    recipe = material.recipe
-    whole = [rows.count() for rows in trained]
-    counts = [rows.count(_reached(rows, part, recipe, choice)) for part, rows in enumerate(trained)]
     held_out = {split: encode(material.passages, tokenizer, split) for split in HELD_OUT}
+    tokens = dict.fromkeys(("trained", *_UNLEARNED), 0)
+    unlearned_words = dict.fromkeys(_UNLEARNED, 0)
+    for part, rows in enumerate(trained):
+        reached = rows.learned(_reached(rows, part, material.recipe, choice))
+        for stretch, seen, ever in zip(rows.stretches, reached, rows.learned(), strict=True):
+            tokens["trained"] += int(seen.sum())
+            for name, mask in (("context only", ~ever), ("not reached", ever & ~seen)):
+                tokens[name] += int(mask.sum())
+                unlearned_words[name] += _words_in(stretch, mask, tokenizer)
     return Account(
         words={
-            "trained": material.words("train"),
+            "trained": material.words("train") - sum(unlearned_words.values()),
+            **unlearned_words,
             "validation": material.words("validation"),
             "test": material.words("test"),
             "dropped": sum(len(text.split()) for text in dropped),
         },
         tokens={
-            "trained": sum(count.trained for count in counts),
-            "context only": sum(count.context for count in whole),
-            "not reached": sum(all_.trained - seen.trained for all_, seen in zip(whole, counts, strict=True)),
+            **tokens,
             "validation": _tokens(held_out["validation"]),
             "test": _tokens(held_out["test"]),
             "dropped": sum(len(ids) for ids in tokenizer.encode_all(dropped)),
         },
     )
+
+
+def _words_in(stretch: Stretch, mask: NDArray[np.bool_], tokenizer: Tokenizer) -> int:
+    """Words of a stretch whose first token is among those of `mask`."""
+    edges = np.flatnonzero(np.diff(mask.astype(np.int8), prepend=0, append=0))
+    ids = stretch.ids.tolist()
+    words = 0
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        before = ids[max(0, first - 1) : first]  # a word that it begins goes on here
+        words += len(tokenizer.decode(before + ids[first:last]).split()) - len(tokenizer.decode(before).split())
+    return words
 
 
 def _reached(rows: Rows, part: int, recipe: Recipe, choice: BatchChoice) -> set[int]:
@@ -136,6 +158,21 @@ def _shares(recipe: Recipe) -> tuple[float, float]:
             "give every source the same validation and test",
         )
     return shares.pop()
+
+
+def _check_validation(passages: Sequence[Passage], share: float, parts: int) -> None:
+    """Training steers by validation text: each part needs some, of its own or out of the data set's own split."""
+    without = sorted(set(range(parts)) - {passage.part for passage in passages if passage.split == "validation"})
+    if without and share == 0:
+        raise RecipeError(
+            "shelf: no text is held out for validation (validation: 0%)",
+            "give validation a share, such as --set shelf.0.validation=5%",
+            "not-enough-text",
+        )
+    if without:
+        which = f" from part {without[0] + 1} of {parts}" if parts > 1 else ""
+        what = f"no text can be held out for validation{which}"
+        raise BookError(what, "add more text, or use fewer train.parts", "not-enough-text")
 
 
 def _tokens(stretches: Sequence[Stretch]) -> int:
