@@ -12,8 +12,8 @@ from typing import Literal
 
 import torch
 
-from quire.errors import RecipeError
 from quire.planner.facts import MachineFacts
+from quire.planner.precision import require_precision
 
 Precision = Literal["fp32", "bf16", "fp16"]
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -79,8 +79,7 @@ def matmul_rate(dtype: torch.dtype, size: int = 512, seconds: float = 0.08) -> f
 
 def choose_precision(machine: MachineFacts, wanted: str) -> Decision:
     """The number format of the computation.  Raises RecipeError for one that this machine cannot compute in."""
-    if wanted == "fp16" and machine.gpu is None:
-        raise RecipeError("train.precision: fp16 does not work on a processor", "use auto, bf16 or fp32", "precision")
+    require_precision(wanted, machine)
     if wanted != "auto":
         assert wanted in ("fp32", "bf16", "fp16")
         return Decision(wanted, "as the recipe says")  # type: ignore[arg-type]

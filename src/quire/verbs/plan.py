@@ -10,6 +10,7 @@ from quire.books.book import Shelf
 from quire.planner.bases import BasePick, find_base, pick_for
 from quire.planner.facts import MachineFacts, TextFacts
 from quire.planner.plan import Plan, make_plan
+from quire.planner.precision import require_precision
 from quire.planner.shape import BaseShape, read_shape, shape_of
 from quire.recipe.bases import advice_for
 from quire.recipe.explain import Explained, explain
@@ -85,6 +86,7 @@ def plan(
     loaded = load_source(source, base, given)
     material = cut_shelf(loaded.recipe, source) if isinstance(source, Shelf) else gather(loaded.recipe)
     machine = look_at_machine(RUNS)
+    require_precision(loaded.recipe.train.precision, machine)
     pick = pick_for(loaded.recipe, material.language, machine, download)
     advice = advice_for(pick.name, loaded.recipe.train.method.kind)
     loaded = load_source(source, base, given, advice)
