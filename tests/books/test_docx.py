@@ -59,3 +59,15 @@ def test_headings_without_styles_are_found_by_their_words(tmp_path: Path) -> Non
     body = "".join(making.word_paragraph(text) for text in ("I", P[0], P[1], "II", P[2], "III", P[3], "It was 1815."))
     (book,) = docx.read(making.docx(tmp_path / "b.docx", body))
     assert [chapter.title for chapter in book.chapters] == ["I", "II", "III"]
+
+
+def test_headings_set_by_hand_are_found_by_their_looks(tmp_path: Path) -> None:
+    def line(text: str, size: int) -> str:
+        look = f'<w:rPr><w:b/><w:sz w:val="{size}"/></w:rPr>'
+        return f'<w:p><w:pPr><w:jc w:val="center"/></w:pPr><w:r>{look}<w:t>{text}</w:t></w:r></w:p>'
+
+    w = making.word_paragraph
+    body = line("THE FERRY", 48) + line("The Boat", 32) + w(P[0]) + w(P[1]) + line("The Bank", 32) + w(P[2]) + w(P[3])
+    (book,) = docx.read(making.docx(tmp_path / "b.docx", body))
+    assert book.title == "THE FERRY"
+    assert [chapter.title for chapter in book.chapters] == ["The Boat", "The Bank"]

@@ -156,3 +156,14 @@ def test_a_missing_page_is_named_in_a_warning(tmp_path: Path) -> None:
         entries = {name: archive.read(name) for name in archive.namelist() if "gone" not in name}
     book = read(making.zipped(path, entries))
     assert any("gone.xhtml" in warning for warning in book.warnings)
+
+
+def test_a_page_of_notes_is_known_by_the_marks_of_other_pages(tmp_path: Path) -> None:
+    pages = {
+        "1.xhtml": f'<body><h2>Chapter I</h2><p>{P[0]}<sup><a href="9.xhtml#n1" id="r1">1</a></sup></p></body>',
+        "2.xhtml": f"<body><h2>Chapter II</h2><p>{P[1]}</p></body>",
+        "9.xhtml": '<body><p><b>Notes</b></p><p><a id="n1" href="1.xhtml#r1">1</a>. A late note.</p></body>',
+    }
+    book = read(making.epub(tmp_path / "b.epub", pages))
+    assert [note.text for note in book.notes] == ["A late note."]
+    assert [block.text for chapter in book.chapters for block in chapter.blocks] == [P[0], P[1]]

@@ -40,3 +40,26 @@ def test_headings_without_markup_are_found_by_their_words(tmp_path: Path) -> Non
     )
     found = [chapter.title for chapter in html.read(path)[0].chapters]
     assert found == ["CHAPTER I.\nTHE BOAT", "CHAPTER II.\nTHE BANK"]
+
+
+def test_notes_are_known_by_the_marks_that_point_to_them(tmp_path: Path) -> None:
+    path = tmp_path / "b.html"
+    path.write_text(
+        f"<html><body><h2>Chapter I</h2><p>{P[0]}<a href='#n1'><sup>1</sup></a></p><p>{P[1]}</p><h3>Notes</h3>"
+        "<p><a name='n1'>1</a>. A note at the end.</p><p><a href='#top'>Back to top</a></p></body></html>"
+    )
+    (book,) = html.read(path)
+    assert [note.text for note in book.notes] == ["A note at the end."]
+    assert blocks(book) == [("paragraph", P[0]), ("paragraph", P[1])]
+
+
+def test_paragraphs_with_the_class_of_a_heading_are_headings(tmp_path: Path) -> None:
+    path = tmp_path / "b.html"
+    path.write_text(
+        "<html><head><title>The Ferry - Wikisource</title></head><body>"
+        f"<p class='chapter-title'>The Boat</p><p class='subtitle'>A beginning</p><p>{P[0]}</p><p>{P[1]}</p>"
+        f"<p class='chapter-title'>The Bank</p><p>{P[2]}</p></body></html>"
+    )
+    (book,) = html.read(path)
+    assert book.title == "The Ferry"
+    assert [chapter.title for chapter in book.chapters] == ["The Boat\nA beginning", "The Bank"]

@@ -110,3 +110,20 @@ def test_the_poems_of_the_data_are_all_read_unchanged(shared_data: Path) -> None
     ]
     loves = jsonl.read(path, where(age="renaissance", type="love"))
     assert len(loves) == sum(row["age"] == "Renaissance" and row["type"] == "Love" for row in rows)
+
+
+def test_inner_objects_and_lists_of_lines_are_columns(tmp_path: Path) -> None:
+    row = {
+        "meta": {"title": "Sonnet 18", "author": {"name": "W. S."}},
+        "lines": SONNET.replace("\n\n", "\n").split("\n"),
+    }
+    (book,) = jsonl.read(write(tmp_path, [json.dumps(row)]), ReadOptions())
+    assert (book.title, book.author) == ("Sonnet 18", "W. S.")
+    assert book.chapters[0].blocks[0].text.split("\n") == row["lines"]
+
+
+def test_the_chapter_that_a_row_names_is_its_heading(tmp_path: Path) -> None:
+    text = "The ferryman came late to the bank that evening.\n\nNobody had asked him where he had been all day."
+    row = {"book": "The Ferry", "chapter_title": "The Boat", "text": text}
+    (book,) = jsonl.read(write(tmp_path, [json.dumps(row)]), ReadOptions())
+    assert (book.title, book.chapters[0].title) == ("The Ferry", "The Boat")

@@ -35,3 +35,15 @@ def test_markdown_breaks_notes_and_links(tmp_path: Path) -> None:
     ]
     assert blocks(book, 1) == [("paragraph", "Two wrapped lines.")]
     assert [note.text for note in book.notes] == ["A note."]
+
+
+def test_markdown_of_pandoc(tmp_path: Path) -> None:
+    path = tmp_path / "b.md"
+    path.write_text(
+        f"% The Ferry\n% A. Writer\n\n## I. The Boat {{#boat .unnumbered}}\n\n{P[0]}[^1]\n\n{P[1]}[^2]\n\n"
+        f"## II. The Bank\n\n{P[2]}\n\n[^1]: One.\n[^2]: Two.\n"
+    )
+    (book,) = markdown.read(path)
+    assert (book.title, book.author) == ("The Ferry", "A. Writer")
+    assert [chapter.title for chapter in book.chapters] == ["I. The Boat", "II. The Bank"]
+    assert [note.text for note in book.notes] == ["One.", "Two."]

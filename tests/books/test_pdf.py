@@ -157,3 +157,85 @@ def test_typeset_books_of_the_data_are_read_word_for_word(
     assert found >= share * len(words)
     assert abs(len(ours.split()) - len(words)) <= 0.001 * len(words)
     assert len(book.notes) == notes
+
+
+def spaced(texts: list[str], measure: int = 58) -> list[list[making.Placed]]:
+    """Paragraphs without an indent, parted by half a line of space, on as many pages as they need."""
+    pages: list[list[making.Placed]] = [[]]
+    y = 480.0
+    for text in texts:
+        rows = text.split("\n") if "\n" in text else textwrap.wrap(text, measure)
+        if y - 12 * len(rows) < 40:
+            pages.append([])
+            y = 480.0
+        for row in rows:
+            pages[-1].append((40.0, y, 10, row))
+            y -= 12.0
+        y -= 6.0
+    return pages
+
+
+def test_paragraphs_parted_by_space_alone_are_kept_apart(tmp_path: Path) -> None:
+    texts = [prose(n, 37) for n in range(40)]
+    assert paragraphs_of(read(making.pdf(tmp_path / "b.pdf", spaced(texts)))) == texts
+
+
+def test_verse_at_the_margin_keeps_its_lines(tmp_path: Path) -> None:
+    stanza = "The ferry is late,\nThe candle is low,\nThe sailor will wait\nUntil it may go."
+    texts = [stanza if n % 5 == 4 else prose(n, 45) for n in range(30)]
+    book = read(making.pdf(tmp_path / "b.pdf", spaced(texts)))
+    found = [block.text for chapter in book.chapters for block in chapter.blocks if block.kind == "verse"]
+    assert found == [stanza] * 6
+    assert paragraphs_of(book) == texts
+
+
+def test_a_book_of_poems_is_verse_throughout(tmp_path: Path) -> None:
+    poems = [[f"Line {n} {m} of {WORDS[(n + m) % 12]}," for m in range(8)] for n in range(24)]
+    pages: list[list[making.Placed]] = []
+    for first in range(0, len(poems), 3):
+        page: list[making.Placed] = []
+        y = 500.0
+        for number in range(first, first + 3):
+            page.append((40.0, y, 12.0, f"Song of the {WORDS[number % 12]} and the {WORDS[number // 12 + 3]}"))
+            page += [(40.0, y - 24 - 12 * row, 10, line) for row, line in enumerate(poems[number])]
+            y -= 160
+        pages.append(page)
+    book = read(making.pdf(tmp_path / "b.pdf", pages))
+    assert [block.text.split("\n") for chapter in book.chapters for block in chapter.blocks] == poems
+    assert len(book.chapters) == 24
+
+
+def test_running_heads_larger_than_the_text_go(tmp_path: Path) -> None:
+    pages = set_pages([prose(n) for n in range(30)], head=False)
+    for number, page in enumerate(pages, start=1):
+        page.insert(0, (60.0, 512.0, 12.5, f"{number} The Ferry" if number % 2 == 0 else f"The Ferry {number}"))
+    book = read(making.pdf(tmp_path / "b.pdf", pages))
+    assert paragraphs_of(book) == [prose(n) for n in range(30)]
+    assert len(book.chapters) == 1
+
+
+def test_a_note_mark_that_is_not_raised_leaves_its_word(tmp_path: Path) -> None:
+    texts = [prose(n) for n in range(20)]
+    pages = set_pages([text.replace("ferry", "ferry1", 1) if n == 4 else text for n, text in enumerate(texts)])
+    page = next(page for page in pages if any("ferry1" in text for *_, text in page))
+    page.append((page[1][0], 90.0, 7.5, "1The bridge came later."))
+    book = read(making.pdf(tmp_path / "b.pdf", pages))
+    assert [note.text for note in book.notes] == ["The bridge came later."]
+    assert paragraphs_of(book) == texts
+
+
+def test_an_initial_over_two_lines_goes_back_to_its_word(tmp_path: Path) -> None:
+    (page, *rest) = set_pages([prose(n) for n in range(12)], head=False, shift=0)
+    first = [(60.0, 500.0, 10, "he boat was late and nobody on the bank knew why,"), (60.0, 488.0, 10, "or asked.")]
+    lowered = [(x, y - 40, size, text) for x, y, size, text in page[:-3]]
+    book = read(making.pdf(tmp_path / "b.pdf", [[(40.0, 488.0, 26.0, "T"), *first, *lowered], *rest]))
+    assert paragraphs_of(book)[0] == "The boat was late and nobody on the bank knew why, or asked."
+
+
+def test_a_file_without_its_end_gives_the_pages_that_are_whole(tmp_path: Path) -> None:
+    path = making.pdf(tmp_path / "b.pdf", set_pages([prose(n) for n in range(40)]))
+    data = path.read_bytes()
+    path.write_bytes(data[: data.rfind(b"endobj", 0, int(0.7 * len(data))) + 6])
+    book = read(path)
+    assert paragraphs_of(book)[:3] == [prose(n) for n in range(3)]
+    assert any("cut off" in warning for warning in book.warnings)

@@ -158,3 +158,58 @@ def test_no_word_is_lost_by_unwrapping(paragraphs: list[list[str]]) -> None:
     text = "\n\n".join("\n".join(textwrap.wrap(" ".join(words) + ".", 60)) for words in paragraphs)
     book = txt.read_text("memory", text)
     assert book.text.split() == [word for words in paragraphs for word in (" ".join(words) + ".").split()]
+
+
+def long(number: int) -> str:
+    return f"Paragraph {number} went on about {'the ferry, ' * (number % 5)}the bank and the weather until nobody listened."
+
+
+STANZA = ["The ferry is late,", "The candle is low", "And nobody here", "Can tell me so."]
+
+
+def test_verse_between_indented_paragraphs_keeps_its_lines(tmp_path: Path) -> None:
+    parts = []
+    for n in range(12):
+        parts += textwrap.wrap(long(n), 50, initial_indent="    ")
+        if n % 4 == 3:
+            parts += ["", *(f"        {'  ' if row % 2 else ''}{line}" for row, line in enumerate(STANZA)), ""]
+    found = blocks(read(tmp_path, "\n".join(parts)))
+    assert [text for kind, text in found if kind == "verse"] == ["\n".join(STANZA)] * 3
+    assert [text for kind, text in found if kind == "paragraph"] == [long(n) for n in range(12)]
+
+
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+def test_verse_between_paragraphs_of_one_line_each_keeps_its_lines(tmp_path: Path, gap: str) -> None:
+    parts = [f"\n{chr(10).join(STANZA)}\n" if n % 4 == 3 else long(n) for n in range(16)]
+    found = blocks(read(tmp_path, gap.join(parts)))
+    assert [text for kind, text in found if kind == "verse"] == ["\n".join(STANZA)] * 4
+    assert sum(kind == "paragraph" for kind, _ in found) == 12
+
+
+def test_notes_leave_the_text_with_their_marks(tmp_path: Path) -> None:
+    wrapped = [textwrap.fill(long(n) + ("[1]" if n == 3 else ""), 60) for n in range(8)]
+    book = read(tmp_path, "\n\n".join([*wrapped, "FOOTNOTES:", "[1] It was a small ferry."]))
+    assert [note.text for note in book.notes] == ["It was a small ferry."]
+    assert [text for _, text in blocks(book)] == [long(n) for n in range(8)]
+
+
+def test_titles_under_bare_numerals_belong_to_them(tmp_path: Path) -> None:
+    parts = []
+    for numeral, title in (("I", "The Boat"), ("II", "The Bank"), ("III", "The Bridge")):
+        parts += [f"\n{numeral}\n\n{title}\n", *(long(n) for n in range(6))]
+    book = read(tmp_path, "\n".join(parts))
+    assert [chapter.title for chapter in book.chapters] == ["I\nThe Boat", "II\nThe Bank", "III\nThe Bridge"]
+
+
+def test_titles_of_poems_are_told_by_the_space_above(tmp_path: Path) -> None:
+    titles = ["Sonnet 1", "Sonnet 2", "To a Ferryman", "Sonnet 3", "The Late Boat", "Sonnet 4"]
+    text = "".join(f"\n\n\n\n{title}\n\n{chr(10).join(f'  {line}' for line in STANZA * 3)}\n" for title in titles)
+    book = read(tmp_path, f"{textwrap.fill(long(1) * 3, 70)}\n\n{textwrap.fill(long(2) * 4, 70)}\n{text}")
+    assert [chapter.title for chapter in book.chapters][-6:] == titles
+
+
+def test_the_author_under_the_title_is_no_text(tmp_path: Path) -> None:
+    text = f"The Ferry\n\nby Ada Writer\n\nChapter I\n\n{long(1)}\n\n{long(2)}\n\nChapter II\n\n{long(3)}\n"
+    book = read(tmp_path, text)
+    assert book.author == "Ada Writer"
+    assert [text for _, text in blocks(book)] == [long(1), long(2), long(3)]

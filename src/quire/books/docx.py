@@ -39,7 +39,7 @@ class Style:
 @dataclass
 class Paragraph:
     """A paragraph with its line breaks as \\n, the texts that tracked changes deleted from it, and how it is set:
-    `bold` when all of it is, `size` in points where it is given, `new_page` when a page begins with or right before it."""
+    `bold` when all of it is, `size` in points where it is given, `new_page` when a page begins with it."""
 
     text: str
     style: Style

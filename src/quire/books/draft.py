@@ -241,6 +241,8 @@ def _drop_front(draft: Draft, items: list[Item]) -> list[Item]:
         return items
     kept = []
     for item in front:
+        if not draft.author and (credit := _CREDIT.fullmatch(item.text)):
+            draft.author = credit[1]
         said = item.kind == "verse" or (len(item.text) > 40 and re.search(r"[a-zà-ÿ][.!?…][”’»\"')]*$", item.text))
         if said:
             kept.append(item)

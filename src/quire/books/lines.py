@@ -73,12 +73,17 @@ def find_layout(groups: Sequence[Lines]) -> Layout:
     if sum(len(line) for line in lines if len(line) > 1.3 * width + 20) >= 0.3 * sum(map(len, lines)):
         # Whole paragraphs on a line each; the only pairs of lines are verse.
         return Layout(0, False)
+    long_lines = [first for first, _ in pairs if len(first) > 0.65 * width]
+    ended = sum(bool(SENTENCE_END.search(line)) for line in long_lines)
+    if len(long_lines) >= 3 and ended >= 0.85 * len(long_lines) and min(map(len, long_lines)) < 0.85 * width:
+        # Lines that a width breaks seldom end a sentence.
+        return Layout(0, False)
     # Prose may be a small part of a book of verse: any width at which lines pile up counts.
     full = sum(_is_full(first, second, width) for first, second in pairs)
     wrapped = width <= 200 and full >= 0.4 * len(pairs)
     if not wrapped and width <= 120:
-        long_lines = [length for length in lengths if length >= 0.85 * width]
-        wrapped = width >= 55 and len(long_lines) >= 0.15 * len(lengths)
+        nearly_full = sum(length >= 0.85 * width for length in lengths)
+        wrapped = width >= 55 and nearly_full >= 0.15 * len(lengths)
     if not wrapped:
         return Layout(0, False)
     return Layout(width, _is_indented(groups, width))
@@ -91,7 +96,7 @@ def _is_full(line: str, following: str, width: int) -> bool:
 
 def _is_indented(groups: Sequence[Lines], width: int) -> bool:
     """Paragraphs without blank lines between them: long runs of lines in which some are indented."""
-    long_runs = [group for group in groups if len(group.lines) >= 12]
+    long_runs = [group for group in groups if len(group.lines) >= 6]
     lines = [line for group in long_runs for line in group.lines]
     if len(lines) < 0.5 * sum(len(group.lines) for group in groups):
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lxml import etree
@@ -148,6 +148,9 @@ class Walk:
             self._heading(element, _HEADINGS[name])
         elif name in ("p", "div") and not note and self._is_heading(element):
             self._heading(element, 2)
+        elif name in ("p", "div") and not note and self._is_subtitle(element):
+            last = self.draft.items[-1]
+            self.draft.items[-1] = replace(last, text=f"{last.text}\n{heading_text(element, self.skip)}")
         elif name == "hgroup" and not note:
             self._hgroup(element)
         elif name == "hr":
@@ -166,11 +169,15 @@ class Walk:
             self._mixed(element, verse, note)
 
     def _is_heading(self, element: Element) -> bool:
-        """Whether a short paragraph is called a chapter's heading by its class, or the second line of one."""
-        last = self.draft.items[-1] if self.draft.items else None
+        """Whether a short paragraph is called a chapter's heading by its class."""
         named = any(map(_HEADING_CLASS.fullmatch, classes(element)))
-        if last is not None and last.kind == "heading" and "\n" not in last.text:
-            named = named or any(map(_SUBTITLE_CLASS.fullmatch, classes(element)))
+        return named and not _holds_block(element) and 0 < len(plain_text(element)) <= 160
+
+    def _is_subtitle(self, element: Element) -> bool:
+        """Whether a short paragraph right under a heading is its second line by its class."""
+        last = self.draft.items[-1] if self.draft.items else None
+        under = last is not None and last.kind == "heading" and "\n" not in last.text
+        named = under and any(map(_SUBTITLE_CLASS.fullmatch, classes(element)))
         return named and not _holds_block(element) and 0 < len(plain_text(element)) <= 160
 
     def _is_target(self, element: Element) -> bool:

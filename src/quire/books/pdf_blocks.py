@@ -158,6 +158,12 @@ class Blocks:
         capitals = sum(_begins_line(below.plain) for _, below in pairs)
         return self._inset and len(lines) >= 4 and broken + turned >= 0.9 * len(pairs) and capitals >= 0.5 * len(pairs)
 
+    def _looks_like_verse(self, lines: Sequence[Line]) -> bool:
+        """Whether lines at the margin begin as verse does, or are far shorter than a ragged margin makes them."""
+        capitals = sum(_begins_line(line.plain) for line in lines)
+        room = sum(self._room(line) for line in lines) / len(lines)
+        return capitals >= 0.75 * len(lines) or room >= 0.3 * (self._edge - self._margin)
+
     def _is_turned(self, above: Line, below: Line) -> bool:
         """Whether a line is what did not fit into the verse line above."""
         set_in = below.left > above.left + 0.5 * below.size
@@ -169,7 +175,9 @@ class Blocks:
         if not lines:
             return
         texts = [self._text(line) for line in lines]
-        if not self._indented and len(lines) > 1 and self._is_verse(lines) and (self._inset or _begin_lines(texts)):
+        set_so = self._is_verse(lines) and (self._inset or self._looks_like_verse(lines))
+        alike = self.measure.verse and sum(_begins_line(text) for text in texts) >= 0.75 * len(texts)
+        if len(lines) > 1 and not self._indented and (set_so or alike):
             self.found.append(Found("verse", "\n".join(self._verse_lines(lines, texts)), lines[0].page))
             return
         text = texts[0]
@@ -261,11 +269,6 @@ def _even_levels(found: list[Found]) -> list[Found]:
         replace(block, level=ranks[round(block.size * 2) / 2]) if block.kind == "heading" and block.level > 1 else block
         for block in found
     ]
-
-
-def _begin_lines(texts: Sequence[str]) -> bool:
-    """Whether lines at the margin begin as verse does, or are more than chance would break so early."""
-    return len(texts) >= 5 or sum(map(_begins_line, texts)) >= 0.75 * len(texts)
 
 
 def _begins_line(text: str) -> bool:

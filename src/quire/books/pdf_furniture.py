@@ -115,7 +115,9 @@ def _is_furniture(
         mates = [other for other in others if abs(other.line.size - line.size) < 0.3 and abs(other.line.y - line.y) < 1]
         alike = sum(_SAME_LESS.sub("", other.mask) == _SAME_LESS.sub("", edge.mask) for other in mates)
         counted = offset is not None and page.number + offset in edge.numbers
-        return bool(mates) and (counted or len(mates) >= 0.5 * len(edges) or (alike >= 2 and not recognise(text)))
+        again = sum(count for count in Counter(other.mask for other in mates).values() if count >= 2)
+        usual = len(mates) >= 0.5 * len(edges) and again >= 0.5 * len(mates)
+        return bool(mates) and (counted or usual or (alike >= 2 and not recognise(text)))
     if offset is not None and page.number + offset in edge.numbers and (apart or len(text) < 60):
         return True
     if bare and apart and len(page.lines) > 1:

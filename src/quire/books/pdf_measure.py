@@ -106,16 +106,17 @@ def find_indent(columns: Sequence[Column], size: float) -> float:
 
 
 def is_book_of_verse(columns: Sequence[Column], size: float, step: float) -> bool:
-    """Whether most lines end before the margin without an indent below: nothing but their author broke them."""
-    total = broken = 0
+    """Whether most lines end before the margin without an indent below, or begin with a capital, as verse does."""
+    total = broken = capitals = 0
     for column in columns:
         for above, line in zip(column.lines, column.lines[1:], strict=False):
             if abs(line.size - size) < 0.1 * size and above.y - line.y < 1.1 * step and len(above.text) > 3:
                 total += 1
+                capitals += not next((char for char in line.text if char.isalnum()), "").islower()
                 broken += column.right - above.right > 0.12 * (column.right - column.left) and (
                     line.left - column.left < 0.4 * size or line.left - column.left > 3 * size
                 )
-    return total >= 20 and broken >= 0.6 * total
+    return total >= 20 and (broken >= 0.6 * total or capitals >= 0.8 * total)
 
 
 def find_gap(columns: Sequence[Column], size: float, step: float) -> tuple[float, bool]:

@@ -107,7 +107,7 @@ def _one_by_one(groups: list[Lines]) -> list[Lines]:
     """Every line a paragraph of its own; but where blank lines part short lines into groups, those are stanzas."""
     lines = [line for group in groups for line in group.lines]
     several = [group for group in groups if len(group.lines) > 1]
-    short = sum(len(line) for line in lines) / max(1, len(lines)) <= 60
+    short = sum(map(len, lines)) <= 60 * len(lines) and max(map(len, lines), default=0) <= 90
     ends = sum(line.rstrip().endswith((".", "!", "?", "…", "”", "»", '"')) for line in lines)
     stanzas = short and len(groups) > 1 and ends <= 0.6 * len(lines)
     return groups if stanzas or not several else part_unwrapped(groups)
