@@ -1,5 +1,6 @@
-"""How much of a book's true text each reader gives back: `python -m benchmarks.reading [FOLDER]`.
+"""How much of a book's true text each reader gives back: `python -m benchmarks.reading [FOLDER | --typeset]`.
 
+`--typeset` sets books of its own first, with the `typst` package.
 FOLDER holds books and, beside each, `NAME.truth.txt` (its paragraphs, one blank line between them).  Words are runs of
 letters and digits with inner apostrophes and hyphens, compared in order: F1 is 2 × (longest common subsequence) over
 the sum of both lengths.  Paragraphs count as kept when every word of one is the same.
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
+import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -115,7 +117,22 @@ def find_pairs(folder: Path) -> list[tuple[Path, Path]]:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "../shared/data/books")
+    argument = sys.argv[1] if len(sys.argv) > 1 else "../shared/data/books"
+    if argument != "--typeset":
+        report(Path(argument))
+        return
+    from benchmarks.typeset import typeset
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            typeset(Path(folder))
+        except ImportError:
+            sys.exit("typst is not installed: pip install typst")
+        report(Path(folder))
+
+
+def report(folder: Path) -> None:
+    """Print a line for each book of a folder that has its true text beside it."""
     if not folder.is_dir():
         sys.exit(f"{folder} is no folder of books and true texts; name one: python -m benchmarks.reading FOLDER")
     heads = "words", "word F1", "recall", "precision", "para F1", "verse", "chapters", "notes", "dropped", "s"

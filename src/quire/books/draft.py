@@ -181,7 +181,7 @@ def _drop_note_labels(draft: Draft, items: list[Item]) -> list[Item]:
         following = items[index + 1] if index + 1 < len(items) else None
         bare = item.kind in ("heading", "paragraph") and _NOTES_LABEL.fullmatch(" ".join(item.text.split()))
         over = following is None or following.kind in ("note", "heading", "chapter")
-        if bare and over and any(other.kind == "note" for other in items):
+        if bare and over and (following is None or any(other.kind == "note" for other in items)):
             draft.drop("label of notes", item.text, item.place)
         else:
             kept.append(item)

@@ -155,7 +155,8 @@ def part_unwrapped(groups: Sequence[Lines]) -> list[Lines]:
     for group in groups:
         lengths = [len(line.strip()) for line in group.lines]
         stands = len(lengths) > 1 and sum(lengths) <= usual * len(lengths) and max(lengths) <= longest
-        if stands and _is_stanza(group.lines, longest):
+        speech = any(line.strip()[:1] in '—–-“"«‘' for line in group.lines[1:])
+        if stands and (_is_stanza(group.lines, longest) or (spaced and len(lengths) > 2 and not speech)):
             parted.append(group)
             continue
         for offset, line in enumerate(group.lines):
