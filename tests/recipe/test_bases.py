@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from quire.recipe.bases import EMBEDDED, KNOWN, advice_for, bases_for
+from quire.recipe.bases import EMBEDDED, FRESH, KNOWN, advice_for, bases_for
 from quire.recipe.load import load_recipe
 
 
@@ -16,7 +16,15 @@ def test_advice_is_a_valid_recipe_and_gives_reasons(name: str) -> None:
 
 def test_unknown_base_gets_no_advice() -> None:
     assert advice_for("someone/else") == {}
-    assert advice_for(EMBEDDED, "full") == {}
+
+
+def test_training_all_weights_of_a_pretrained_base_takes_smaller_steps() -> None:
+    for name in (EMBEDDED, "someone/else", *(known.name for known in KNOWN)):
+        advice = advice_for(name, "full")
+        rate = load_recipe({"shelf": ["/a"], "train": {"method": "full"}}, advice=advice).recipe.train.learning_rate
+        assert rate == (3e-4 if name == EMBEDDED else 5e-5)
+        assert advice["train.learning_rate"].reason
+    assert advice_for(FRESH, "full") == {}
 
 
 def test_no_gated_base_is_chosen_by_itself() -> None:

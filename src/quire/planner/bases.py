@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from quire.errors import BaseModelError
 from quire.planner.facts import MachineFacts
-from quire.recipe.bases import AUTO, EMBEDDED, bases_for
+from quire.recipe.bases import AUTO, EMBEDDED, FRESH, bases_for
 from quire.recipe.schema import BaseChoice, FreshBase, Recipe
 from quire.run.atomic import named_disk_errors
 
@@ -22,9 +22,6 @@ Kind = Literal["embedded", "folder", "hub"]
 
 # Assumed where nobody measured the memory.
 USUAL_MEMORY = 8 * 2**30
-
-FRESH = "fresh"
-"""What a base that a run makes for itself is called before it lies anywhere."""
 
 _INDEX = "model.safetensors.index.json"
 _WEIGHTS = "model.safetensors"

@@ -32,7 +32,7 @@ def choose_batch(settings: TrainSettings) -> BatchChoice:
     rows = settings.effective_batch
     if settings.batch != "auto":
         if settings.accumulate != "auto":
-            return BatchChoice(settings.batch, settings.accumulate, "batch and accumulate as the recipe says")
+            return BatchChoice(settings.batch, settings.accumulate, "as the recipe says")
         accumulate = max(1, round(rows / settings.batch))
         return _near(settings.batch, accumulate, rows, f"batch {settings.batch} as the recipe says")
     if settings.accumulate != "auto":

@@ -9,6 +9,8 @@ from quire.recipe.schema import MethodKind
 
 EMBEDDED = "embedded"
 AUTO = "auto"
+FRESH = "fresh"
+"""What a base that a run makes for itself is called before it lies anywhere."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,16 @@ _INSTRUCT = {
     "train.learning_rate": Advice(1e-4, "larger steps make an instruct model forget how it speaks"),
 }
 
+# Rules of thumb, not measured here: a step of all weights moves a model further than one of an adapter.
+_FULL = {
+    "train.learning_rate": Advice(5e-5, "all weights of a pretrained base want smaller steps than an adapter"),
+}
+_FULL_TINY = {
+    "train.learning_rate": Advice(3e-4, "all weights want smaller steps than an adapter, a tiny base larger ones"),
+    "train.window": _TINY["train.window"],
+    "train.effective_batch": _TINY["train.effective_batch"],
+}
+
 EMBEDDED_ADVICE: Mapping[str, Advice] = _TINY
 
 KNOWN: tuple[KnownBase, ...] = (
@@ -65,9 +77,11 @@ KNOWN: tuple[KnownBase, ...] = (
 
 
 def advice_for(base: str, method: MethodKind = "lora") -> Mapping[str, Advice]:
-    """Recommended settings for an adapter on a base; none for one that is not known, or for full training."""
-    if method == "full":
+    """Recommended settings for a base.  None for an adapter on one that is not known, or for one from scratch."""
+    if base == FRESH:
         return {}
+    if method == "full":
+        return _FULL_TINY if base == EMBEDDED else _FULL
     if base == EMBEDDED:
         return EMBEDDED_ADVICE
     return next((known.advice for known in KNOWN if known.name == base), {})
