@@ -127,6 +127,19 @@ def test_mistakes_show_before_the_first_piece_is_asked_for(run: RunFolder, tmp_p
         write(run.path, settings={"write.num_beams": 2})
 
 
+@pytest.mark.parametrize(
+    ("asked", "seed"),
+    [({"write.temperature": 0.8}, None), ({"write.top_p": 0.95}, None), ({"write.seed": 3}, None), ({}, 3)],
+)
+def test_beams_refuse_what_is_asked_of_drawing_even_if_it_is_the_default(
+    run: RunFolder, asked: dict[str, object], seed: int | None
+) -> None:
+    beams: dict[str, object] = {"write.num_beams": 2, "write.temperature": 0}
+    named = next(iter(asked), "write.seed").replace(".", r"\.")
+    with pytest.raises(RecipeError, match=rf"cannot honour {named}"):
+        write_all(run.path, PROMPT, settings=beams | asked, seed=seed)
+
+
 def test_a_run_without_a_voice_is_told_so(tmp_path: Path) -> None:
     RunFolder.create(tmp_path / "half")
     with pytest.raises(VoiceError, match="half has no voice yet"):

@@ -87,9 +87,24 @@ def _prepare(
     from quire.writing.sampler import check_settings
 
     check_settings(how)
+    if how.num_beams > 1:
+        _refuse_drawing(how, [*settings, *(["write.seed"] if seed is not None else [])])
     if seed is None:
         seed = how.seed if how.seed is not None else secrets.randbelow(2**31)
     return opened, how, prompt or how.prompt, seed
+
+
+def _refuse_drawing(how: WriteSettings, given: Sequence[str]) -> None:
+    """RecipeError where somebody asks beams for what only drawing can do, if only for a value that is the default."""
+    from quire.writing.sampler import DRAWING
+
+    usual = ("seed", *(key for key in DRAWING if (key, how.temperature) != ("temperature", 0)))
+    refused = [key for key in dict.fromkeys(given) if key.removeprefix("write.") in usual]
+    if refused:
+        raise RecipeError(
+            f"write.num_beams {how.num_beams} searches and draws nothing, so it cannot honour {', '.join(refused)}",
+            f"set write.num_beams=1 to draw, or leave {', '.join(refused)} out to search",
+        )
 
 
 def _load(opened: Opened) -> Voice:
