@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -503,8 +504,7 @@ def test_a_disk_that_is_really_full_loses_nothing(
 
 def test_a_disk_without_any_room_is_named(small_disk: Path, book: Path, tiny_base: Path, capsys: Shown) -> None:
     with (small_disk / "ballast").open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
-        while True:
-            file.write(bytes(4096))
+        file.writelines(repeat(bytes(4096)))
     error, _ = refused(capsys, *train_command(book, tiny_base, small_disk / "run"))
     assert "disk" in error
     assert str(small_disk) in error

@@ -1,6 +1,6 @@
 """Put the voice of a pretraining run into the package as the embedded base: weights rounded to bf16, plain layout.
 
-    python tools/embed_base.py runs/embedded-base
+python tools/embed_base.py runs/embedded-base
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from importlib import resources
 from pathlib import Path
 
 import torch
+from transformers import GenerationConfig
+
 from quire.model.base import load_model
 from quire.run.folder import RunFolder
 from quire.tokens.tokenizer import load_tokenizer
-from transformers import GenerationConfig
 
 
 def embed(run: Path) -> Path:

@@ -38,7 +38,9 @@ def main() -> None:
         blocks = score_blocks(base.model, base.tokenizer, [text], WINDOW)
         own_bits, own_size = sum(b.nats for b in blocks) / math.log(2), sum(b.bytes for b in blocks)
         own_packed = len(lzma.compress(text.encode("utf-8"), preset=9 | lzma.PRESET_EXTREME))
-        print(f"{work['lang']}  {own_bits / own_size:.3f}  xz {8 * own_packed / own_size:.3f}  {work['id']}", flush=True)
+        print(
+            f"{work['lang']}  {own_bits / own_size:.3f}  xz {8 * own_packed / own_size:.3f}  {work['id']}", flush=True
+        )
         bits[work["lang"]] += own_bits
         size[work["lang"]] += own_size
         packed[work["lang"]] += own_packed

@@ -161,7 +161,8 @@ def test_no_word_is_lost_by_unwrapping(paragraphs: list[list[str]]) -> None:
 
 
 def long(number: int) -> str:
-    return f"Paragraph {number} went on about {'the ferry, ' * (number % 5)}the bank and the weather until nobody listened."
+    ferries = "the ferry, " * (number % 5)
+    return f"Paragraph {number} went on about {ferries}the bank and the weather until nobody listened."
 
 
 STANZA = ["The ferry is late,", "The candle is low", "And nobody here", "Can tell me so."]

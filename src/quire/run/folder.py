@@ -98,7 +98,10 @@ class RunFolder:
         try:
             text = folder.format_file.read_text(encoding="utf-8").strip()
         except (FileNotFoundError, NotADirectoryError):
-            raise RunError(f"{path} is not a run folder", "name a folder that quire train has made, or the name of one under ./runs") from None
+            raise RunError(
+                f"{path} is not a run folder",
+                "name a folder that quire train has made, or the name of one under ./runs",
+            ) from None
         if not text.isdigit():
             raise RunError(f"{folder.format_file} does not hold a format number", f"write {FORMAT} into it")
         if int(text) > FORMAT:
