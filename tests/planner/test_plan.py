@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from quire.errors import RecipeError
@@ -58,8 +60,18 @@ def test_steps_tokens_and_parameters_of_a_novel() -> None:
     assert made.share == pytest.approx(0.000689, rel=1e-2)
 
 
+def test_activations_are_computed_twice_only_where_they_would_not_fit() -> None:
+    assert not plan(method={"lora": {}}).checkpointing
+    tight = replace(LAPTOP, memory_free_bytes=6 * 2**30)
+    made = plan(method={"lora": {}}, machine=tight)
+    assert made.checkpointing
+    assert made.memory == plan(method={"lora": {}}, checkpointing=True).memory
+    assert made.memory.total < 6 * 2**30 < plan(method={"lora": {}}, checkpointing=False).memory.total
+    assert not plan(method={"lora": {}}, machine=tight, checkpointing=False).checkpointing
+
+
 def test_full_training_trains_all_weights() -> None:
-    made = plan(method="full")
+    made = plan(method="full", checkpointing=False)
     assert made.trainable == made.parameters == 1_235_814_400
     assert made.memory.total > plan().memory.total + 12 * made.trainable
 

@@ -57,10 +57,16 @@ def test_a_window_longer_than_the_base_holds_is_refused_with_the_one_it_holds(ti
 
 def test_activations_are_recomputed_only_when_asked_for(tiny_base: Path) -> None:
     files = find_base(str(tiny_base))
-    for wanted, given in (("auto", False), (False, False), (True, True)):
-        learner = make_learner(files, toy_settings(checkpointing=wanted), "fp32", "cpu", seed=1)
+    for given in (False, True):
+        learner = make_learner(files, toy_settings(), "fp32", "cpu", seed=1, checkpointing=given)
         layers = [m for m in learner.model.modules() if type(m).__name__ == "LlamaDecoderLayer"]
         assert all(layer.gradient_checkpointing == given for layer in layers)
+
+
+def test_how_texts_are_packed_is_found_out_once(tiny_base: Path) -> None:
+    files = find_base(str(tiny_base))
+    assert make_learner(files, toy_settings(), "fp32", "cpu", seed=1).computation.packs
+    assert not make_learner(files, toy_settings(), "fp32", "cpu", seed=1, packs=False).computation.packs
 
 
 def test_threads_are_set() -> None:

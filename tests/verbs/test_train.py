@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ from transformers import AutoModelForCausalLM, GenerationConfig
 
 import quire
 from loopback_hub import LoopbackHub, point_client, serve_hub
-from quire.errors import BaseModelError, RecipeError, RunError, Stopped
+from quire.errors import BaseModelError, GuardError, RecipeError, RunError, Stopped
 from quire.model.adapters import load_voice
+from quire.model.machine import measure_machine
 from quire.planner.bases import find_base
 from quire.planner.schedule import learning_rate_at, steps_in
 from quire.recipe.bases import advice_for
@@ -88,7 +90,7 @@ def test_events_tell_the_whole_story_in_order(run: Run, heard: list[Event]) -> N
     events = read_events(run.path / "events.jsonl")
     assert [(e.kind, e.step) for e in heard] == [(e.kind, e.step) for e in events]
     kinds = [event.kind for event in events]
-    assert kinds[0] == "decided"
+    assert kinds[:2] == ["start", "decided"]
     assert kinds[-3:] == ["part_end", "saved", "done"]
     assert [event.step for event in events if event.kind == "step"] == [1, 2, 3]
     step = next(event for event in events if event.kind == "step")
@@ -99,12 +101,45 @@ def test_events_tell_the_whole_story_in_order(run: Run, heard: list[Event]) -> N
 
 
 def test_words_and_tokens_read_are_all_accounted_for(run: Run, book: Path) -> None:
-    decided = read_events(run.path / "events.jsonl")[0].values
+    decided = next(e for e in read_events(run.path / "events.jsonl") if e.kind == "decided").values
     shelf = quire.read(book)
     dropped = sum(len(drop.text.split()) for one in shelf for drop in one.dropped)
     assert sum(decided["words"].values()) == shelf.words + dropped
     assert decided["words"]["trained"] > decided["words"]["test"] > 0
     assert decided["tokens"]["trained"] > decided["tokens"]["validation"] > 0
+
+
+def test_what_the_plan_warns_of_is_told_before_the_first_step(run: Run, book: Path, tiny_base: Path) -> None:
+    events = read_events(run.path / "events.jsonl")
+    foreseen = quire.plan(book, base=str(tiny_base), settings=TINY_TRAINING).plan.warnings
+    told = [(e.values["text"], e.values["remedy"]) for e in events if e.kind == "warning"]
+    assert told == [(warned.text, warned.remedy) for warned in foreseen]
+    assert any("too few to change much" in str(text) for text, _ in told)
+    kinds = [event.kind for event in events]
+    assert len(kinds) - kinds[::-1].index("warning") < kinds.index("part_start") + 1
+
+
+def test_the_error_that_ends_a_run_is_among_its_events(book: Path, tiny_base: Path, tmp_path: Path) -> None:
+    settings = TINY_TRAINING | {"train.learning_rate": 1e30, "train.steps": 20, "train.clip": 0}
+    with pytest.raises(GuardError) as caught:
+        train(book, base=str(tiny_base), run=tmp_path / "run", settings=settings)
+    last = read_events(tmp_path / "run" / "events.jsonl")[-1]
+    assert last.kind == "error"
+    assert last.values == {"text": caught.value.what, "remedy": caught.value.then}
+
+
+def test_activations_are_computed_twice_where_memory_is_short(
+    book: Path, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = replace(measure_machine(), memory_free_bytes=2**20, gpu_memory_bytes=None)
+    monkeypatch.setattr("quire.verbs.decide.measure_machine", lambda: machine)
+    done = train(book, base=str(tiny_base), run=tmp_path / "run", settings=TINY_TRAINING)
+    kept = load_resolved(done.path / "recipe.yaml")
+    assert kept.decided.checkpointing
+    assert kept.recipe.train.checkpointing == "auto"
+    assert kept.decided.packs is True
+    decided = next(e for e in read_events(done.path / "events.jsonl") if e.kind == "decided").values
+    assert decided["activations"] == "computed twice, to save memory"
 
 
 def test_the_voice_is_what_was_trained_loaded_by_quire_and_by_hand(run: Run, tiny_base: Path) -> None:
@@ -267,11 +302,13 @@ HARD = TINY_TRAINING | {
     "train.stride": 40,
     "train.accumulate": 2,
     "train.batch": 1,
+    "train.effective_batch": 2,
     "train.epochs": 0.7,
     "train.method.lora.dropout": 0.2,
     "train.evaluate_every": 2,
 }
-HARD.pop("train.steps")
+for spare in ("train.steps", "train.effective_batch"):
+    HARD.pop(spare)
 
 
 def test_the_same_call_goes_on_where_it_was_stopped(tiny_base: Path, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ class Display:
             self._step(event)
         elif event.kind == "judging":
             self._judging(event)
-        elif event.kind in ("stage_start", "part_start"):
+        elif event.kind == "part_start":
             self._loss = self._held_out = None
             self._steps_timed.clear()
             self._parts = number(event, "parts") or 1
@@ -126,8 +126,6 @@ def line_of(event: Event) -> str | None:
             return "\n".join(
                 f"[dim]{escape(key)}: {escape(_plain(value))}[/dim]" for key, value in event.values.items()
             )
-        case "stage_start" if event.stage:
-            return f"[bold]stage {escape(event.stage)}[/bold]"
         case "part_start" if (number(event, "parts") or 1) > 1:
             return f"[bold]part {event.part + 1} of {number(event, 'parts'):.0f}[/bold]"
         case "validation":

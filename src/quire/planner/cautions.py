@@ -37,7 +37,7 @@ def warnings_for(
 ) -> tuple[Warned, ...]:
     """All that apply, the gravest first."""
     found = [
-        _memory(memory, machine),
+        _memory(settings, memory, machine),
         _disk(disk_bytes, machine),
         _little_text(text),
         _memorising(settings, text),
@@ -50,16 +50,17 @@ def warnings_for(
     return tuple(warned for warned in found if warned is not None)
 
 
-def _memory(memory: Memory, machine: MachineFacts | None) -> Warned | None:
+def _memory(settings: TrainSettings, memory: Memory, machine: MachineFacts | None) -> Warned | None:
     if machine is None:
         return None
-    room = machine.gpu_memory_bytes or machine.memory_free_bytes
+    room = machine.room
     if memory.total <= room:
         return None
     where = "on the GPU" if machine.gpu_memory_bytes else "free"
     return Warned(
         f"training takes about {show_size(memory.total)} of memory, and {show_size(room)} are {where}",
-        "choose a smaller base, a shorter train.window, or train.checkpointing=true",
+        "choose a smaller base or a shorter train.window"
+        + ("" if settings.checkpointing is True else ", or train.checkpointing=true"),
         "out-of-memory",
     )
 

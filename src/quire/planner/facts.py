@@ -31,6 +31,11 @@ class MachineFacts:
     gpu: str | None = None
     gpu_memory_bytes: int | None = None
 
+    @property
+    def room(self) -> int:
+        """Bytes that a training may fill: the GPU's memory where there is one, else what is free."""
+        return self.gpu_memory_bytes or self.memory_free_bytes
+
     def rate(self, precision: str) -> float | None:
         """FLOP/s of a matmul in `precision`, or None where it was not measured."""
         return dict(self.rates).get(precision)

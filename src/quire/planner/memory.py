@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from quire.planner.facts import MachineFacts
 from quire.planner.schedule import BatchChoice
 from quire.planner.shape import BaseShape
 from quire.recipe.schema import TrainSettings
@@ -51,6 +52,20 @@ def memory_of(settings: TrainSettings, shape: BaseShape, choice: BatchChoice, pr
     )
 
 
+def needs_checkpointing(
+    settings: TrainSettings,
+    shape: BaseShape,
+    choice: BatchChoice,
+    precision: str,
+    trainable: int,
+    machine: MachineFacts | None,
+) -> bool:
+    """Whether activations are computed twice: as the recipe says, with `auto` where they would not fit otherwise."""
+    if settings.checkpointing != "auto":
+        return settings.checkpointing
+    return machine is not None and memory_of(settings, shape, choice, precision, trainable).total > machine.room
+
+
 def disk_of(trainable: int, keep: int) -> int:
     """Bytes on disk: `keep` checkpoints (weights and two moments), the best one, one being written, and the voice."""
     return trainable * 4 * (3 * (keep + 2) + 1) + 16 * 2**20
@@ -61,7 +76,7 @@ def _activations_per_token(settings: TrainSettings, shape: BaseShape, size: int)
 
     In a layer: what goes into every matrix and what comes out, and both norms' work in fp32.  A matrix with an adapter
     keeps its input once more in fp32 where the base is not, and with dropout what is left of it and the mask.
-    Measured on shapes of 7M and 135M: 0.93 to 1.05 of the peak (docs/measurements.md).
+    Measured on shapes of 7M and 135M: 0.93 to 1.03 of the peak (docs/measurements.md).
     """
     lora = settings.method.lora
     inputs = sum(linear.inputs for linear in shape.linears)

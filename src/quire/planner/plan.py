@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from quire.errors import RecipeError
 from quire.planner.cautions import Warned, warnings_for
 from quire.planner.facts import MachineFacts, TextFacts
-from quire.planner.memory import Memory, disk_of, memory_of
+from quire.planner.memory import Memory, disk_of, memory_of, needs_checkpointing
 from quire.planner.schedule import BatchChoice, choose_batch, part_steps, rows_in
 from quire.planner.shape import BaseShape
 from quire.recipe.schema import TrainSettings
@@ -48,6 +48,7 @@ class Plan:
     parts: tuple[PartPlan, ...]
     choice: BatchChoice
     precision: str
+    checkpointing: bool
     trainable: int
     parameters: int
     tokens: int
@@ -96,6 +97,8 @@ def make_plan(
     choice = choose_batch(settings)
     lora = settings.method.lora
     trainable = shape.lora_parameters(lora) if lora else shape.parameters
+    checkpointing = needs_checkpointing(settings, shape, choice, precision, trainable, machine)
+    settings = settings.model_copy(update={"checkpointing": checkpointing})
     parts = tuple(
         _part(rows, tokens, settings, choice)
         for rows, tokens in zip(text.rows_per_epoch, text.tokens_per_epoch, strict=True)
@@ -106,6 +109,7 @@ def make_plan(
         parts=parts,
         choice=choice,
         precision=precision,
+        checkpointing=checkpointing,
         trainable=trainable,
         parameters=shape.parameters + (trainable if lora else 0),
         tokens=tokens,
@@ -138,8 +142,8 @@ def _learned(part: PartPlan, settings: TrainSettings, choice: BatchChoice) -> in
 def _speed(settings: TrainSettings, shape: BaseShape, machine: MachineFacts | None, precision: str) -> Speed | None:
     """The rate of matrix products, and how much of it a step of such a base gets.
 
-    The shares come from the field notes' measurements: 0.4 for a 135M base, 0.7 for a 1B one; the embedded one, whose
-    matrices are small, got 0.3 of it in its own pretraining.
+    The shares come from the field notes' measurements: 0.4 for a 135M base, 0.7 for a 1B one.  The 0.3 for bases as
+    small as the embedded one is an assumption: their matrices are smaller still.
     """
     if machine is None:
         return None

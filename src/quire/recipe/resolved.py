@@ -37,7 +37,7 @@ class Decided(BaseModel):
     accumulate: int = Field(1, description="Batches summed up before a step.")
     batch_reason: str = Field("", description="Why so many.")
     checkpointing: bool = Field(False, description="Whether activations are computed twice to save memory.")
-    kernels: dict[str, str] = Field({}, description="Which of several ways to compute a thing was taken.")
+    packs: bool | None = Field(None, description="Whether the base computes packed texts in one pass; null: not tried.")
 
 
 class ResolvedRecipe(BaseModel):

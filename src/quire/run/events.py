@@ -40,10 +40,14 @@ class Event:
 
 
 class EventLog:
-    """Appends to events.jsonl.  For one process at a time: the one that holds the run's lock."""
+    """Appends to events.jsonl.  For one process at a time: the one that holds the run's lock.
+
+    `last` is the latest event that this process has appended.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.last: Event | None = None
         self._handle: int | None = None
 
     def append(
@@ -65,6 +69,7 @@ class EventLog:
                 raise
             if kind in DURABLE:
                 os.fsync(handle)
+        self.last = event
         return event
 
     def sync(self) -> None:

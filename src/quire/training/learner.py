@@ -42,11 +42,21 @@ class Learner:
         }
 
 
-def make_learner(files: BaseFiles, settings: TrainSettings, precision: Precision, device: str, seed: int) -> Learner:
+def make_learner(
+    files: BaseFiles,
+    settings: TrainSettings,
+    precision: Precision,
+    device: str,
+    seed: int,
+    checkpointing: bool = False,
+    packs: bool | None = None,
+) -> Learner:
     """Load the base and make it learn by the recipe's method.
 
     An adapter lies in float32 on weights of `precision`.  Full training keeps its weights in float32, or small steps
-    would be lost to rounding, and computes in `precision`.  Raises RecipeError where the window exceeds the base's.
+    would be lost to rounding, and computes in `precision`.  With `checkpointing` activations are computed twice to save
+    memory.  `packs` says whether the base packs exactly, where that was found out before.  Raises RecipeError where the
+    window exceeds the base's.
     """
     lora = settings.method.lora
     weights: Precision = precision if lora else "fp32"
@@ -58,9 +68,9 @@ def make_learner(files: BaseFiles, settings: TrainSettings, precision: Precision
             f"use --set train.window={limit}",
             "window",
         )
-    packs = packs_exactly(base.model)
+    packs = packs_exactly(base.model) if packs is None else packs
     model: PreTrainedModel | PeftModel = attach(base.model, lora, seed) if lora else base.model
-    if settings.checkpointing is True:
+    if checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     # fp16 always needs autocast: adapters are float32 and small gradients vanish in 16 bits.
     mixed = precision != "fp32" and (lora is None or precision == "fp16")

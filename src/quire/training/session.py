@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from quire.errors import DiskFull, QuireError, Stopped
 from quire.recipe.resolved import Decided
 from quire.run.events import JSON, Event, EventLog
 from quire.run.folder import RunFolder
@@ -26,6 +28,20 @@ class Session:
     def emit(self, kind: str, state: TrainState, values: Mapping[str, JSON]) -> None:
         self.listener(self.log.append(kind, STAGE, state.part, state.step, values))
 
+    @contextmanager
+    def telling_errors(self) -> Iterator[None]:
+        """Keep the error that ends a run which has begun to tell its events, at the place of the latest one."""
+        try:
+            yield
+        except Stopped:
+            raise
+        except QuireError as error:
+            if (last := self.log.last) is not None:
+                with suppress(DiskFull):
+                    values: dict[str, JSON] = {"text": error.what, "remedy": error.then}
+                    self.listener(self.log.append("error", last.stage, last.part, last.step, values))
+            raise
+
     def announce(self, decided: Decided, learner: Mapping[str, JSON], account: Mapping[str, Mapping[str, int]]) -> None:
         """Say what was decided and why, what learns, and where every word and token of the text went."""
         values: dict[str, JSON] = {
@@ -33,6 +49,7 @@ class Session:
             "precision": f"{decided.precision} ({decided.precision_reason})",
             "batch": f"{decided.batch} × {decided.accumulate} rows ({decided.batch_reason})",
             "threads": decided.threads,
+            **({"activations": "computed twice, to save memory"} if decided.checkpointing else {}),
             **learner,
             **{name: dict(counts) for name, counts in account.items()},
         }

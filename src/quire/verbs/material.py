@@ -13,6 +13,7 @@ from quire.books.book import Passage, Shelf, Split
 from quire.books.reading import read_shelf
 from quire.books.split import cut
 from quire.errors import BookError, RecipeError
+from quire.planner.facts import TextFacts
 from quire.planner.schedule import BatchChoice, part_steps, rows_of_step
 from quire.recipe.schema import Recipe
 from quire.run.atomic import hash_file
@@ -87,6 +88,19 @@ def rows_of(material: Material, tokenizer: Tokenizer, split: Split, part: int | 
     sentences = settings.chunk.sentences if settings.chunk else None
     stretches = encode(material.passages, tokenizer, split, part, sentences, material.language)
     return make_rows(stretches, settings, tokenizer.start)
+
+
+def count_text(material: Material, tokenizer: Tokenizer, rows: Sequence[Rows]) -> TextFacts:
+    """What the planner wants to know of the text; `rows` are those of every part that are trained on."""
+    counts = [part.count() for part in rows]
+    return TextFacts(
+        words=material.words("train"),
+        tokens_train=sum(count.text for count in counts),
+        tokens_validation=_tokens(encode(material.passages, tokenizer, "validation")),
+        tokens_test=_tokens(encode(material.passages, tokenizer, "test")),
+        rows_per_epoch=tuple(len(part) for part in rows),
+        tokens_per_epoch=tuple(count.targets for count in counts),
+    )
 
 
 def account(material: Material, tokenizer: Tokenizer, trained: Sequence[Rows], choice: BatchChoice) -> Account:

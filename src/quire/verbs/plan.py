@@ -17,10 +17,9 @@ from quire.recipe.explain import Explained, explain
 from quire.recipe.load import Loaded
 from quire.recipe.schema import Fresh, FreshBase, Recipe, TrainSettings
 from quire.run.folder import RUNS
-from quire.tokens.stretches import encode
 from quire.tokens.tokenizer import Tokenizer, load_tokenizer
 from quire.verbs.hardware import look_at_machine
-from quire.verbs.material import Material, cut_shelf, gather, rows_of
+from quire.verbs.material import Material, count_text, cut_shelf, gather, rows_of
 from quire.verbs.source import Source, load_source
 
 # Without a tokenizer: English and French need about so many bytes a token with a vocabulary of some thousands.
@@ -132,16 +131,7 @@ def fresh_shape(fresh: Fresh) -> BaseShape:
 def _count(material: Material, tokenizer: Tokenizer) -> TextFacts:
     parts = range(material.recipe.train.parts)
     rows = [rows_of(material, tokenizer, "train", part) for part in parts]
-    counts = [part.count() for part in rows]
-    held_out = [sum(len(s.ids) for s in encode(material.passages, tokenizer, s)) for s in ("validation", "test")]
-    return TextFacts(
-        words=material.words("train"),
-        tokens_train=sum(count.text for count in counts),
-        tokens_validation=held_out[0],
-        tokens_test=held_out[1],
-        rows_per_epoch=tuple(len(part) for part in rows),
-        tokens_per_epoch=tuple(count.targets for count in counts),
-    )
+    return count_text(material, tokenizer, rows)
 
 
 def _estimate(material: Material) -> TextFacts:

@@ -22,7 +22,7 @@ from quire.run.events import Event, EventLog, read_events
 from quire.run.folder import RunFolder
 from quire.run.lock import hold
 from quire.verbs.crash import crash_kept_in
-from quire.verbs.material import Material, account, cut_shelf, gather, rows_of
+from quire.verbs.material import Material, account, count_text, cut_shelf, gather, rows_of
 from quire.verbs.quiet import hush, hush_bars
 from quire.verbs.resume import earlier_start, go_on_with, same_base, same_device, same_sources
 from quire.verbs.source import Source, load_source, name_of, run_path
@@ -84,7 +84,8 @@ def train(
                     same_sources(folder, earlier, _hashes_now(earlier))
                     return finished
                 same_device(folder, earlier.decided)
-                return _carry_out(session, _material(source, recipe), earlier.decided, earlier)
+                with session.telling_errors():
+                    return _carry_out(session, _material(source, recipe), earlier.decided, earlier)
             folder.events_file.unlink(missing_ok=True)  # of a start that was refused or ended before its first step
             material = _material(source, now.recipe)
             # Torch is imported once the book has been read: a mistake in a name or a setting is told at once.
@@ -93,13 +94,16 @@ def train(
 
             picked = pick_for(now.recipe, material.language, measure_machine(), download)
             recipe = _advised(source, base, settings or {}, picked.name)
-            return _carry_out(session, replace(material, recipe=recipe), decide(recipe, picked), None)
+            with session.telling_errors():
+                return _carry_out(session, replace(material, recipe=recipe), decide(recipe, picked), None)
 
 
 def _carry_out(session: Session, material: Material, decided: Decided, earlier: ResolvedRecipe | None) -> Run:
     """Prepare, train part after part, save the voice and prove that it is one."""
+    from quire.tokens.tokenizer import load_tokenizer
     from quire.training.parts import train_parts
-    from quire.verbs.decide import base_files, load_learner
+    from quire.training.state import TrainState
+    from quire.verbs.decide import base_files, foresee, load_learner
     from quire.verbs.saving import save_and_check, write_samples
     from quire.writing.sampler import check_settings
 
@@ -111,21 +115,30 @@ def _carry_out(session: Session, material: Material, decided: Decided, earlier: 
     files = base_files(recipe, decided, material, folder.path, resumes=earlier is not None)
     if earlier is None:
         decided = decided.model_copy(update={"base_revision": files.revision})
-        write_text(folder.recipe_file, _resolved(recipe, decided, hashes).to_yaml())
+        _keep(folder, recipe, decided, hashes)
     else:
         same_base(files.revision, files.name, decided)
     if session.wish.reason is not None:
         raise Stopped(f"training stopped before a step was taken ({session.wish.reason})")
     hush_bars()
+    tokenizer = load_tokenizer(files.path)
+    parts = range(recipe.train.parts)
+    rows = [rows_of(material, tokenizer, "train", part) for part in parts]
+    validation = [rows_of(material, tokenizer, "validation", part) for part in parts]
+    foreseen = foresee(recipe, decided, files, count_text(material, tokenizer, rows)) if earlier is None else None
+    if foreseen is not None:
+        decided = decided.model_copy(update={"checkpointing": foreseen.checkpointing})
     learner = load_learner(recipe, decided, files)
     require_space(folder.path, disk_of(learner.trainable, recipe.train.keep))
-
-    parts = range(recipe.train.parts)
-    rows = [rows_of(material, learner.tokenizer, "train", part) for part in parts]
-    validation = [rows_of(material, learner.tokenizer, "validation", part) for part in parts]
+    if earlier is None:
+        decided = decided.model_copy(update={"packs": learner.computation.packs})
+        _keep(folder, recipe, decided, hashes)
+        session.emit("start", TrainState(), {"name": recipe.name, "versions": dict(_versions())})
     choice = BatchChoice(decided.batch, decided.accumulate, decided.batch_reason)
-    ledger = account(material, learner.tokenizer, rows, choice)
+    ledger = account(material, tokenizer, rows, choice)
     session.announce(decided, learner.facts(), {"words": ledger.words, "tokens": ledger.tokens})
+    for warned in foreseen.warnings if foreseen is not None else ():
+        session.emit("warning", TrainState(), {"text": warned.text, "remedy": warned.remedy})
     state = train_parts(
         session,
         learner,
@@ -153,14 +166,15 @@ def _material(source: Source, recipe: Recipe) -> Material:
     return cut_shelf(recipe, source) if isinstance(source, Shelf) else gather(recipe)
 
 
-def _resolved(recipe: Recipe, decided: Decided, hashes: Mapping[str, str]) -> ResolvedRecipe:
-    names = ("torch", "transformers", "peft", "accelerate", "tokenizers", "numpy")
-    versions = {
-        "quire": version("quire"),
-        "python": platform.python_version(),
-        **{name: version(name) for name in names},
-    }
-    return ResolvedRecipe(recipe=recipe, decided=decided, versions=versions, sources=dict(hashes))
+def _keep(folder: RunFolder, recipe: Recipe, decided: Decided, hashes: Mapping[str, str]) -> None:
+    resolved = ResolvedRecipe(recipe=recipe, decided=decided, versions=_versions(), sources=dict(hashes))
+    write_text(folder.recipe_file, resolved.to_yaml())
+
+
+def _versions() -> dict[str, str]:
+    """Of what decides the numbers."""
+    names = ("quire", "torch", "transformers", "peft", "accelerate", "tokenizers", "numpy")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
 def _finished(folder: RunFolder) -> Run | None:
