@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from quire.cli.app import VERBS, build
+from quire.recipe.bases import advice_for
 from quire.recipe.load import load_recipe
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +47,10 @@ def test_the_recipe_of_the_readme_is_valid(text: str, tmp_path: Path) -> None:
     (tmp_path / "novel.epub").touch()
     file = tmp_path / "recipe.yaml"
     file.write_text(text, encoding="utf-8")
-    assert load_recipe(file).recipe.train.window == 512
+    advice = advice_for("embedded")
+    loaded = load_recipe(file, advice=advice)
+    assert loaded.recipe.base == "embedded"
+    assert {key for key, origin in loaded.provenance.items() if origin.startswith("advice")} == set(advice)
 
 
 def commands() -> list[str]:
