@@ -239,3 +239,8 @@ def test_a_file_without_its_end_gives_the_pages_that_are_whole(tmp_path: Path) -
     book = read(path)
     assert paragraphs_of(book)[:3] == [prose(n) for n in range(3)]
     assert any("cut off" in warning for warning in book.warnings)
+
+
+def test_the_space_between_short_speeches_is_not_taken_for_the_line_step(tmp_path: Path) -> None:
+    texts = [prose(n, 30) if n % 4 == 0 else f"So said {WORDS[n % 12]} {n}." for n in range(60)]
+    assert paragraphs_of(read(making.pdf(tmp_path / "b.pdf", spaced(texts)))) == texts

@@ -214,3 +214,9 @@ def test_the_author_under_the_title_is_no_text(tmp_path: Path) -> None:
     book = read(tmp_path, text)
     assert book.author == "Ada Writer"
     assert [text for _, text in blocks(book)] == [long(1), long(2), long(3)]
+
+
+def test_indented_speeches_of_one_line_are_paragraphs(tmp_path: Path) -> None:
+    texts = [long(n) if n % 5 == 0 else f"— Did {n} of them come? asked the other." for n in range(40)]
+    rows = [row for text in texts for row in textwrap.wrap(text, 60, initial_indent="    ")]
+    assert blocks(read(tmp_path, "\n".join(rows))) == [("paragraph", text) for text in texts]

@@ -100,9 +100,13 @@ def _is_indented(groups: Sequence[Lines], width: int) -> bool:
     lines = [line for group in long_runs for line in group.lines]
     if len(lines) < 0.5 * sum(len(group.lines) for group in groups):
         return False
-    indented = sum(1 <= len(line) - len(line.lstrip()) <= 10 for line in lines)
+    indented = sum(1 <= _indent(line) <= 10 for line in lines)
+    # What stands at the margin goes on from a line that had no more room: nothing else does in such a text.
+    pairs = [(a, b) for group in long_runs for a, b in zip(group.lines, group.lines[1:], strict=False)]
+    before = [_is_full(first, second, width) for first, second in pairs if _indent(second) == 0]
+    goes_on = sum(before) >= 0.85 * len(before) and len(before) >= 0.05 * len(lines)
     full = sum(len(line) > 0.75 * width for line in lines)
-    return 0.01 * len(lines) <= indented <= 0.5 * len(lines) and full >= 0.5 * len(lines)
+    return 0.01 * len(lines) <= indented and (goes_on or (indented <= 0.5 * len(lines) and full >= 0.5 * len(lines)))
 
 
 def usual_indent(groups: Sequence[Lines]) -> int:
