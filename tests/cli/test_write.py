@@ -17,7 +17,10 @@ from quire.cli.app import run
 from quire.cli.write import piped_in, read_prompt
 from quire.errors import QuireError
 from quire.recipe.schema import Recipe, WriteSettings
+from quire.recipe.setting import not_yet
 from quire.verbs.write import Written
+
+FLAGS = [key for key, field in WriteSettings.model_fields.items() if not not_yet(field) and key != "prompt"]
 
 
 @dataclass
@@ -60,6 +63,12 @@ def test_the_text_alone_goes_to_standard_output(heard: Heard, capsys: pytest.Cap
 def test_flags_and_set_reach_the_verb_alike(heard: Heard) -> None:
     assert run(["write", "novel", "x", "--top-p", "0.5", "--set", "write.top_k=3"]) == 0
     assert heard.settings == {"write.top_p": "0.5", "write.top_k": 3}
+
+
+@pytest.mark.parametrize("key", FLAGS)
+def test_every_flag_sets_the_key_of_its_name(key: str, heard: Heard) -> None:
+    assert run(["write", "novel", "x", f"--{key.replace('_', '-')}", "1"]) == 0
+    assert heard.settings == {f"write.{key}": ["1"] if key == "stop" else "1"}
 
 
 def test_several_candidates_are_numbered(heard: Heard, capsys: pytest.CaptureFixture[str]) -> None:

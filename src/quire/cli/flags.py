@@ -1,19 +1,17 @@
-"""Flags that several verbs share, and flags made from the recipe's schema, so that no setting is declared twice."""
+"""Flags that several verbs share, and flags whose help comes from the recipe's schema, the only place that tells it."""
 
 from __future__ import annotations
 
-import functools
-import inspect
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
 from quire.recipe.load import parse_setting
 from quire.recipe.schema import Recipe
-from quire.recipe.setting import Settings, not_yet
+from quire.recipe.setting import Settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")]
 
@@ -48,50 +46,18 @@ def base_flag() -> Any:
     return typer.Option("--base", metavar="BASE", help=help_of(Recipe, "base"), show_default=False)
 
 
-def with_settings(name: str, section: type[Settings], leave_out: tuple[str, ...] = ()) -> Callable[..., Any]:
-    """Give a command one flag for every key of a section: `--top-p` stands for `--set write.top_p=…`.
+def key_flag(section: type[Settings], key: str) -> Any:
+    """A flag for one key of a section: `--top-p` stands for `--set write.top_p=…`.
 
-    The command takes the flags that were given as its parameter `flags`: a mapping such as `--set` gives.
+    Its value stays text: the recipe reads it, as it reads the value of `--set`.
     """
-    keys = {
-        f"{name}_{key}": key
-        for key, field in section.model_fields.items()
-        if key not in leave_out and not_yet(field) is not True
-    }
-
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(command)
-        def with_flags(**given: Any) -> None:
-            flags = {f"{name}.{key}": given.pop(parameter) for parameter, key in keys.items()}
-            command(**given, flags={key: value for key, value in flags.items() if value not in (None, [])})
-
-        shown = [p for p in _parameters(command) if p.name != "flags"]
-        made = [_parameter(parameter, section, key) for parameter, key in keys.items()]
-        with_flags.__dict__["__signature__"] = inspect.Signature([*shown, *made])
-        with_flags.__annotations__ = {p.name: p.annotation for p in (*shown, *made)}
-        return with_flags
-
-    return decorate
+    metavar = _metavar(section.model_fields[key].annotation)
+    return typer.Option(f"--{key.replace('_', '-')}", metavar=metavar, help=help_of(section, key), show_default=False)
 
 
-def _parameters(command: Callable[..., None]) -> list[inspect.Parameter]:
-    """Those of a command, all by keyword, with their annotations as objects and not as text."""
-    signature = inspect.signature(command, eval_str=True)
-    return [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in signature.parameters.values()]
-
-
-def _parameter(parameter: str, section: type[Settings], key: str) -> inspect.Parameter:
-    """One flag.  Its value stays text: the recipe reads it, as it reads the value of `--set`."""
-    annotation = section.model_fields[key].annotation
-    many = typing.get_origin(annotation) is list
-    option = typer.Option(
-        f"--{key.replace('_', '-')}", metavar=_metavar(annotation), help=help_of(section, key), show_default=False
-    )
-    kind = list[str] if many else str | None
-    default: Any = [] if many else None
-    return inspect.Parameter(
-        parameter, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
-    )
+def given(section: str, values: Mapping[str, object]) -> dict[str, object]:
+    """The flags of a section that were given, as `--set` would give them."""
+    return {f"{section}.{key}": value for key, value in values.items() if value not in (None, [])}
 
 
 def _metavar(annotation: Any) -> str:

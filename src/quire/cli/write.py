@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from quire.cli import screen
 from quire.cli.failing import usage_error
-from quire.cli.flags import AsJson, SetWrite, parse_set, with_settings
+from quire.cli.flags import AsJson, SetWrite, given, key_flag, parse_set
 from quire.errors import QuireError
 from quire.recipe.schema import WriteSettings
 from quire.verbs import quiet
@@ -33,7 +33,6 @@ STDIN = "-"
 PIPE_WAIT = 2.0  # seconds for the first byte of a pipe that nobody asked for by name
 
 
-@with_settings("write", WriteSettings, leave_out=("prompt",))
 def write(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, its name under runs, or a voice folder.")],
     prompt: Annotated[
@@ -45,26 +44,51 @@ def write(
     ] = None,
     settings: SetWrite = [],
     as_json: AsJson = False,
-    *,
-    flags: Mapping[str, object],
+    max_new_tokens: Annotated[str | None, key_flag(WriteSettings, "max_new_tokens")] = None,
+    temperature: Annotated[str | None, key_flag(WriteSettings, "temperature")] = None,
+    top_k: Annotated[str | None, key_flag(WriteSettings, "top_k")] = None,
+    top_p: Annotated[str | None, key_flag(WriteSettings, "top_p")] = None,
+    min_p: Annotated[str | None, key_flag(WriteSettings, "min_p")] = None,
+    repetition_penalty: Annotated[str | None, key_flag(WriteSettings, "repetition_penalty")] = None,
+    no_repeat_ngram_size: Annotated[str | None, key_flag(WriteSettings, "no_repeat_ngram_size")] = None,
+    num_beams: Annotated[str | None, key_flag(WriteSettings, "num_beams")] = None,
+    num_return_sequences: Annotated[str | None, key_flag(WriteSettings, "num_return_sequences")] = None,
+    stop: Annotated[list[str], key_flag(WriteSettings, "stop")] = [],
+    seed: Annotated[str | None, key_flag(WriteSettings, "seed")] = None,
 ) -> None:
     """The text appears as it is written; prompt, text, seed and settings are added to the run's samples.md."""
+    flags = {
+        "max_new_tokens": max_new_tokens,
+        "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
+        "min_p": min_p,
+        "repetition_penalty": repetition_penalty,
+        "no_repeat_ngram_size": no_repeat_ngram_size,
+        "num_beams": num_beams,
+        "num_return_sequences": num_return_sequences,
+        "stop": stop,
+        "seed": seed,
+    }
     if prompt is not None and prompt_file is not None:
         usage_error("give the prompt or --prompt-file, not both")
     quiet.hush()
     quiet.stay_offline()
-    given = parse_set(settings) | dict(flags)
-    text = prompt_from(prompt, prompt_file)
-    several = open_run(run, given, ("write",)).recipe.write.num_return_sequences > 1
+    _show(run, prompt_from(prompt, prompt_file), parse_set(settings) | given("write", flags), as_json)
+
+
+def _show(run: str, text: str, asked: Mapping[str, object], as_json: bool) -> None:
+    """Write from the prompt `text` and show what comes, in the way that was asked for."""
+    several = open_run(run, asked, ("write",)).recipe.write.num_return_sequences > 1
     if as_json or several:
-        written = write_all(run, text, settings=given)
+        written = write_all(run, text, settings=asked)
         if as_json:
             screen.print_json(written.to_json())
         else:
             texts = [f"{number}.\n{without_controls(one)}" for number, one in enumerate(written.texts, start=1)]
             print("\n\n".join(texts))
         return
-    pieces = stream(run, text, settings=given)
+    pieces = stream(run, text, settings=asked)
     if sys.stdout.isatty():
         screen.results().print(f"[bold]{escape(text)}[/bold]", end="", soft_wrap=True)
     for piece in pieces:
