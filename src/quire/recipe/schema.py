@@ -138,7 +138,9 @@ class TrainSettings(Settings):
     precision: Literal["auto", "bf16", "fp32", "fp16"] = setting(
         "auto", "Number format of the computation; auto measures the machine.", not_yet=("int8", "nf4")
     )
-    checkpointing: bool | Literal["auto"] = setting("auto", "Recompute activations to save memory.")
+    checkpointing: bool | Literal["auto"] = setting(
+        "auto", "Recompute activations to save memory; auto does so where they would not fit."
+    )
     evaluate_every: int | None = setting(
         None, "Steps between validations; a tenth of each part when not given.", "steps", ge=1
     )
