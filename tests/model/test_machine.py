@@ -6,7 +6,14 @@ import pytest
 import torch
 
 from quire.errors import RecipeError
-from quire.model.machine import choose_precision, device_name, matmul_rate, measure_machine
+from quire.model.machine import (
+    choose_precision,
+    choose_threads,
+    device_name,
+    matmul_rate,
+    measure_machine,
+    set_threads,
+)
 from quire.planner.facts import MachineFacts
 
 
@@ -75,3 +82,28 @@ def test_a_rate_is_operations_over_time() -> None:
     """Two sizes of the same matmul come to about the same rate, however different their times."""
     small, large = (matmul_rate(torch.float32, size, seconds=0.02) for size in (128, 384))
     assert 0.05 < small / large < 20
+
+
+def test_threads_are_set() -> None:
+    before = torch.get_num_threads()
+    try:
+        set_threads(1)
+        assert torch.get_num_threads() == 1
+    finally:
+        set_threads(before)
+
+
+def test_one_core_needs_no_measuring() -> None:
+    assert choose_threads(1) == (1, "one core")
+
+
+def test_the_threads_that_computed_more_are_chosen_and_the_setting_is_left_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = torch.get_num_threads()
+    for rates, chosen in (({1: 10.0, 2: 18.0}, 2), ({1: 25.0, 2: 2.0}, 1)):
+        monkeypatch.setattr(
+            "quire.model.machine._chains_per_second", lambda threads, _seconds, rates=rates: rates[threads]
+        )
+        assert choose_threads(2)[0] == chosen
+    assert torch.get_num_threads() == before

@@ -8,7 +8,7 @@ from peft import PeftModel
 
 from quire.errors import RecipeError
 from quire.planner.bases import find_base
-from quire.training.learner import make_learner, set_threads
+from quire.training.learner import make_learner
 from quire.training.optimizer import trainable
 from toy import digest, toy_settings
 
@@ -67,12 +67,3 @@ def test_how_texts_are_packed_is_found_out_once(tiny_base: Path) -> None:
     files = find_base(str(tiny_base))
     assert make_learner(files, toy_settings(), "fp32", "cpu", seed=1).computation.packs
     assert not make_learner(files, toy_settings(), "fp32", "cpu", seed=1, packs=False).computation.packs
-
-
-def test_threads_are_set() -> None:
-    before = torch.get_num_threads()
-    try:
-        set_threads(1)
-        assert torch.get_num_threads() == 1
-    finally:
-        set_threads(before)

@@ -22,7 +22,14 @@ def test_what_a_listener_has_seen_is_on_the_disk(tmp_path: Path) -> None:
         session = Session(folder, log, StopWish(), listen)
         session.emit("step", TrainState(part=2, step=9), {"loss": 1.5})
         decided = Decided(
-            base="a-base", base_reason="because", precision="fp32", batch=2, accumulate=4, batch_reason="so", threads=3
+            base="a-base",
+            base_reason="because",
+            precision="fp32",
+            batch=2,
+            accumulate=4,
+            batch_reason="so",
+            threads=3,
+            threads_reason="as told",
         )
         session.announce(decided, {"parameters": "1 of 2"}, {"words": {"trained": 5}})
     step, told = seen
@@ -30,5 +37,5 @@ def test_what_a_listener_has_seen_is_on_the_disk(tmp_path: Path) -> None:
     assert told.kind == "decided"
     assert told.values["base"] == "a-base (because)"
     assert told.values["batch"] == "2 × 4 rows (so)"
-    assert (told.values["threads"], told.values["parameters"]) == (3, "1 of 2")
+    assert (told.values["threads"], told.values["parameters"]) == ("3 (as told)", "1 of 2")
     assert told.values["words"] == {"trained": 5}

@@ -33,7 +33,7 @@ def recipe_with(**settings: object) -> Recipe:
 def test_each_choice_comes_with_its_reason() -> None:
     decided = decide(recipe_with(), PICK)
     assert (decided.base, decided.base_reason, decided.download) == ("a-base", "because", False)
-    assert decided.threads == torch.get_num_threads()
+    assert decided.threads in (1, torch.get_num_threads())
     assert decided.device == device_name()
     assert (decided.batch, decided.accumulate) == (1, 8)
     assert "1024" in decided.batch_reason

@@ -31,6 +31,7 @@ class Decided(BaseModel):
     download: bool = Field(False, description="Whether the base may be fetched from the hub.")
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where the model is computed.")
     threads: int = Field(1, description="Threads of the computation.")
+    threads_reason: str = Field("", description="Why so many.")
     precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="Number format of the computation.")
     precision_reason: str = Field("", description="Why this format.")
     batch: int = Field(1, description="Rows computed at once.")

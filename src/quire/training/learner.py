@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from peft import PeftModel
 from transformers import PreTrainedModel
 
@@ -77,8 +76,3 @@ def make_learner(
     computation = Computation(packs, DTYPES[precision] if mixed else None, device)
     trainable, parameters = count_parameters(model)
     return Learner(model, base.tokenizer, files, weights, computation, trainable, parameters)
-
-
-def set_threads(threads: int) -> None:
-    """Sums are added up in an order that depends on the number of threads: a resumed run must use the same."""
-    torch.set_num_threads(threads)

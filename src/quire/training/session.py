@@ -48,7 +48,7 @@ class Session:
             "base": f"{decided.base} ({decided.base_reason})",
             "precision": f"{decided.precision} ({decided.precision_reason})",
             "batch": f"{decided.batch} × {decided.accumulate} rows ({decided.batch_reason})",
-            "threads": decided.threads,
+            "threads": f"{decided.threads} ({decided.threads_reason})",
             **({"activations": "computed twice, to save memory"} if decided.checkpointing else {}),
             **learner,
             **{name: dict(counts) for name, counts in account.items()},

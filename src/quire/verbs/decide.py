@@ -8,7 +8,7 @@ import torch
 
 from quire.errors import QuireError
 from quire.model.fresh import make_base
-from quire.model.machine import Precision, choose_precision, device_name, measure_machine
+from quire.model.machine import Precision, choose_precision, choose_threads, device_name, measure_machine, set_threads
 from quire.planner.bases import BaseFiles, BasePick, find_base
 from quire.planner.facts import TextFacts
 from quire.planner.plan import Plan, make_plan
@@ -18,7 +18,7 @@ from quire.recipe.bases import FRESH
 from quire.recipe.resolved import Decided
 from quire.recipe.schema import FreshBase, Recipe
 from quire.run.atomic import fresh_folder
-from quire.training.learner import Learner, make_learner, set_threads
+from quire.training.learner import Learner, make_learner
 from quire.verbs.material import Material
 
 OWN_BASE = "base"  # where a run keeps the base that it made from scratch
@@ -31,6 +31,7 @@ def decide(recipe: Recipe, picked: BasePick) -> Decided:
     """
     machine = measure_machine()
     precision = choose_precision(machine, recipe.train.precision)
+    threads, threads_reason = choose_threads(torch.get_num_threads())
     batch = choose_batch(recipe.train)
     return Decided(
         base=picked.name,
@@ -40,7 +41,8 @@ def decide(recipe: Recipe, picked: BasePick) -> Decided:
         precision=precision.value,
         precision_reason=precision.reason,
         device=device_name(),
-        threads=torch.get_num_threads(),
+        threads=threads,
+        threads_reason=threads_reason,
         batch=batch.batch,
         accumulate=batch.accumulate,
         batch_reason=batch.reason,
