@@ -1,7 +1,8 @@
-"""The base that ships inside Quire: small and plain."""
+"""The base that ships inside Quire: small, plain, and with a card that says where it comes from."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib.resources import as_file, files
@@ -32,6 +33,11 @@ print(sum(p.numel() for p in model.parameters()), out.shape[1] - ids.shape[1])
 def embedded() -> Path:
     with as_file(files("quire") / "assets" / "embedded") as folder:
         return folder
+
+
+@pytest.fixture(scope="module")
+def card(embedded: Path) -> str:
+    return (embedded / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_weights_are_small_enough_to_ship(embedded: Path) -> None:
@@ -65,3 +71,37 @@ def test_quire_finds_it_by_its_name(embedded: Path) -> None:
     found = find_base("embedded")
     assert found.kind == "embedded"
     assert found.path == embedded
+
+
+def test_the_card_says_what_it_was_made_from(card: str) -> None:
+    for source in ("ELTeC", "CC BY 4.0"):
+        assert source in card
+    assert re.search(r"licen[cs]e", card, re.IGNORECASE)
+
+
+def test_the_card_counts_its_weights_rightly(card: str, embedded: Path) -> None:
+    with safe_open(embedded / "model.safetensors", "pt") as weights:
+        names = list(weights.keys())
+        count = sum(weights.get_tensor(name).numel() for name in names)
+    assert f"{count:,}" in card
+
+
+def test_the_card_says_how_long_it_learned(card: str) -> None:
+    seen = re.search(r"text seen \| ([\d,]+) tokens", card)
+    course = re.search(r"([\d,]+) steps of (\d+) × ([\d,]+) tokens", card)
+    assert seen is not None
+    assert course is not None
+    steps, rows, window = (number(text) for text in course.groups())
+    assert number(seen[1]) == steps * rows * window
+
+
+def test_the_card_says_how_good_it_is_beside_a_compressor(card: str) -> None:
+    assert "Bits per byte" in card
+    for language in ("English", "French"):
+        row = re.search(rf"\*\*{language}\*\* \| \**([\d.]+)\** \| ([\d.]+) \|", card)
+        assert row is not None, language
+        assert 1 < float(row[1]) < float(row[2]) < 3
+
+
+def number(text: str) -> int:
+    return int(text.replace(",", ""))
