@@ -9,9 +9,9 @@ TEXT = "the cat sat on the mat, and the dog sat on the log.\n\nthe end of the ta
 
 
 def test_the_vocabulary_has_the_asked_size_and_holds_the_special_tokens_first(tmp_path: Path) -> None:
-    make_tokenizer([TEXT], 300, tmp_path)
+    make_tokenizer([TEXT], 280, tmp_path)
     tokenizer = load_tokenizer(tmp_path)
-    assert tokenizer.size == 300
+    assert tokenizer.size == 280
     assert [tokenizer.core.token_to_id(token) for token in SPECIAL] == list(range(len(SPECIAL)))
 
 
