@@ -27,7 +27,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@touch $(STAMP)
 
-demo: $(STAMP)  ## Read a novella, train on it, judge the voice, write with it: about three minutes
+demo: $(STAMP)  ## Read a novella, train on it, judge the voice, write with it: about a minute
 	@$(BIN)/python examples/demo.py
 
 test: $(STAMP)  ## The tests: under ten minutes on two cores

@@ -1,4 +1,4 @@
-"""The way from a book to its voice, in about three minutes: `make demo`.
+"""The way from a book to its voice, in about a minute: `make demo`.
 
 Every number that is shown is measured here and now.  It is a script like one you could write yourself: everything that
 does the work is a function of `quire`; only the tables and bars are borrowed from the command line.
@@ -22,8 +22,8 @@ from quire.units import show_duration
 
 BOOK = "sample:novella"
 RUN = Path("runs/demo")
-PROMPT = "“You ask me why we wait,” said"
-SETTINGS: dict[str, object] = {"judge.prompts": [PROMPT], "write.max_new_tokens": 90}
+PROMPTS = ["“You ask me why we wait,” said", "The tide had turned, and", "It was a dark morning when"]
+SETTINGS: dict[str, object] = {"judge.prompts": PROMPTS}
 
 
 def main() -> None:
