@@ -142,8 +142,8 @@ def _learned(part: PartPlan, settings: TrainSettings, choice: BatchChoice) -> in
 def _speed(settings: TrainSettings, shape: BaseShape, machine: MachineFacts | None, precision: str) -> Speed | None:
     """The rate of matrix products, and how much of it a step of such a base gets.
 
-    The shares come from the field notes' measurements: 0.4 for a 135M base, 0.7 for a 1B one.  The 0.3 for bases as
-    small as the embedded one is an assumption: their matrices are smaller still.
+    The shares come from the field notes' measurements: 0.4 for a 135M base, 0.7 for a 1B one.  The 0.2 for bases as
+    small as the embedded one was measured with it (docs/measurements.md).
     """
     if machine is None:
         return None
@@ -154,5 +154,5 @@ def _speed(settings: TrainSettings, shape: BaseShape, machine: MachineFacts | No
         return None
     per_weight = FLOP_FULL if settings.method.full else FLOP_LORA
     attention = 2 * per_weight * shape.layers * shape.hidden * settings.window / 2  # scores and mix of half the window
-    used = 0.3 if shape.hidden < 512 else 0.4 if shape.hidden < 1024 else 0.7
+    used = 0.2 if shape.hidden < 512 else 0.4 if shape.hidden < 1024 else 0.7
     return Speed(per_weight * shape.multiplied + attention, rate, used, basis)
