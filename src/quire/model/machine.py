@@ -22,6 +22,9 @@ DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfl
 # small gain is therefore no proof of native bf16 but a clear one is.
 WORTHWHILE_GAIN = 1.2
 
+# One thread is taken only where it is clearly faster: two starts on the same machine should decide alike.
+CLEARLY = 1.5
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -89,7 +92,7 @@ def choose_threads(most: int, seconds: float = 0.15) -> tuple[int, str]:
     before = torch.get_num_threads()
     chains = {threads: _chains_per_second(threads, seconds) for threads in (1, most)}
     torch.set_num_threads(before)
-    chosen = most if chains[most] > chains[1] else 1
+    chosen = 1 if chains[1] > CLEARLY * chains[most] else most
     return chosen, f"{most} threads {chains[most]:.0f}, one {chains[1]:.0f} rounds a second measured here"
 
 
