@@ -12,6 +12,7 @@ Split = Literal["train", "validation", "test"]
 
 BLOCK_GAP = "\n\n"
 CHAPTER_GAP = "\n\n\n"
+"""Between chapters in training text: a voice learns where one ends, and writes the break."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,8 @@ class Book:
 
     @property
     def text(self) -> str:
-        """The whole clean text: blocks apart by one blank line, chapters by two."""
-        return CHAPTER_GAP.join(chapter.text for chapter in self.chapters)
+        """The whole clean text, every block apart by one blank line."""
+        return BLOCK_GAP.join(chapter.text for chapter in self.chapters)
 
     @property
     def words(self) -> int:
@@ -123,7 +124,7 @@ class Shelf:
 
     @property
     def text(self) -> str:
-        return CHAPTER_GAP.join(book.text for book in self.books)
+        return BLOCK_GAP.join(book.text for book in self.books)
 
     @property
     def words(self) -> int:
