@@ -12,8 +12,8 @@ from quire.books.limits import ReadOptions
 from quire.errors import BookError
 
 SONNET = (
-    "Shall I compare thee to a summer's day?\nThou art more lovely and more temperate:\n\nRough "
-    "winds do shake the darling buds of May,\nAnd summer's lease hath all too short a date."
+    "My lady keeps the key of every gate\nAnd leaves me in the garden with the rain:\n\nThe "
+    "clock upon the tower says it is late,\nAnd I have learned to wait, and wait again."
 )
 ROWS = [
     {"author": "SHAKESPEARE", "content": SONNET, "poem name": "Sonnet 18", "age": "Renaissance", "type": "Love"},

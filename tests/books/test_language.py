@@ -10,8 +10,14 @@ from quire.books.language import detect_language, language_code
 @pytest.mark.parametrize(
     ("language", "text"),
     [
-        ("en", "It was the best of times, it was the worst of times, and nobody that I know had any idea of it."),
-        ("fr", "Longtemps, je me suis couché de bonne heure, et les bougies étaient à peine éteintes que je dormais."),
+        (
+            "en",
+            "The ferry was late that morning, and it was not the first time, but nobody that I know had an idea.",
+        ),
+        (
+            "fr",
+            "Le meunier ne disait rien, et les enfants étaient à peine rentrés que la pluie se mit à tomber.",
+        ),
         (
             "de",
             (

@@ -41,10 +41,10 @@ def test_spans_are_maximal_and_complete(works: list[list[str]], text: list[str],
 
 
 def test_a_guard_steps_word_by_word() -> None:
-    index = SpanIndex([normalise_words("It was the best of times, it was the worst of times.")])
+    index = SpanIndex([normalise_words("It was the first of boats, it was the last of boats.")])
     state = START
     lengths = []
-    for word in normalise_words("it was the WORST of days"):
+    for word in normalise_words("it was the LAST of days"):
         state = index.step(state, word)
         lengths.append(state.length)
     assert lengths == [1, 2, 3, 4, 5, 0]

@@ -10,7 +10,7 @@ from quire.errors import BaseModelError
 from quire.tokens.make import BEGIN, END, make_tokenizer
 from quire.tokens.tokenizer import load_tokenizer
 
-VERSE = "Ô saisons, ô châteaux,\nQuelle âme est sans défauts ?\n\n— “No,” said he; ’tis 1848.\n"
+VERSE = "Ô rivière, ô moulins,\nQuelle eau passe sans défaut ?\n\n— “No,” said he; ’tis 1848.\n"
 
 
 @pytest.fixture(scope="module")

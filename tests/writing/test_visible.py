@@ -8,5 +8,5 @@ def test_what_a_terminal_would_obey_is_left_out() -> None:
 
 
 def test_verse_keeps_its_lines_and_french_its_spaces() -> None:
-    text = "Ô saisons,\n\n\tquelle âme\u202f? « x »"
+    text = "Ô rivière,\n\n\tquelle eau\u202f? « x »"
     assert without_controls(text) == text
