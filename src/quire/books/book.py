@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-BlockKind = Literal["heading", "paragraph", "verse", "break"]
-BookKind = Literal["prose", "poems"]
+BlockKind = Literal["heading", "paragraph", "verse", "break", "speech", "direction"]
+BookKind = Literal["prose", "poems", "plays"]
+Matter = Literal["front", "body", "back"]
 Split = Literal["train", "validation", "test"]
 
 BLOCK_GAP = "\n\n"
@@ -31,19 +32,29 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A paragraph, a heading, a stanza (its lines apart by single line ends) or a scene break (`* * *`)."""
+    """A paragraph, a heading, a stanza (its lines apart by single line ends), a scene break (`* * *`), a speech of a
+    play or one of its stage directions.
+
+    `text` is what is printed: a speech begins with a line that names its speaker, and `speaker` says who that is.
+    """
 
     kind: BlockKind
     text: str
     place: Place
+    speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """`title` is None where the source has none; the heading is shown by `text` but is not one of `blocks`."""
+    """`title` is None where the source has none; the heading is shown by `text` but is not one of `blocks`.
+
+    `matter` is `front` for what stands before the story (dedication, preface), `back` for what follows it (afterword,
+    appendix).
+    """
 
     title: str | None
     blocks: tuple[Block, ...]
+    matter: Matter = "body"
 
     @property
     def heading(self) -> str:

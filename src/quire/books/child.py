@@ -50,6 +50,8 @@ def _request(path: Path, kind: Kind, options: ReadOptions, limits: Limits) -> st
             "text": options.text,
             "where": options.where,
             "format": options.format,
+            "matter": options.matter,
+            "ocr": options.ocr,
             "limits": [limits.seconds, limits.memory, limits.text, limits.file],
         }
     )
@@ -150,8 +152,9 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     limits = Limits(seconds, memory, text, file)
     path, kind = Path(request["path"]), request["kind"]
     where = tuple((column, tuple(values)) for column, values in request["where"])
+    options = ReadOptions(request["text"], where, request["format"], request["matter"], request["ocr"])
     try:
-        books = read_kind(kind, path, ReadOptions(request["text"], where, request["format"]))
+        books = read_kind(kind, path, options)
         length = sum(len(block.text) for book in books for chapter in book.chapters for block in chapter.blocks)
         if length > limits.text:
             return {

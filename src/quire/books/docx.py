@@ -13,6 +13,7 @@ from lxml import etree
 from quire.books.archive import Archive
 from quire.books.book import Book, Place
 from quire.books.draft import Draft, finish, is_scene_break
+from quire.books.limits import PLAIN, ReadOptions
 from quire.books.markup import Element, parse_xml, tag
 from quire.errors import BookError
 
@@ -51,7 +52,7 @@ class Paragraph:
     new_page: bool = False
 
 
-def read(path: Path) -> list[Book]:
+def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     """The one book of a Word document.  Raises BookError when it is damaged or holds no text."""
     archive = Archive(path)
     root = _part(path, archive, "word/document.xml")
@@ -69,7 +70,7 @@ def read(path: Path) -> list[Book]:
     _drop_heads(draft, path, archive)
     if not draft.title:
         draft.title = path.stem
-    return [finish(draft)]
+    return [finish(draft, options)]
 
 
 def _by_looks(draft: Draft, paragraphs: list[Paragraph]) -> list[Paragraph]:

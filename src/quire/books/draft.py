@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from quire.books import gutenberg
-from quire.books.book import Block, BlockKind, Book, BookKind, Chapter, Dropped, Place
+from quire.books.book import Block, Book, BookKind, Chapter, Dropped, Matter, Place
 from quire.books.cleaning import Cleaner, repair_mojibake
 from quire.books.headings import in_order, is_contents_label, is_numbered, is_part, is_title_line, recognise
 from quire.books.language import detect_language, language_code
+from quire.books.limits import PLAIN, ReadOptions
 from quire.errors import BookError
 
-ItemKind = Literal["heading", "paragraph", "verse", "break", "chapter", "note"]
+ItemKind = Literal["heading", "paragraph", "verse", "break", "speech", "direction", "chapter", "note"]
 
 # `* * *`, `#`, `⁂`, `---`, `. . .`, `• • •`
 _SCENE_BREAK = re.compile(r"(?:[*#•·⁂❦❧☙~=_—–-]|\. \.)(?:\s*[*#•·⁂❦❧☙~=_.—–-])*|\*{1,}")
@@ -30,12 +31,17 @@ _NOTES_LABEL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing in reading order.  `level` ranks headings, 1 the highest; a `chapter` opens one without a heading."""
+    """One thing in reading order.  `level` ranks headings, 1 the highest; a `chapter` opens one without a heading.
+
+    `speaker` is for speeches, as in `Block`; `matter` is for what opens a chapter, where the source says it.
+    """
 
     kind: ItemKind
     text: str
     place: Place
     level: int = 0
+    speaker: str = ""
+    matter: Matter | None = None
 
 
 @dataclass
@@ -52,10 +58,18 @@ class Draft:
     kind: BookKind = "prose"
     columns: tuple[tuple[str, str], ...] = ()
 
-    def add(self, kind: ItemKind, text: str, place: Place, level: int = 0) -> None:
+    def add(
+        self,
+        kind: ItemKind,
+        text: str,
+        place: Place,
+        level: int = 0,
+        speaker: str = "",
+        matter: Matter | None = None,
+    ) -> None:
         """One more item; text without a visible character is no item."""
         if text.strip() or kind == "chapter":
-            self.items.append(Item(kind, text, place, level))
+            self.items.append(Item(kind, text, place, level, speaker, matter))
 
     def drop(self, reason: str, text: str, place: Place) -> None:
         if text.strip():
@@ -99,7 +113,7 @@ def is_scene_break(text: str) -> bool:
     return bool(line) and len(line) <= 40 and bool(_SCENE_BREAK.fullmatch(line))
 
 
-def finish(draft: Draft, empty: str = "") -> Book:
+def finish(draft: Draft, options: ReadOptions = PLAIN, empty: str = "") -> Book:  # noqa: ARG001 (matter is next)
     """Clean the items, take the boilerplate off, gather chapters.
 
     Raises BookError when no text is left; `empty` may say why that is.
@@ -301,10 +315,9 @@ def gather_chapters(items: Iterable[Item]) -> tuple[Chapter, ...]:
     title: str | None = None
     blocks: list[Block] = []
     for item in merged:
-        opens = item.kind == "chapter" or (item.kind == "heading" and item.level <= deepest)
-        if not opens:
-            assert item.kind not in ("chapter", "note")
-            blocks.append(Block(_block_kind(item.kind), item.text, item.place))
+        assert item.kind != "note"
+        if item.kind != "chapter" and not (item.kind == "heading" and item.level <= deepest):
+            blocks.append(Block(item.kind, item.text, item.place, item.speaker))
             continue
         if blocks or title is not None:
             chapters.append(_chapter(title, blocks))
@@ -312,14 +325,6 @@ def gather_chapters(items: Iterable[Item]) -> tuple[Chapter, ...]:
     if blocks or title is not None:
         chapters.append(_chapter(title, blocks))
     return tuple(chapter for chapter in chapters if chapter.text)
-
-
-def _block_kind(kind: ItemKind) -> BlockKind:
-    if kind == "heading":
-        return "heading"
-    if kind == "verse":
-        return "verse"
-    return "break" if kind == "break" else "paragraph"
 
 
 def _chapter(title: str | None, blocks: list[Block]) -> Chapter:

@@ -12,6 +12,7 @@ from quire.books.archive import Archive, resolve
 from quire.books.book import Book, Place
 from quire.books.draft import Draft, Item, finish
 from quire.books.headings import is_title_line, recognise
+from quire.books.limits import PLAIN, ReadOptions
 from quire.books.markup import Element, Skip, Walk, classes, parse_page, parse_xml, plain_text, tag, types
 from quire.errors import BookError
 
@@ -73,7 +74,7 @@ class Package:
     labels: dict[str, list[tuple[str, str]]]
 
 
-def read(path: Path) -> list[Book]:
+def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     """The one book of an EPUB.  Raises BookError when it is damaged, protected (DRM) or holds no text."""
     archive = Archive(path)
     _refuse_protected(path, archive)
@@ -88,7 +89,7 @@ def read(path: Path) -> list[Book]:
             draft.warnings.append(f"{name} cannot be read")
             continue
         _read_page(draft, package, name, (number, root), targets)
-    return [finish(draft)]
+    return [finish(draft, options)]
 
 
 def _refuse_protected(path: Path, archive: Archive) -> None:

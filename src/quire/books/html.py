@@ -8,6 +8,7 @@ from pathlib import Path
 from quire.books.book import Book, Place
 from quire.books.draft import Draft, finish
 from quire.books.encoding import decode
+from quire.books.limits import PLAIN, ReadOptions
 from quire.books.markup import Element, Skip, Walk, classes, is_hidden, parse_page, plain_text, tag, types
 from quire.errors import BookError
 
@@ -33,7 +34,7 @@ _FURNITURE_CLASS = re.compile(
 )
 
 
-def read(path: Path) -> list[Book]:
+def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     """The one book of an HTML file.  Raises BookError when it holds no text."""
     data = path.read_bytes()
     root = parse_page(_as_utf8(data), "utf-8")
@@ -46,7 +47,7 @@ def read(path: Path) -> list[Book]:
     Walk(draft, skip=Skip(_furniture)).run(main)
     if not draft.title:
         draft.title = path.stem
-    return [finish(draft)]
+    return [finish(draft, options)]
 
 
 def _as_utf8(data: bytes) -> bytes:

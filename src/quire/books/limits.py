@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a child process need not load pydantic
+    from quire.recipe.schema import KeptMatter
 
 MIB = 2**20
 
@@ -19,11 +23,19 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """What a recipe says about the rows of a data set; readers of other formats ignore it.
+    """What a recipe or a reader's flags say about one source.
 
-    `where` maps a column to the values that are kept, compared without regard to the case of letters.
+    `where` maps a column to the values that are kept, compared without regard to the case of letters; `text` and
+    `where` are for rows of data sets.  `matter`: `chapters` keeps the story alone, `text` also what its author wrote
+    around it (dedication, preface, afterword, …), `all` title page, imprint, contents, index and advertisements too.
+    `ocr` lets pages that are pictures be recognised, where `ocrmypdf` is installed.
     """
 
     text: str | None = None
     where: tuple[tuple[str, tuple[str, ...]], ...] = ()
     format: str | None = None
+    matter: KeptMatter = "text"
+    ocr: bool = False
+
+
+PLAIN = ReadOptions()

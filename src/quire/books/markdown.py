@@ -9,6 +9,7 @@ from quire.books.book import Book, Place
 from quire.books.cleaning import line_ends
 from quire.books.draft import Draft, finish, is_scene_break
 from quire.books.encoding import decode
+from quire.books.limits import PLAIN, ReadOptions
 from quire.books.lines import Lines, group_lines
 
 _FRONT = re.compile(r"\A\s*---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
@@ -43,7 +44,7 @@ _INLINE = (
 _ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[A-Za-z]+\d*);")
 
 
-def read(path: Path) -> list[Book]:
+def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     """The one book of a Markdown file.  Raises BookError when it holds no text."""
     text, _, warnings = decode(path.read_bytes())
     draft = Draft(str(path), warnings=warnings)
@@ -62,7 +63,7 @@ def read(path: Path) -> list[Book]:
         _read_group(draft, Lines(group.lines, group.number + skipped, group.gap))
     if not draft.title:
         draft.title = _only_top_heading(draft) or path.stem
-    return [finish(draft)]
+    return [finish(draft, options)]
 
 
 def _read_front(draft: Draft, front: str) -> None:

@@ -11,6 +11,7 @@ from lxml import etree
 from quire.books.archive import Archive
 from quire.books.book import Book, Place
 from quire.books.draft import Draft, finish
+from quire.books.limits import PLAIN, ReadOptions
 from quire.books.markup import Element, parse_xml, tag
 from quire.errors import BookError
 
@@ -26,7 +27,7 @@ _SKIPPED = {
 }
 
 
-def read(path: Path) -> list[Book]:
+def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     """The one book of an OpenDocument text.  Raises BookError when it is damaged, locked or holds no text."""
     archive = Archive(path)
     draft = Draft(str(path))
@@ -46,7 +47,7 @@ def read(path: Path) -> list[Book]:
     reader.walk(body)
     if not draft.title:
         draft.title = path.stem
-    return [finish(draft)]
+    return [finish(draft, options)]
 
 
 def _attribute(element: Element, name: str) -> str:

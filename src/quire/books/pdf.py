@@ -17,6 +17,7 @@ from quire.books.draft import Draft, finish
 from quire.books.headings import recognise
 from quire.books.hyphens import Hyphens
 from quire.books.language import detect_language
+from quire.books.limits import PLAIN, ReadOptions
 from quire.books.pdf_blocks import Blocks
 from quire.books.pdf_furniture import (
     Page,
@@ -47,7 +48,7 @@ _GUTENBERG_TITLE = re.compile(r"^the project gutenberg e-?book\s*(?:#\s*\d+)?\s*
 _LEGAL = re.compile(r"all rights reserved|copyright|©|\bISBN\b|tous droits|dépôt légal", re.IGNORECASE)
 
 
-def read(path: Path) -> list[Book]:
+def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     """The one book of a PDF.  Raises BookError when it is damaged, locked, made of pictures, or holds no text."""
     draft = Draft(str(path))
     document = _open(path, draft)
@@ -72,7 +73,7 @@ def read(path: Path) -> list[Book]:
     if not draft.title:
         draft.title = path.stem
     cut = f"{path} is cut off or damaged: no page of it is whole" if _is_rescued(draft) else ""
-    return [finish(draft, cut)]
+    return [finish(draft, options, cut)]
 
 
 def _is_rescued(draft: Draft) -> bool:

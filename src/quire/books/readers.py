@@ -17,39 +17,39 @@ def read_kind(kind: Kind, path: Path, options: ReadOptions) -> list[Book]:
     if kind == "txt":
         from quire.books import txt
 
-        return txt.read(path)
+        return txt.read(path, options)
     if kind == "md":
         from quire.books import markdown
 
-        return markdown.read(path)
+        return markdown.read(path, options)
     if kind == "html":
         from quire.books import html
 
-        return html.read(path)
+        return html.read(path, options)
     if kind == "epub":
         from quire.books import epub
 
-        return epub.read(path)
+        return epub.read(path, options)
     if kind == "pdf":
         from quire.books import pdf
 
-        return pdf.read(path)
+        return pdf.read(path, options)
     if kind == "docx":
         from quire.books import docx
 
-        return docx.read(path)
+        return docx.read(path, options)
     if kind == "odt":
         from quire.books import odt
 
-        return odt.read(path)
+        return odt.read(path, options)
     if kind == "rtf":
         from quire.books import rtf
 
-        return rtf.read(path)
+        return rtf.read(path, options)
     if kind == "tei":
         from quire.books import tei
 
-        return tei.read(path)
+        return tei.read(path, options)
     from quire.books import jsonl
 
     return jsonl.read(path, options)

@@ -81,7 +81,7 @@ def _options(item: ShelfItem) -> ReadOptions:
     where = tuple(
         (column, (values,) if isinstance(values, str) else tuple(values)) for column, values in item.where.items()
     )
-    return ReadOptions(text=item.text, where=where, format=item.format)
+    return ReadOptions(item.text, where, item.format, item.matter, item.ocr)
 
 
 def _files(item: ShelfItem, unreadable: list[Unreadable], strict: bool) -> list[tuple[Path, bool]]:

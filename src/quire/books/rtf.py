@@ -11,6 +11,7 @@ from pathlib import Path
 
 from quire.books.book import Book, Place
 from quire.books.draft import Draft, finish
+from quire.books.limits import PLAIN, ReadOptions
 from quire.errors import BookError
 
 _TOKEN = re.compile(
@@ -281,7 +282,7 @@ def _known(encoding: str, otherwise: str) -> str:
     return encoding
 
 
-def read(path: Path) -> list[Book]:
+def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     """The one book of an RTF file.  Raises BookError when it is none or holds no text."""
     data = path.read_bytes()
     if not data.startswith(b"{\\rtf"):
@@ -290,4 +291,4 @@ def read(path: Path) -> list[Book]:
     Parser(draft).run(data)
     if not draft.title:
         draft.title = path.stem
-    return [finish(draft)]
+    return [finish(draft, options)]

@@ -10,6 +10,7 @@ from lxml import etree
 
 from quire.books.book import Book, Place
 from quire.books.draft import Draft, finish
+from quire.books.limits import PLAIN, ReadOptions
 from quire.books.markup import Element, tag, xml_parser
 from quire.errors import BookError
 
@@ -55,7 +56,7 @@ _LEAVES = frozenset(
 )
 
 
-def read(path: Path) -> list[Book]:
+def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     """The books of a TEI file: one, or those of a corpus.  Raises BookError when it is damaged or holds no text."""
     data = path.read_bytes()
     try:
@@ -65,9 +66,9 @@ def read(path: Path) -> list[Book]:
         if root is None:
             raise BookError(f"{path} is damaged XML ({error})", then="check it with an XML editor") from None
         warning = f"the XML is damaged ({error}); what could be read was"
-        books = [_read_work(path, work, [warning]) for work in _works(root)]
+        books = [_read_work(path, work, [warning], options) for work in _works(root)]
     else:
-        books = [_read_work(path, work, []) for work in _works(root)]
+        books = [_read_work(path, work, [], options) for work in _works(root)]
     if not books:
         raise BookError(f"{path} holds no text", then="check that it is the file you meant")
     return books
@@ -80,14 +81,14 @@ def _works(root: Element) -> list[Element]:
     return [element for element in root.iter() if tag(element) == "tei"]
 
 
-def _read_work(path: Path, work: Element, warnings: list[str]) -> Book:
+def _read_work(path: Path, work: Element, warnings: list[str], options: ReadOptions) -> Book:
     draft = Draft(str(path), warnings=list(warnings))
     _read_header(draft, work)
     text = next((child for child in work if tag(child) == "text"), None)
     _Walk(draft).block(text if text is not None else work, 0)
     if not draft.title:
         draft.title = path.stem
-    return finish(draft)
+    return finish(draft, options)
 
 
 def _read_header(draft: Draft, work: Element) -> None:

@@ -11,6 +11,7 @@ from quire.books.cleaning import line_ends
 from quire.books.draft import Draft, finish, is_scene_break
 from quire.books.encoding import decode
 from quire.books.headings import Heading, is_contents_label, recognise
+from quire.books.limits import PLAIN, ReadOptions
 from quire.books.lines import (
     Layout,
     Lines,
@@ -33,7 +34,7 @@ _STARS = re.compile(r"(?<![\w*])\*(?=\w)([^*\n]{1,200}?)(?<=[\w.,!?])\*(?![\w*])
 _EQUALS = re.compile(r"(?<![\w=])=(?=\w)([^=\n]{1,200}?)(?<=[\w.,!?])=(?![\w=])")
 
 
-def read(path: Path) -> list[Book]:
+def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     """The one book of a plain text file.  Raises BookError when it holds no text."""
     text, _, warnings = decode(path.read_bytes())
     draft = Draft(str(path), warnings=warnings)
@@ -43,7 +44,7 @@ def read(path: Path) -> list[Book]:
     if not draft.title:
         draft.title = guess_title(draft) or path.stem
     only_frame = f"{path} holds nothing but Gutenberg's header and licence"
-    book = finish(draft, only_frame if framed else "")
+    book = finish(draft, options, only_frame if framed else "")
     if framed and book.words < SHORTEST_IN_FRAME:
         raise BookError(only_frame, then="get the file again: its text is missing")
     return [book]

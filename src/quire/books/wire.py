@@ -18,7 +18,10 @@ def pack_book(book: Book) -> Json:
         "language": book.language,
         "kind": book.kind,
         "split": book.split,
-        "chapters": [[chapter.title, [_pack_block(block) for block in chapter.blocks]] for chapter in book.chapters],
+        "chapters": [
+            [chapter.title, chapter.matter, [_pack_block(block) for block in chapter.blocks]]
+            for chapter in book.chapters
+        ],
         "dropped": [[drop.reason, drop.text, _pack_place(drop.place)] for drop in book.dropped],
         "notes": [_pack_block(note) for note in book.notes],
         "warnings": list(book.warnings),
@@ -36,7 +39,8 @@ def unpack_book(data: Json) -> Book:
         kind=data["kind"],
         split=data["split"],
         chapters=tuple(
-            Chapter(title, tuple(_unpack_block(block) for block in blocks)) for title, blocks in data["chapters"]
+            Chapter(title, tuple(_unpack_block(block) for block in blocks), matter)
+            for title, matter, blocks in data["chapters"]
         ),
         dropped=tuple(Dropped(reason, text, _unpack_place(place)) for reason, text, place in data["dropped"]),
         notes=tuple(_unpack_block(note) for note in data["notes"]),
@@ -55,9 +59,9 @@ def _unpack_place(data: list[Any]) -> Place:
 
 
 def _pack_block(block: Block) -> list[Any]:
-    return [block.kind, block.text, _pack_place(block.place)]
+    return [block.kind, block.text, _pack_place(block.place), block.speaker]
 
 
 def _unpack_block(data: list[Any]) -> Block:
-    kind, text, place = data
-    return Block(kind, text, _unpack_place(place))
+    kind, text, place, speaker = data
+    return Block(kind, text, _unpack_place(place), speaker)

@@ -11,6 +11,7 @@ from quire.recipe.setting import Settings, later, one_of, setting
 from quire.units import Share, Warmup, WarmupSetting
 
 Format = Literal["prose", "poems", "plays", "conversations", "completions"]
+KeptMatter = Literal["chapters", "text", "all"]
 MethodKind = Literal["lora", "full"]
 
 
@@ -27,6 +28,11 @@ class ShelfItem(Settings):
     where: dict[str, str | list[str]] = setting(
         {}, "Keep rows whose columns have these values, in any case of letters."
     )
+    matter: KeptMatter = setting(
+        "text",
+        "What is kept: chapters alone; text, with dedication, preface and afterword; or all, with imprint and index.",
+    )
+    ocr: bool = setting(False, "Recognise the text of pages that are pictures, where ocrmypdf is installed.")
     stream: None = later("Read a hub data set row by row, in constant memory.")
     split: None = later("The split of a hub data set to read.")
     validation: Share = setting(

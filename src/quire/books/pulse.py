@@ -1,0 +1,19 @@
+"""A sign of life: readers beat once a page, chapter or row, so that whoever waits can tell slow from stuck."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+_listener: Callable[[], None] | None = None
+
+
+def beat() -> None:
+    """One more page, chapter or row has been read.  Cheap enough to be called for each."""
+    if _listener is not None:
+        _listener()
+
+
+def listen(listener: Callable[[], None] | None) -> None:
+    """Whom to tell; None for nobody.  The child process that reads untrusted files sets it once."""
+    global _listener
+    _listener = listener
