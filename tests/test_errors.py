@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quire import errors
-from quire.errors import BookError, DiskFull, QuireError, RunError, Stopped
+from quire.errors import BOOK_FAULTS, BookError, DiskFull, QuireError, RunError, Stopped
 
 
 def test_an_error_says_what_and_what_then() -> None:
@@ -25,3 +25,10 @@ def test_every_error_is_a_value_error_that_one_name_catches() -> None:
 def test_only_a_wished_stop_leaves_with_the_code_for_trying_again() -> None:
     assert Stopped.exit_code == 75
     assert BookError.exit_code == DiskFull.exit_code == 2
+
+
+def test_a_book_that_cannot_be_read_has_a_word_for_programs() -> None:
+    assert BookError("a.pdf is locked", then="unlock it", code="protected").code == "protected"
+    assert BookError("a.pdf is odd").code == "unreadable"
+    assert {"missing", "empty", "damaged", "too-slow", "crashed", "unreadable"} <= set(BOOK_FAULTS)
+    assert len(set(BOOK_FAULTS)) == len(BOOK_FAULTS) == 12

@@ -7,6 +7,24 @@ An error says what went wrong and names the thing, then what to do next.  The co
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
+BookFault = Literal[
+    "missing",  # nothing of that name, or a link to nothing
+    "empty",  # no bytes, or nothing but white space
+    "not-a-book",  # a folder, a pipe, a device; or a whole file without a text in it
+    "wrong-kind",  # something else than its name says, or a kind that Quire does not read
+    "damaged",  # cut off, or broken inside
+    "protected",  # a password, or DRM
+    "image-only",  # pictures of pages
+    "too-long",  # one line, or a nesting, longer than anything a person writes
+    "too-large",  # more bytes, memory or text than a book may have; bombs
+    "too-slow",  # past its time, or no page for too long
+    "crashed",  # its reader died
+    "unreadable",  # permissions, a file that changed meanwhile, and whatever else
+]
+BOOK_FAULTS: tuple[BookFault, ...] = get_args(BookFault)
+
 
 class QuireError(ValueError):
     """Something that the user can put right."""
@@ -26,7 +44,11 @@ class RecipeError(QuireError):
 
 
 class BookError(QuireError):
-    """A file that cannot be read as a book."""
+    """A file that cannot be read as a book; `code` says why to programs."""
+
+    def __init__(self, what: str, then: str = "", guide: str = "", *, code: BookFault = "unreadable") -> None:
+        super().__init__(what, then, guide)
+        self.code = code
 
 
 class BaseModelError(QuireError):

@@ -27,8 +27,9 @@ def test_books_come_back_whole(tmp_path: Path) -> None:
 def test_a_reader_that_hangs_is_stopped(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     began = time.monotonic()
-    with pytest.raises(BookError, match="not read within"):
+    with pytest.raises(BookError, match="not read within") as caught:
         read_in_child(tmp_path / "pipe", "txt", OPTIONS, Limits(seconds=0.7))
+    assert caught.value.code == "too-slow"
     assert time.monotonic() - began < 5
 
 
@@ -43,8 +44,9 @@ def test_a_reader_that_wants_too_much_memory_is_stopped(tmp_path: Path) -> None:
 def test_more_text_than_allowed_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "long.txt"
     path.write_text(("All work and no play. " * 200 + "\n\n") * 300)
-    with pytest.raises(BookError, match="more than 1 MB of text"):
+    with pytest.raises(BookError, match="more than 1 MB of text") as caught:
         read_in_child(path, "txt", OPTIONS, Limits(text=MIB))
+    assert caught.value.code == "too-large"
 
 
 def test_a_fault_of_a_reader_is_one_line(tmp_path: Path) -> None:

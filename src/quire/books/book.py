@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from quire.errors import BookFault
+
 BlockKind = Literal["heading", "paragraph", "verse", "break", "speech", "direction"]
 BookKind = Literal["prose", "poems", "plays"]
 Matter = Literal["front", "body", "back"]
@@ -108,10 +110,11 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A file among others that could not be read, and why."""
+    """A file among others that could not be read, and why: in words, and as a word for programs."""
 
     path: str
     reason: str
+    code: BookFault = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from quire.books.book import Book
 from quire.books.limits import MIB, Limits, ReadOptions
 from quire.books.readers import Kind, read_kind
 from quire.books.wire import pack_book, unpack_book
-from quire.errors import BookError
+from quire.errors import BOOK_FAULTS, BookError, BookFault
 
 # What the child needs to find Python and this package; tokens and other secrets of the environment stay outside.
 _PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "HOME", "SYSTEMROOT", "LANG", "LC_ALL")
@@ -39,7 +39,8 @@ def read_in_child(path: Path, kind: Kind, options: ReadOptions, limits: Limits |
     reply = _run(_request(path, kind, options, limits), limits, f"{path}")
     if "books" in reply:
         return [unpack_book(book) for book in reply["books"]]
-    raise BookError(str(reply["what"]), then=str(reply["then"]))
+    code = reply["code"]
+    raise BookError(str(reply["what"]), then=str(reply["then"]), code=code if code in BOOK_FAULTS else "unreadable")
 
 
 def _request(path: Path, kind: Kind, options: ReadOptions, limits: Limits) -> str:
@@ -86,7 +87,9 @@ def _run(request: str, limits: Limits, name: str) -> dict[str, Any]:
             reply += chunk
             if len(reply) > most:
                 raise BookError(
-                    f"{name} holds more than {limits.text // MIB} MB of text", then="split it into several files"
+                    f"{name} holds more than {limits.text // MIB} MB of text",
+                    then="split it into several files",
+                    code="too-large",
                 )
         process.wait()
     finally:
@@ -95,9 +98,10 @@ def _run(request: str, limits: Limits, name: str) -> dict[str, Any]:
         process.wait()
         process.stdout.close()
     if late.is_set():
-        raise BookError(f"{name} was not read within {limits.seconds:.0f} s", then=_OTHER_FORMAT)
+        raise BookError(f"{name} was not read within {limits.seconds:.0f} s", then=_OTHER_FORMAT, code="too-slow")
     if process.returncode != 0 or not reply:
-        raise BookError(f"{name} made its reader crash ({_ending(process.returncode)})", then=_OTHER_FORMAT)
+        what = f"{name} made its reader crash ({_ending(process.returncode)})"
+        raise BookError(what, then=_OTHER_FORMAT, code="crashed")
     decoded: dict[str, Any] = json.loads(reply)
     return decoded
 
@@ -157,25 +161,26 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         books = read_kind(kind, path, options)
         length = sum(len(block.text) for book in books for chapter in book.chapters for block in chapter.blocks)
         if length > limits.text:
-            return {
-                "what": f"{path} holds more than {limits.text // MIB} MB of text",
-                "then": "split it into several files",
-            }
+            what = f"{path} holds more than {limits.text // MIB} MB of text"
+            return _fault(what, "split it into several files", "too-large")
         return {"books": [pack_book(book) for book in books]}
     except BookError as error:
-        return {"what": error.what, "then": error.then}
+        return _fault(error.what, error.then, error.code)
     except MemoryError:
-        return {"what": f"{path} needs more than {limits.memory // MIB} MB of memory to read", "then": _OTHER_FORMAT}
+        what = f"{path} needs more than {limits.memory // MIB} MB of memory to read"
+        return _fault(what, _OTHER_FORMAT, "too-large")
     except RecursionError:
-        return {"what": f"{path} is nested too deeply to be a book", "then": _OTHER_FORMAT}
+        return _fault(f"{path} is nested too deeply to be a book", _OTHER_FORMAT, "too-long")
     except OSError as error:
-        return {
-            "what": f"{path} cannot be read ({error.strerror or error})",
-            "then": "check the file and its permissions",
-        }
+        what = f"{path} cannot be read ({error.strerror or error})"
+        return _fault(what, "check the file and its permissions", "unreadable")
     except Exception as error:
         fault = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        return {"what": f"{path} cannot be read as {kind} ({fault})", "then": _OTHER_FORMAT}
+        return _fault(f"{path} cannot be read as {kind} ({fault})", _OTHER_FORMAT, "damaged")
+
+
+def _fault(what: str, then: str, code: BookFault) -> dict[str, Any]:
+    return {"what": what, "then": then, "code": code}
 
 
 def main() -> None:

@@ -47,7 +47,7 @@ def read_shelf(items: Sequence[ShelfItem], strict: bool = False) -> Shelf:
             except BookError as error:
                 if named or strict:
                     raise
-                unreadable.append(Unreadable(str(path), _reason(error, path)))
+                unreadable.append(Unreadable(str(path), _reason(error, path), error.code))
                 continue
             books.extend(found)
             sources.append(str(path))
@@ -110,7 +110,7 @@ def _files(item: ShelfItem, unreadable: list[Unreadable], strict: bool) -> list[
         elif strict:
             raise BookError(f"{file} is not named like a book", then=READS)
         else:
-            unreadable.append(Unreadable(str(file), "not named like a book"))
+            unreadable.append(Unreadable(str(file), "not named like a book", "not-a-book"))
     return chosen
 
 
