@@ -143,7 +143,7 @@ def test_all_mistakes_of_all_sections_are_told_together() -> None:
         {
             "lr": 3,
             "base": {"gpu": "x"},
-            "shelf": [{"path": "a", "pth": 1, "format": "plays"}, {"hub": "x"}, {}],
+            "shelf": [{"path": "a", "pth": 1, "format": "conversations"}, {"hub": "x"}, {}],
             "train": {
                 "learnig_rate": 3, "epochs": -1, "window": "wide", "stride": 2.5, "batch": "many", "goldfish": 3,
                 "warmup": "soon", "method": {"lora": {"r": 8, "init": "pissa"}, "full": True}, "steps": 1, "samples": 1,
@@ -157,7 +157,7 @@ def test_all_mistakes_of_all_sections_are_told_together() -> None:
         "lr: unknown key; did you mean train.learning_rate?",
         "base.cpu: is missing",
         "shelf.0.pth: unknown key; did you mean shelf.0.path?",
-        "shelf.0.format: not yet: plays is planned but not built",
+        "shelf.0.format: not yet: conversations is planned but not built",
         "shelf.1.hub: not yet: hub is planned but not built",
         "shelf.2: give exactly one of path, sample",
         "train.learnig_rate: unknown key; did you mean train.learning_rate?",

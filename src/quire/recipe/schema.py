@@ -22,7 +22,7 @@ class ShelfItem(Settings):
     sample: str | None = setting(None, "A work that ships with Quire: novella, tale or poems.")
     hub: str | None = later("A data set on the hub, by its id.")
     format: Format | None = setting(
-        None, "What the text is; found out when not given.", not_yet=("plays", "conversations", "completions")
+        None, "What the text is; found out when not given.", not_yet=("conversations", "completions")
     )
     text: str | None = setting(None, "The column (JSONL) that holds the text; found out when not given.")
     where: dict[str, str | list[str]] = setting(
