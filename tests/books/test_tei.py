@@ -41,7 +41,7 @@ def test_tei_speeches_choices_and_cut_words(tmp_path: Path) -> None:
     )
     (book,) = tei.read(path)
     assert blocks(book) == [
-        ("paragraph", "Enter a fool."),
-        ("verse", "Fool.\nA word,\nthen none."),
+        ("direction", "(Enter a fool.)"),
+        ("speech", "Fool.\nA word,\nthen none."),
         ("paragraph", "Hyphen and line."),
     ]

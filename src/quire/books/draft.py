@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from quire.books import gutenberg
+from quire.books import gutenberg, plays
 from quire.books.book import Block, Book, BookKind, Chapter, Dropped, Matter, Place
 from quire.books.cleaning import Cleaner, repair_mojibake
 from quire.books.headings import in_order, is_contents_label, is_numbered, is_part, is_title_line, recognise
@@ -127,7 +127,8 @@ def finish(draft: Draft, options: ReadOptions = PLAIN, empty: str = "") -> Book:
     if draft.kind == "prose" and len(headings) <= 2 and sum(is_numbered(item.text) for item in headings) <= 1:
         items = _find_headings(items)
     notes = [item for item in items if item.kind == "note"]
-    chapters = gather_chapters(_drop_title_page(draft, [item for item in items if item.kind != "note"]))
+    body = _drop_title_page(draft, [item for item in items if item.kind != "note"])
+    chapters = gather_chapters(plays.arrange(body) if draft.kind == "plays" else body)
     if not any(block.text for chapter in chapters for block in chapter.blocks):
         raise BookError(
             empty or f"{draft.path} holds no text",
