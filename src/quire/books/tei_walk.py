@@ -335,7 +335,7 @@ class Walk:
             yield from _break(element, before)
         elif (reason := self._reason(element)) is not None:
             self.draft.drop(reason, flat(element), self._place(element))
-        elif name == "stage":
+        elif name == "stage" and tag(element.getparent()) != "stage":
             yield "\x01" + plays.direction(self._line(element)) + "\x02"
         elif name in _HARD or name in ("cell", "desc") and tag(element.getparent()) != "gap":
             yield " "
