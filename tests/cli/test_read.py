@@ -36,7 +36,7 @@ def test_json_gives_chapters_words_and_what_was_dropped(novel: Path, capsys: pyt
     (book,) = json.loads(capsys.readouterr().out)["books"]
     assert book["path"] == str(novel)
     assert book.keys() >= {"title", "author", "language", "words", "dropped", "warnings"}
-    assert [chapter.keys() for chapter in book["chapters"]] == [{"title", "words"}] * 4
+    assert [chapter.keys() for chapter in book["chapters"]] == [{"title", "words", "matter"}] * 4
 
 
 def test_text_is_the_clean_text_alone(novel: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,6 +62,52 @@ def test_a_file_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -
 def test_json_and_text_exclude_each_other(novel: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["read", "--json", "--text", str(novel)]) == 2
     assert "exclude each other" in capsys.readouterr().err
+
+
+def test_html_is_a_page_alone(novel: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["read", "--html", str(novel)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("<!doctype html>")
+    assert "“Who is there?” asked the [old] woman." in shown
+
+
+@pytest.mark.parametrize("kind", ["--html", "--text", "--json"])
+def test_out_names_the_file_to_write(
+    kind: str, novel: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "result"
+    assert run(["read", kind, "--out", str(out), str(novel)]) == 0
+    assert "Nobody, said the 7th echo." in out.read_text() or kind == "--json"
+    assert capsys.readouterr().out == ""
+
+
+def test_a_place_that_cannot_be_written_is_named(novel: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["read", "--text", "--out", str(novel / "below"), str(novel)]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_out_alone_writes_nothing(novel: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["read", "--out", "x", str(novel)]) == 2
+    assert "--out needs" in capsys.readouterr().err
+
+
+def test_bad_files_are_listed_and_strict_exits_with_2(novel: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (novel.parent / "broken.epub").write_bytes(b"")
+    (novel.parent / "empty.pdf").write_bytes(b"")
+    assert run(["read", str(novel.parent)]) == 0
+    assert capsys.readouterr().err.count("not read") == 2
+    assert run(["read", "--strict", str(novel.parent)]) == 2
+    shown = capsys.readouterr()
+    assert "4 chapters" in shown.out
+    assert shown.err.count("not read") == 2
+    assert "error: 2 files could not be read" in shown.err
+
+
+def test_no_control_of_a_book_reaches_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "novel\x1b[2J.txt"
+    file.write_text("A quiet day by the water, with nothing to do.\n\nThen it rained.", encoding="utf-8")
+    assert run(["read", str(file)]) == 0
+    assert "\x1b[2J" not in capsys.readouterr().out
 
 
 def test_a_column_given_twice_allows_both_values() -> None:

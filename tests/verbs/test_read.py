@@ -24,8 +24,9 @@ def test_the_facts_have_the_design_shape(tmp_path: Path) -> None:
     facts = describe(read(making.epub(tmp_path / "b.epub", {"i.xhtml": cover, "a.xhtml": page})))
     assert set(facts) == {"books"}
     (book,) = facts["books"]
-    assert list(book) == ["path", "title", "author", "language", "words", "chapters", "dropped", "warnings"]
-    assert book["chapters"] == [{"title": "Chapter I The Boat", "words": 4 + len(making.PARAGRAPHS[0].split())}]
+    assert set(book) >= {"path", "title", "author", "language", "words", "chapters", "dropped", "warnings"}
+    words = 4 + len(making.PARAGRAPHS[0].split())
+    assert book["chapters"] == [{"title": "Chapter I The Boat", "words": words, "matter": "body"}]
     assert book["dropped"] == [{"reason": "imprint", "count": 1, "example": "Printed in a cellar."}]
 
 
@@ -40,11 +41,49 @@ def test_bad_files_are_shown_unless_strict(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("\n\n".join(making.PARAGRAPHS), encoding="utf-8")
     (tmp_path / "b.pdf").write_text("no pdf")
     facts = describe(read(tmp_path))
-    assert [Path(bad["path"]).name for bad in facts["unreadable"]] == ["b.pdf"]
-    with pytest.raises(BookError):
+    assert [(Path(bad["path"]).name, bad["code"]) for bad in facts["unreadable"]] == [("b.pdf", "wrong-kind")]
+    with pytest.raises(BookError, match=r"1 file could not be read; it: .*b\.pdf"):
         read(tmp_path, strict=True)
+
+
+def test_all_bad_files_have_been_counted_when_strict_refuses(tmp_path: Path) -> None:
+    for name in ("a.pdf", "b.epub", "c.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "good.md").write_text("\n\n".join(making.PARAGRAPHS), encoding="utf-8")
+    with pytest.raises(BookError, match=r"3 files could not be read; the first: .*a\.pdf: is empty"):
+        read(tmp_path, strict=True)
+
+
+def test_notes_are_kept_aside_with_their_place(tmp_path: Path) -> None:
+    body = f"{making.PARAGRAPHS[0]}[^1]\n\n{making.PARAGRAPHS[1]}\n\n[^1]: Said the ferryman.\n"
+    (tmp_path / "a.md").write_text(body, encoding="utf-8")
+    (book,) = describe(read(tmp_path / "a.md"))["books"]
+    assert [note["text"] for note in book["notes"]] == ["Said the ferryman."]
+    assert book["notes"][0]["place"].startswith("line ")
 
 
 def test_nothing_named_is_refused() -> None:
     with pytest.raises(BookError, match="nothing to read"):
         read()
+
+
+def test_text_that_stands_twice_is_told(tmp_path: Path) -> None:
+    twice = (
+        "The keeper wrote the level of the water into his book each morning before the sun had cleared the far bank, "
+        "and each evening he wrote it again, and in forty years the two columns had never once agreed."
+    )
+    pages = {
+        "a.md": [
+            *making.PARAGRAPHS[:2],
+            twice,
+            "Then the dredger came, and strangers asked for the books.",
+        ],
+        "b.md": [*making.PARAGRAPHS[2:], "His daughter had the key, but no one had ever asked her for it.", twice],
+    }
+    for name, paragraphs in pages.items():
+        (tmp_path / name).write_text("\n\n".join(paragraphs), encoding="utf-8")
+    (found,) = describe(read(tmp_path))["duplicates"]
+    assert (found["kind"], found["words"]) == ("exact", len(twice.split()))
+    assert [Path(found[side]["path"]).name for side in ("first", "second")] == ["a.md", "b.md"]
+    assert found["example"].startswith("The keeper wrote the level")
+    assert "duplicates" not in describe(read(tmp_path / "a.md"))

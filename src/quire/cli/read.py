@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,21 +12,28 @@ from rich.console import Console
 from rich.markup import escape
 
 from quire.books.book import Book, Chapter, Dropped, Shelf
+from quire.books.duplicates import describe as describe_duplicate
+from quire.books.duplicates import find_duplicates
+from quire.books.proof import proof_of
+from quire.books.visible import show_unseen
 from quire.cli import screen
 from quire.cli.failing import usage_error
 from quire.cli.flags import AsJson, help_of
 from quire.errors import BookError
-from quire.recipe.schema import ShelfItem
-from quire.verbs.read import describe, describe_dropped
+from quire.recipe.schema import Format, KeptMatter, ShelfItem
+from quire.run.atomic import write_text
+from quire.verbs.read import describe, describe_dropped, refuse_unreadable
 from quire.verbs.read import read as read_sources
 
 EXAMPLES = (
     "quire read novel.epub",
+    "quire read --html novel.pdf > novel.html",
     "quire read --text novel.pdf > novel.txt",
     "quire read poems.jsonl --where age=Renaissance --where type=Love",
 )
 
 SHOWN_CHAPTERS = 200
+SHOWN_DUPLICATES = 20
 EDGE = 44  # characters of a chapter's first and last words
 
 
@@ -32,25 +41,67 @@ def read(
     paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files, folders, globs, or sample:NAME.")],
     as_json: AsJson = False,
     as_text: Annotated[bool, typer.Option("--text", help="Print the clean text alone.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first file that cannot be read.")] = False,
+    as_html: Annotated[
+        bool, typer.Option("--html", help="Print a page that shows what was kept and what was dropped side by side.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write it there, not to stdout.")] = None,
+    matter: Annotated[KeptMatter, typer.Option("--matter", metavar="WHAT", help=help_of(ShelfItem, "matter"))] = "text",
+    format: Annotated[
+        Format | None, typer.Option("--format", metavar="FORMAT", help=help_of(ShelfItem, "format"))
+    ] = None,
+    ocr: Annotated[bool, typer.Option("--ocr", help=help_of(ShelfItem, "ocr"))] = False,
     where: Annotated[list[str], typer.Option("--where", metavar="COLUMN=VALUE", help=help_of(ShelfItem, "where"))] = [],
     text_column: Annotated[
         str | None, typer.Option("--text-column", metavar="NAME", help=help_of(ShelfItem, "text"))
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 2 when any file in a folder could not be read.")
+    ] = False,
 ) -> None:
     """The text that training would see: paragraphs and verse lines as they are, without running heads and licences."""
-    if as_json and as_text:
-        usage_error("--json and --text exclude each other")
-    filters = parse_where(where)
-    shelf = read_sources(*paths, strict=strict, where=filters, text=text_column)
+    if as_json + as_text + as_html > 1:
+        usage_error("--json, --text and --html exclude each other")
+    if out is not None and not (as_json or as_text or as_html):
+        usage_error("--out needs --json, --text or --html: it says where that goes")
+    shelf = read_sources(
+        *paths,
+        where=parse_where(where),
+        text=text_column,
+        format=format,
+        matter=matter,
+        ocr=ocr,
+    )
     if as_json:
-        screen.print_json(describe(shelf))
+        _hand_over(screen.as_json(describe(shelf)), out)
     elif as_text:
-        print(shelf.text)
+        _hand_over(shelf.text, out)
+    elif as_html:
+        _hand_over(proof_of(shelf), out or _page_name(shelf))
     else:
         _show(shelf)
     for file in shelf.unreadable:
-        screen.progress().print(f"[yellow]not read[/yellow] {escape(file.path)}: {escape(file.reason)}")
+        screen.progress().print(f"[yellow]not read[/yellow] {_safe(file.path)}: {_safe(file.reason)}")
+    if strict:
+        refuse_unreadable(shelf)
+
+
+def _page_name(shelf: Shelf) -> Path | None:
+    """Where a page goes that nobody sent elsewhere: into a file, since a terminal shows no pages."""
+    if not sys.stdout.isatty():
+        return None
+    return Path(f"{Path(shelf.books[0].path).stem if len(shelf) == 1 else 'books'}.read.html")
+
+
+def _hand_over(text: str, out: Path | None) -> None:
+    """To the file that was named, otherwise to stdout."""
+    if out is None:
+        print(text)
+        return
+    try:
+        write_text(out, text + "\n")
+    except OSError as error:
+        raise BookError(f"{out} cannot be written ({error.strerror})", "name another file with --out") from None
+    screen.progress().print(f"written to {escape(str(out))}")
 
 
 def parse_where(pairs: Sequence[str]) -> dict[str, list[str]]:
@@ -71,26 +122,32 @@ def _show(shelf: Shelf) -> None:
     else:
         for book in shelf:
             _show_book(book, console)
+    _show_duplicates(shelf, console)
     if len(shelf) != 1:
         console.print(f"{len(shelf)} works, {shelf.words:,} words")
 
 
 def _show_book(book: Book, console: Console) -> None:
-    by = f" by {escape(book.author)}" if book.author else ""
-    console.print(f"[bold]{escape(book.title)}[/bold]{by}")
-    console.print(
-        f"{escape(book.path)}: {_count(len(book.chapters), 'chapter')}, {book.words:,} words, {book.language or '?'}"
-    )
+    by = f" by {_safe(book.author)}" if book.author else ""
+    console.print(f"[bold]{_safe(book.title)}[/bold]{by}")
+    facts = [_count(len(book.chapters), "chapter"), f"{book.words:,} words", book.language or "language unknown"]
+    if book.notes:
+        facts.append(f"{_count(len(book.notes), 'note')} kept aside")
+    if book.kind == "plays":
+        speakers = [block.speaker for chapter in book.chapters for block in chapter.blocks if block.kind == "speech"]
+        facts.append(f"{_count(len(speakers), 'speech', 'speeches')} by {_count(len(set(speakers)), 'speaker')}")
+    console.print(f"{_safe(book.path)}: {', '.join(facts)}")
     table = screen.plain_table("chapter", "words", "begins", "ends", numbers=("words",))
     for chapter in book.chapters[:SHOWN_CHAPTERS]:
         first, last = edges(chapter)
-        table.add_row(escape(chapter.title or "(no title)"), f"{chapter.words:,}", escape(first), escape(last))
+        aside = "" if chapter.matter == "body" else f" [dim]({chapter.matter} matter)[/dim]"
+        table.add_row(f"{_safe(chapter.title or '(no title)')}{aside}", f"{chapter.words:,}", _safe(first), _safe(last))
     console.print(table)
     if len(book.chapters) > SHOWN_CHAPTERS:
         console.print(f"and {len(book.chapters) - SHOWN_CHAPTERS} chapters more (--json lists them all)")
     _show_dropped(book.dropped, console)
     for warning in book.warnings:
-        console.print(f"[yellow]![/yellow] {escape(warning)}")
+        console.print(f"[yellow]![/yellow] {_safe(warning)}")
     console.print()
 
 
@@ -99,13 +156,13 @@ def _show_works(shelf: Shelf, console: Console) -> None:
     table = screen.plain_table("title", "author", "words", "begins", numbers=("words",))
     for book in shelf.books[:SHOWN_CHAPTERS]:
         first = edges(book.chapters[0])[0] if book.chapters else ""
-        table.add_row(escape(book.title), escape(book.author), f"{book.words:,}", escape(first))
+        table.add_row(_safe(book.title), _safe(book.author), f"{book.words:,}", _safe(first))
     console.print(table)
     if len(shelf) > SHOWN_CHAPTERS:
         console.print(f"and {len(shelf) - SHOWN_CHAPTERS} works more (--json lists them all)")
     _show_dropped([item for book in shelf for item in book.dropped], console)
     for warning in dict.fromkeys(warning for book in shelf for warning in book.warnings):
-        console.print(f"[yellow]![/yellow] {escape(warning)}")
+        console.print(f"[yellow]![/yellow] {_safe(warning)}")
 
 
 def _show_dropped(dropped: Sequence[Dropped], console: Console) -> None:
@@ -114,8 +171,17 @@ def _show_dropped(dropped: Sequence[Dropped], console: Console) -> None:
         return
     table = screen.plain_table("dropped", "times", "for example", numbers=("times",))
     for fact in describe_dropped(dropped):
-        table.add_row(escape(fact["reason"]), f"{fact['count']:,}", escape(_shorten(fact["example"])))
+        table.add_row(_safe(fact["reason"]), f"{fact['count']:,}", _safe(_shorten(fact["example"])))
     console.print(table)
+
+
+def _show_duplicates(shelf: Shelf, console: Console) -> None:
+    """Text that stands twice: a voice would learn it twice as well."""
+    duplicates = find_duplicates(shelf)
+    for found in duplicates[:SHOWN_DUPLICATES]:
+        console.print(f"[yellow]stands twice[/yellow] {_safe(describe_duplicate(shelf, found))}")
+    if len(duplicates) > SHOWN_DUPLICATES:
+        console.print(f"and {len(duplicates) - SHOWN_DUPLICATES} more (--json lists them all)")
 
 
 def edges(chapter: Chapter) -> tuple[str, str]:
@@ -131,5 +197,10 @@ def _shorten(text: str) -> str:
     return line if len(line) <= EDGE else line[:EDGE].rpartition(" ")[0] + "…"
 
 
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+def _safe(text: str) -> str:
+    """Text from a stranger's file for a terminal: no control is obeyed, no markup understood."""
+    return escape(show_unseen(text))
+
+
+def _count(number: int, thing: str, things: str = "") -> str:
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {things or thing + 's'}"

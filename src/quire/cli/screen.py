@@ -24,7 +24,12 @@ def progress() -> Console:
 
 def print_json(facts: Any) -> None:
     """One JSON document on stdout."""
-    print(json.dumps(facts, ensure_ascii=False, indent=2, allow_nan=False))
+    print(as_json(facts))
+
+
+def as_json(facts: Any) -> str:
+    """One JSON document, as people can read it."""
+    return json.dumps(facts, ensure_ascii=False, indent=2, allow_nan=False)
 
 
 def plain_table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:

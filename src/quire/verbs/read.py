@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from quire.books.book import Book, Dropped, Shelf
+from quire.books.duplicates import Where, find_duplicates, text_at
 from quire.books.reading import read_shelf
 from quire.errors import BookError
-from quire.recipe.schema import ShelfItem
+from quire.recipe.schema import Format, KeptMatter, ShelfItem
 
 _EXAMPLE_CHARS = 120
 
@@ -19,31 +20,79 @@ def read(
     strict: bool = False,
     where: Mapping[str, str | Sequence[str]] | None = None,
     text: str | None = None,
+    format: Format | None = None,
+    matter: KeptMatter = "text",
+    ocr: bool = False,
 ) -> Shelf:
     """Read books: files, folders, globs, or `sample:NAME`.
 
-    `where` keeps the rows of a JSONL file whose columns have these values; `text` names its column of text.  With
-    `strict` a bad file in a folder raises instead of being listed in `Shelf.unreadable`.  Raises BookError.
+    `where` keeps the rows of a data set whose columns have these values; `text` names its column of text; `format`,
+    `matter` and `ocr` are the recipe's keys of a shelf.  A bad file in a folder is listed in `Shelf.unreadable`; with
+    `strict` it raises, once all have been read.  Raises BookError.
     """
     if not sources:
-        raise BookError("nothing to read was named", then="quire read novel.epub")
+        raise BookError("nothing to read was named", then="quire read novel.epub", code="missing")
     filters = {column: [value] if isinstance(value, str) else list(value) for column, value in (where or {}).items()}
-    items = [_item(str(source), filters, text) for source in sources]
-    return read_shelf(items, strict=strict)
+    shelf = read_shelf([_item(str(source), filters, text, format, matter, ocr) for source in sources])
+    if strict:
+        refuse_unreadable(shelf)
+    return shelf
 
 
-def _item(source: str, where: Mapping[str, list[str]], text: str | None) -> ShelfItem:
-    if source.startswith("sample:"):
-        return ShelfItem(sample=source.removeprefix("sample:"), where=dict(where), text=text)
-    return ShelfItem(path=source, where=dict(where), text=text)
+def refuse_unreadable(shelf: Shelf) -> None:
+    """Raises BookError when a file among the sources could not be read."""
+    if not shelf.unreadable:
+        return
+    first, count = shelf.unreadable[0], len(shelf.unreadable)
+    what = "1 file" if count == 1 else f"{count} files"
+    name = "it" if count == 1 else "the first"
+    raise BookError(
+        f"{what} could not be read; {name}: {first.path}: {first.reason}",
+        then="take them away or mend them, or leave --strict away to go on without them",
+        code=first.code,
+    )
+
+
+def _item(
+    source: str,
+    where: Mapping[str, list[str]],
+    text: str | None,
+    format: Format | None,
+    matter: KeptMatter,
+    ocr: bool,
+) -> ShelfItem:
+    sample = source.removeprefix("sample:") if source.startswith("sample:") else None
+    path = None if sample is not None else source
+    return ShelfItem(path=path, sample=sample, where=dict(where), text=text, format=format, matter=matter, ocr=ocr)
 
 
 def describe(shelf: Shelf) -> dict[str, Any]:
-    """What `quire read --json` prints.  `unreadable` is there only when a file could not be read."""
+    """What `quire read --json` prints.
+
+    `duplicates` is there only when text stands twice, `unreadable` only when a file could not be read.
+    """
     facts: dict[str, Any] = {"books": [_describe_book(book) for book in shelf]}
+    if duplicates := find_duplicates(shelf):
+        facts["duplicates"] = [
+            {
+                "kind": found.kind,
+                "words": found.words,
+                "similarity": round(found.similarity, 4),
+                "first": _describe_where(shelf, found.first),
+                "second": _describe_where(shelf, found.second),
+                "example": _shorten(text_at(shelf, found.second)),
+            }
+            for found in duplicates
+        ]
     if shelf.unreadable:
-        facts["unreadable"] = [{"path": bad.path, "reason": bad.reason} for bad in shelf.unreadable]
+        facts["unreadable"] = [{"path": bad.path, "code": bad.code, "reason": bad.reason} for bad in shelf.unreadable]
     return facts
+
+
+def _describe_where(shelf: Shelf, where: Where) -> dict[str, Any]:
+    """The path of the book, the number of the chapter (from 0; null for the whole work) and where in its text."""
+    path = shelf.books[where.book].path
+    return {"path": path, "book": where.book, "chapter": where.chapter, "start": where.start, "stop": where.stop}
 
 
 def _describe_book(book: Book) -> dict[str, Any]:
@@ -52,10 +101,13 @@ def _describe_book(book: Book) -> dict[str, Any]:
         "title": book.title,
         "author": book.author,
         "language": book.language,
+        "kind": book.kind,
         "words": book.words,
         "chapters": [
-            {"title": " ".join(chapter.heading.split()) or None, "words": chapter.words} for chapter in book.chapters
+            {"title": " ".join(chapter.heading.split()) or None, "words": chapter.words, "matter": chapter.matter}
+            for chapter in book.chapters
         ],
+        "notes": [{"place": str(note.place), "text": note.text} for note in book.notes],
         "dropped": describe_dropped(book.dropped),
         "warnings": list(book.warnings),
     }
