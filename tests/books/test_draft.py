@@ -6,7 +6,8 @@ import pytest
 
 from bookfiles import PARAGRAPHS as P
 from quire.books.book import Book, Place
-from quire.books.draft import Draft, ItemKind, finish, gather_chapters, is_scene_break
+from quire.books.chapters import gather_chapters
+from quire.books.draft import Draft, ItemKind, finish, is_scene_break
 from quire.errors import BookError
 
 
@@ -116,7 +117,7 @@ def test_a_chapters_number_and_title_are_one_heading_and_a_part_is_its_own() -> 
         ("heading", "Chapter II", 2),
         ("paragraph", P[1]),
     )
-    assert [chapter.title for chapter in gather_chapters(made.items)] == [
+    assert [one.chapter.title for one in gather_chapters(made.items)] == [
         "PART ONE",
         "Chapter I\nThe Boat",
         "Chapter II",
