@@ -1,0 +1,105 @@
+"""Chapters out of items: which headings open one, which stand inside one, which two are one heading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from quire.books.book import Block, Chapter, Matter
+from quire.books.headings import is_numbered, is_part
+
+if TYPE_CHECKING:
+    from quire.books.draft import Item
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A chapter, and what the source itself says of it: the role of such a text in a book, and where it stands."""
+
+    chapter: Chapter
+    role: str = ""
+    matter: Matter | None = None
+
+
+def gather_chapters(items: Iterable[Item]) -> list[Opened]:
+    """The chapters of items that hold no notes."""
+    merged = _join_headings(list(items))
+    deepest = _chapter_level(merged)
+    opened: list[Opened] = []
+    start: Item | None = None
+    blocks: list[Block] = []
+
+    def close() -> None:
+        title = start.text or None if start is not None else None
+        chapter = _chapter(title, blocks)
+        if chapter.title or chapter.blocks:
+            opened.append(Opened(chapter, start.role if start else "", start.matter if start else None))
+
+    for item in merged:
+        kind = item.kind
+        assert kind != "note"
+        if kind != "chapter" and not (kind == "heading" and item.level <= deepest):
+            blocks.append(Block(kind, item.text, item.place, item.speaker))
+            continue
+        close()
+        start, blocks = item, []
+    close()
+    return opened
+
+
+def _chapter(title: str | None, blocks: list[Block]) -> Chapter:
+    """Scene breaks part two scenes: one at either end of a chapter, or after another, parts nothing."""
+    kept: list[Block] = []
+    for block in blocks:
+        if block.kind != "break" or (kept and kept[-1].kind != "break"):
+            kept.append(block)
+    if kept and kept[-1].kind == "break":
+        kept.pop()
+    return Chapter(title, tuple(kept))
+
+
+def _join_headings(items: list[Item]) -> list[Item]:
+    """`Chapter I` and `The Storm` right after it are one heading; a part and its first chapter are two."""
+    joined: list[Item] = []
+    for item in items:
+        last = joined[-1] if joined else None
+        if item.kind == "heading" and last is not None and last.kind == "heading":
+            repeats = item.text.lower() == last.text.lower()
+            number_first = is_numbered(last.text) and not is_numbered(item.text) and not repeats
+            if number_first and item.level >= last.level and "\n" not in last.text and len(item.text) <= 160:
+                joined[-1] = replace(last, text=f"{last.text}\n{item.text}")
+                continue
+            if repeats:
+                continue
+        if last is not None and last.kind == "chapter" and item.kind in ("heading", "chapter"):
+            joined.pop()
+            if item.kind == "heading" and not (item.role or item.matter):
+                item = replace(item, role=last.role, matter=last.matter)
+        joined.append(item)
+    return joined
+
+
+def _chapter_level(items: Sequence[Item]) -> int:
+    """The lowest rank of heading that opens chapters.
+
+    The highest rank does.  The rank below does too where nearly every heading of the higher one is followed at once by
+    one of the lower: parts hold chapters, but a section inside a chapter has text before it.
+    """
+    headings = [(index, item) for index, item in enumerate(items) if item.kind == "heading"]
+    levels = sorted({item.level for _, item in headings})
+    if not levels:
+        return 0
+    deepest = levels[0]
+    for upper, lower in zip(levels, levels[1:], strict=False):
+        owners = [index for index, item in headings if item.level == upper]
+        followed = [index for index in owners if index + 1 < len(items) and items[index + 1].kind == "heading"]
+        parts = [index for index in owners if is_part(items[index].text)]
+        lowers = [item for _, item in headings if item.level == lower]
+        numbered = sum(is_numbered(item.text) for item in lowers)
+        holds = len(followed) >= 0.5 * len(owners) or len(parts) >= 0.5 * len(owners)
+        single = len(owners) <= 2 and len(lowers) >= 3 and numbered >= 0.5 * len(lowers)
+        if not (holds or single):
+            break
+        deepest = lower
+    return deepest

@@ -1,0 +1,337 @@
+"""Front and back matter: what stands around a story, who put it there, and which of it is kept.
+
+Three tiers: the story itself (chapters, parts, prologue and epilogue); the text that its author wrote around it
+(dedication, epigraph, preface, afterword, appendix); and the book's machinery (title page, imprint, contents, index,
+advertisements).  A source may say what a text is (`epub:type`, TEI's front and back); otherwise its heading does, and
+where it stands: only what comes before the first chapter or after the last one is matter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from quire.books.book import Chapter, Matter
+from quire.books.headings import recognise
+
+if TYPE_CHECKING:
+    from quire.books.chapters import Opened
+    from quire.books.draft import Draft, Item
+    from quire.recipe.schema import KeptMatter
+
+MACHINERY = frozenset(
+    (
+        "cover",
+        "title page",
+        "imprint",
+        "copyright page",
+        "contents",
+        "colophon",
+        "licence",
+        "index",
+        "list of illustrations",
+        "list of tables",
+        "credits",
+        "advertisement",
+        "other books",
+        "about the author",
+        "about the publisher",
+        "praise",
+        "newsletter",
+        "transcriber's note",
+        "errata",
+    )
+)
+AROUND = frozenset(
+    (
+        "dedication",
+        "epigraph",
+        "preface",
+        "foreword",
+        "introduction",
+        "note",
+        "afterword",
+        "acknowledgements",
+        "appendix",
+        "glossary",
+        "bibliography",
+        "chronology",
+    )
+)
+# EPUB's structural semantics, and the words of EPUB 2's guide.
+_OF_TYPE = {
+    "cover": "cover",
+    "titlepage": "title page",
+    "title-page": "title page",
+    "halftitlepage": "title page",
+    "halftitle": "title page",
+    "fulltitle": "title page",
+    "imprint": "imprint",
+    "imprimatur": "imprint",
+    "copyright-page": "copyright page",
+    "toc": "contents",
+    "toc-brief": "contents",
+    "landmarks": "contents",
+    "page-list": "contents",
+    "loi": "list of illustrations",
+    "loa": "list of illustrations",
+    "lov": "list of illustrations",
+    "lot": "list of tables",
+    "index": "index",
+    "colophon": "colophon",
+    "other-credits": "credits",
+    "contributors": "credits",
+    "seriespage": "other books",
+    "errata": "errata",
+    "dedication": "dedication",
+    "epigraph": "epigraph",
+    "preface": "preface",
+    "foreword": "foreword",
+    "introduction": "introduction",
+    "preamble": "introduction",
+    "afterword": "afterword",
+    "conclusion": "",
+    "acknowledgments": "acknowledgements",
+    "acknowledgements": "acknowledgements",
+    "appendix": "appendix",
+    "glossary": "glossary",
+    "bibliography": "bibliography",
+}
+# Headings as whole titles, without their stops, in English, French, German, Spanish and Italian.
+_OF_TITLE = tuple(
+    (re.compile(pattern, re.IGNORECASE), role)
+    for role, pattern in (
+        ("title page", r"(?:half[- ])?title[- ]?page|page de titre|faux[- ]titre|titelseite|portada|frontespizio"),
+        ("cover", r"(?:front |back )?cover|couverture|umschlag"),
+        (
+            "copyright page",
+            r"copyright(?: (?:page|notice|information|acknowledge?ments))?|un-?copyright|mentions? l[ée]gales?|impressum|"
+            r"(?:legal|rights) notice|cr[ée]ditos|d[ée]p[ôo]t l[ée]gal|rechtliche hinweise|publication (?:data|details)",
+        ),
+        ("imprint", r"imprint|achev[ée] d[’']imprimer"),
+        ("colophon", r"colophon|about (?:this|the) (?:e-?book|edition|type)|(?:a )?note on the type|colof[óo]n"),
+        (
+            "licence",
+            r"(?:the )?(?:full )?(?:project gutenberg(?:™|-tm)? )?licen[cs]e|licence d[’']utilisation|lizenz|"
+            r"end of (?:the )?project gutenberg.*",
+        ),
+        (
+            "contents",
+            r"(?:(?:table|list) of )?(?:the )?contents|table des (?:mati[èe]res|chapitres)|sommaire|inhalt"
+            r"(?:sverzeichnis)?|indice(?: generale)?|índice(?: general)?|sumario|landmarks|list of chapters",
+        ),
+        (
+            "list of illustrations",
+            r"(?:list of )?(?:the )?(?:illustrations|figures|plates|maps|diagrams)(?: and .*)?|(?:table|liste) des "
+            r"(?:illustrations|gravures|figures|planches|cartes)|abbildungsverzeichnis|verzeichnis der abbildungen|"
+            r"lista de ilustraciones|elenco delle illustrazioni",
+        ),
+        ("list of tables", r"list of tables|liste des tableaux"),
+        (
+            "index",
+            r"(?:general |alphabetical )?index(?: (?:of|to) .*)?|index (?:des|alphab[ée]tique).*|register|"
+            r"(?:personen|sach)register|índice (?:alfabético|onomástico).*|indice (?:analitico|dei nomi).*",
+        ),
+        (
+            "about the author",
+            r"(?:a note )?(?:about|on) the (?:authors?|translators?|editors?|illustrators?)|(?:à|a) propos de l[’']auteure?|"
+            r"l[’']auteure?|[üu]ber (?:den autor|die autorin|den [üu]bersetzer)|(?:sobre|acerca de) (?:el autor|la autora)|"
+            r"(?:sull[’']|informazioni sull[’'])autore|meet the author|author biography",
+        ),
+        (
+            "about the publisher",
+            r"about the publishers?|(?:à|a) propos de l[’'][ée]diteur|[üu]ber den verlag|l[’'][ée]diteur",
+        ),
+        (
+            "other books",
+            r"(?:also|other (?:books|works|titles|novels)|(?:more )?(?:books|works|titles|novels)|more) (?:by|from|"
+            r"available from|published by|in this series)\b.*|by the same author|du m[êe]me auteur|ouvrages? du m[êe]me auteur|"
+            r"dans la m[êe]me collection|(?:vom selben|weitere b[üu]cher (?:von|des)).*|del mismo autor|dello stesso autore|"
+            r"about the series|(?:other |also )?in (?:this|the same) series|also available",
+        ),
+        (
+            "advertisement",
+            r"(?:publishers?[’']?s? )?advertise?ments|catalogue|(?:book )?advertisement pages|publicit[ée]|werbung|anzeigen|"
+            r"(?:an )?(?:excerpt|extract) from .*|(?:a )?(?:sneak )?preview of .*|extrait de .*",
+        ),
+        ("praise", r"(?:advance )?praise for .*|critical acclaim.*|what (?:readers|reviewers|people) (?:are )?say.*"),
+        (
+            "newsletter",
+            r"(?:sign up|join|subscribe)\b.*|(?:our |my |the )?newsletter|stay in touch|mailing list|thank you for "
+            r"(?:reading|buying|downloading)\b.*|(?:leave|write) a review.*|connect with .*",
+        ),
+        (
+            "transcriber's note",
+            r"transcriber[’']?s?[’']? (?:end)?notes?.*|notes? (?:du|de|des|sur la) transcri\w*|notes? de transcription|"
+            r"anmerkungen zur transkription|notas? del transcriptor|nota del trascrittore|e-?text notes?",
+        ),
+        (
+            "errata",
+            r"errat(?:a|um)|corrigend[au]m?|addenda(?: et| and)? (?:errata|corrigenda)|druckfehler|fe de erratas",
+        ),
+        ("dedication", r"(?:the |author[’']s )?dedication|d[ée]dicace|widmung|zueignung|dedicatoria|dedica"),
+        ("epigraph", r"(?:the )?epigraphs?|[ée]pigraphes?|mottoe?s?|ep[íi]graf[eo]"),
+        (
+            "preface",
+            r"(?:(?:the |(?:an? )?(?:author|translator|editor|publisher)[’']?s?[’']? |general )?preface|pr[ée]face|"
+            r"avant-?propos|vorwort|vorrede|prefacio|prefazione|prefácio)"
+            r"(?: (?:to|by|of|de|du|zu[rm]?|a|al|alla|à)\b.*)?",
+        ),
+        ("foreword", r"(?:author[’']s |the )?foreword(?: (?:to|by)\b.*)?|geleitwort|premessa"),
+        (
+            "introduction",
+            r"(?:(?:the |(?:author|translator|editor)[’']?s?[’']? |general )?introduction|einleitung|einf[üu]hrung|"
+            r"introducci[óo]n|introduzione|introdução)(?: (?:to|by|de|du|zu[rm]?|a|al|alla|à)\b.*)?|"
+            r"introductory(?: (?:note|remarks|essay|sketch|epistle))?|pr[ée]ambule|preamble",
+        ),
+        (
+            "note",
+            r"(?:(?:an? |the )?(?:author|translator|editor|publisher|historical|bibliographical|prefatory)(?:[’']?s?[’']?)? "
+            r"notes?(?: .*)?)|note de l[’'](?:auteure?|[ée]diteur)|note du traducteur|nota del autor|nota dell[’']autore|"
+            r"(?:a )?note (?:on|to|from|by) the (?:text|reader|author|translation|edition|translator).*|to (?:the|my) readers?|"
+            r"au lecteur|avis au lecteur|an den leser|al lector|al lettore|advertisement|avertissement|vorbemerkung|"
+            r"nachbemerkung|advertencia|avvertenza",
+        ),
+        ("afterword", r"(?:author[’']s |the )?afterword(?: (?:to|by)\b.*)?|postface|nachwort|posfacio|postfazione"),
+        (
+            "acknowledgements",
+            r"(?:author[’']s )?acknowledge?ments?|remerciements?|danksagung|agradecimientos|ringraziamenti|thanks",
+        ),
+        ("appendix", r"(?:appendix|appendices|appendice|annexe|anhang|ap[ée]ndice)(?: [A-Z\d]{1,4})?(?:\s*[.:—–-].*)?"),
+        ("glossary", r"(?:a )?(?:glossary|glossaire|glossar|glosario|glossario)(?: of .*)?"),
+        (
+            "bibliography",
+            r"(?:select )?bibliograph(?:y|ie)|bibliograf[íi]a|works cited|further reading|literaturverzeichnis",
+        ),
+        ("chronology", r"chronolog(?:y|ie)|zeittafel|cronolog[íi]a"),
+    )
+)
+_LEGAL = re.compile(
+    r"\ball rights reserved\b|\bISBN(?:[ :-]|\d)|©|\(c\) ?\d{4}|\bcopyright\b|tous droits r[ée]serv[ée]s|d[ée]p[ôo]t l[ée]gal|"
+    r"alle rechte vorbehalten|todos los derechos reservados|tutti i diritti riservati|\bfirst published (?:in|by)\b|"
+    r"\bprinted (?:in|by|and bound)\b|library of congress|british library|no part of this (?:book|publication)|"
+    r"achev[ée] d[’']imprimer",
+    re.IGNORECASE,
+)
+_STOPS = " .:;,!*_=~#–—-[]()"
+# A page of machinery is short beside the book; an index, a catalogue or a sample of another novel need not be.
+_LONG_ONES = frozenset(("index", "advertisement", "other books", "licence", "contents", "list of illustrations"))
+_MOST_WORDS = 3000
+_LEGAL_WORDS = 600
+
+
+def role_of_type(kinds: frozenset[str]) -> str:
+    """The role that words of `epub:type` or of a guide give to a text, or `""`."""
+    return next((_OF_TYPE[kind] for kind in sorted(kinds) if _OF_TYPE.get(kind)), "")
+
+
+def role_of_title(title: str) -> str:
+    """The role that a heading's words give to what stands under it, or `""`."""
+    for line in (title.split("\n")[0], " ".join(title.split())):
+        plain = " ".join(line.split()).strip(_STOPS)
+        if plain and len(plain) <= 100:
+            for pattern, role in _OF_TITLE:
+                if pattern.fullmatch(plain):
+                    return role
+    return ""
+
+
+def is_legal(text: str) -> bool:
+    """Whether a short text is what stands on the back of a title page: rights, numbers, printers."""
+    return len(text) < 6 * _LEGAL_WORDS and len(_LEGAL.findall(text)) >= 2 and len(text.split()) < _LEGAL_WORDS
+
+
+def is_dropped(role: str, kept: KeptMatter) -> bool:
+    """Whether a text of this role is left out."""
+    return (role in MACHINERY and kept != "all") or (role in AROUND and kept == "chapters")
+
+
+def cut_marked(draft: Draft, items: list[Item], kept: KeptMatter) -> list[Item]:
+    """Machinery that the source itself marks, out of the items.
+
+    A `chapter` item with a role holds all up to the next such item; a heading with one holds all up to the next
+    heading of its rank or above.  A book that would be empty then keeps what may be read.
+    """
+    if kept == "all" or not any(item.role for item in items):
+        return items
+    left: list[Item] = []
+    gone: list[tuple[str, Item]] = []
+    role, rank = "", 0
+    for item in items:
+        if item.kind == "chapter" or (item.kind == "heading" and (item.role or (rank and item.level <= rank))):
+            role = item.role if item.role in MACHINERY else ""
+            rank = item.level
+        if role and item.kind != "note":
+            gone.append((role, item))
+        else:
+            left.append(item)
+    if not any(item.kind not in ("chapter", "break", "note") for item in left):
+        unread = ("cover", "contents", "index", "list of illustrations", "list of tables")
+        gone = [(role, item) for role, item in gone if role in unread]
+        dropped = {id(item) for _, item in gone}
+        left = [replace(item, role="") for item in items if id(item) not in dropped]
+    for role, item in gone:
+        draft.drop(role, item.text, item.place)
+    return left
+
+
+def settle(draft: Draft, opened: Sequence[Opened], kept: KeptMatter) -> tuple[Chapter, ...]:
+    """The chapters that are kept, each told whether it stands before the story, in it or after it."""
+    roles = [one.role or _said(one, draft) for one in opened]
+    if draft.kind == "poems":
+        roles = [one.role for one in opened]
+    story = [index for index, one in enumerate(opened) if one.matter == "body" or _is_story(one, roles[index])]
+    if sum(opened[index].chapter.words for index in story) < 0.2 * sum(one.chapter.words for one in opened):
+        # A collection of prefaces, or an introduction that is the book.
+        roles = [role if role in MACHINERY else "" for role in roles]
+        story = [index for index, role in enumerate(roles) if not role]
+    first, last = (story[0], story[-1]) if story else (0, len(opened) - 1)
+    chapters: list[Chapter] = []
+    for index, one in enumerate(opened):
+        side: Matter = "front" if index < first else "back" if index > last else "body"
+        role = roles[index] if side != "body" or one.role else ""
+        if not role and side != "body":
+            role = "front matter" if side == "front" else "back matter"
+        if is_dropped(role, kept) or (kept == "chapters" and side != "body"):
+            _drop(draft, role, one.chapter)
+        else:
+            chapters.append(replace(one.chapter, matter=side))
+    if not chapters:
+        return tuple(one.chapter for one in opened)
+    return tuple(chapters)
+
+
+def _is_story(one: Opened, role: str) -> bool:
+    if role or one.matter in ("front", "back"):
+        return False
+    # Words without a heading, before or after chapters that have one: a dedication, a motto, a last line.
+    return one.chapter.title is not None or one.chapter.words >= 150
+
+
+def _said(one: Opened, draft: Draft) -> str:
+    """The role that a chapter's heading or its words give it."""
+    chapter = one.chapter
+    if chapter.title is None:
+        text = "\n".join(block.text for block in chapter.blocks[:40])
+        return "copyright page" if len(chapter.blocks) <= 40 and is_legal(text) else ""
+    numbered = recognise(chapter.title.split("\n")[0])
+    role = role_of_title(chapter.title) if numbered is None or numbered.kind == "named" else ""
+    if not role:
+        return ""
+    if role in MACHINERY and chapter.words > _MOST_WORDS and role not in _LONG_ONES:
+        return ""
+    verse = sum(block.kind == "verse" for block in chapter.blocks)
+    if draft.kind == "plays" or (verse > 0.5 * len(chapter.blocks) and role not in MACHINERY and role != "epigraph"):
+        return "" if role not in MACHINERY else role
+    return role
+
+
+def _drop(draft: Draft, role: str, chapter: Chapter) -> None:
+    if chapter.title is not None and not chapter.blocks:
+        return
+    if chapter.title:
+        draft.drop(role, chapter.title, chapter.blocks[0].place)
+    for block in chapter.blocks:
+        draft.drop(role, block.text, block.place)

@@ -1,0 +1,141 @@
+"""What stands before the text: the title page, and lists of chapters or illustrations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from quire.books.headings import is_contents_label, is_numbered, recognise
+
+if TYPE_CHECKING:
+    from quire.books.draft import Draft, Item
+
+# The author's name under the title.
+_CREDIT = re.compile(r"(?:by|par|von|por|di|door)[:\s]\s*((?:[^\W\d_][\w.’'-]*\s?){1,6})", re.IGNORECASE)
+_LONGEST_LABEL = 60
+
+
+def drop_contents(draft: Draft, items: list[Item]) -> list[Item]:
+    """A heading `Contents` goes, with the lines under it that name chapters, up to the first that does not."""
+    kept: list[Item] = []
+    index = 0
+    while index < len(items):
+        item = items[index]
+        line = " ".join(item.text.split()) if len(item.text) <= _LONGEST_LABEL else ""
+        if line and item.kind in ("heading", "paragraph") and is_contents_label(line):
+            stop = _end_of_contents(items, index + 1)
+            if stop > index + 1 or item.kind == "heading":
+                reason = "list of illustrations" if "illustration" in line.lower() else "contents"
+                for gone in items[index:stop]:
+                    draft.drop(reason, gone.text, gone.place)
+                index = stop
+                continue
+        kept.append(item)
+        index += 1
+    return kept
+
+
+def _end_of_contents(items: Sequence[Item], start: int) -> int:
+    """The first item after `start` that is no entry of a list: a heading, or a paragraph of some length."""
+    index = start
+    seen: set[str] = set()
+    while index < len(items):
+        item = items[index]
+        key = "".join(char for char in item.text.lower() if char.isalnum())
+        if item.kind in ("heading", "break") or key in seen:
+            return index
+        lines = item.text.split("\n")
+        if any(len(line) > 110 for line in lines) or (index - start > 400):
+            return index
+        if len(lines) == 1 and re.search(r"[a-zà-ÿ][.!?…][”’»\"']?$", item.text) and not recognise(item.text):
+            return index
+        seen |= {"".join(char for char in line.lower() if char.isalnum()) for line in lines}
+        index += 1
+    # Nothing but short lines to the end of the book: that was no list of contents.
+    return start
+
+
+def drop_title_page(draft: Draft, items: list[Item]) -> list[Item]:
+    """The work's own title and author at its head, which are known from its metadata or are its only top heading."""
+    items = _drop_front(draft, items)
+    titles = [position for position, item in enumerate(items) if item.kind == "heading"]
+    if not titles:
+        return _drop_known(draft, items)
+    first = titles[0]
+    levels = [items[position].level for position in titles]
+    alone = levels.count(levels[0]) == 1 and levels[0] < min(levels[1:], default=99) and len(levels) > 1
+    known = _same(items[first].text, draft.title)
+    if first <= 6 and (known or (alone and not is_numbered(items[first].text) and first == 0)):
+        if not draft.title:
+            draft.title = " ".join(items[first].text.split())
+        draft.drop("title page", items[first].text, items[first].place)
+        items = items[:first] + items[first + 1 :]
+    return _drop_known(draft, items)
+
+
+def _drop_front(draft: Draft, items: list[Item]) -> list[Item]:
+    """Short lines before the first chapter of which some name the work or its author: a title page.
+
+    Sentences and verse among them, a dedication for example, stay.
+    """
+    first = next((i for i, item in enumerate(items[:60]) if item.kind == "heading" and is_numbered(item.text)), 0)
+    front = items[:first]
+    if not first or any(len(item.text) > 200 for item in front) or not draft.title:
+        return items
+    names = [letters(name) for name in (draft.title, draft.author) if len(letters(name)) >= 4]
+    parts = [letters(item.text) for item in front]
+    if not any(name in part or (len(part) >= 4 and part in name) for part in parts for name in names):
+        return items
+    kept = []
+    for item in front:
+        if not draft.author and (credit := _CREDIT.fullmatch(item.text)):
+            draft.author = credit[1]
+        said = item.kind == "verse" or (len(item.text) > 40 and re.search(r"[a-zà-ÿ][.!?…][”’»\"')]*$", item.text))
+        if said:
+            kept.append(item)
+        else:
+            draft.drop("title page", item.text, item.place)
+    return kept + items[first:]
+
+
+def letters(text: str) -> str:
+    return "".join(char for char in text.lower() if char.isalnum())
+
+
+def _drop_known(draft: Draft, items: list[Item]) -> list[Item]:
+    """Lines before the first chapter that only repeat title and author."""
+    stop = 0
+    kept: list[Item] = []
+    for item in items[:8]:
+        names = [
+            draft.title,
+            draft.author,
+            f"by {draft.author}",
+            f"by {draft.author}.",
+            f"{draft.title} by {draft.author}",
+            f"par {draft.author}",
+            "by" if draft.author else "",
+            "par" if draft.author else "",
+        ]
+        credit = (
+            _CREDIT.fullmatch(item.text) if not draft.author and item.kind == "paragraph" and len(kept) < 2 else None
+        )
+        if credit:
+            draft.author = credit[1]
+        if credit or (
+            item.kind in ("heading", "paragraph") and any(_same(item.text, name) for name in names if name.strip())
+        ):
+            draft.drop("title page", item.text, item.place)
+        elif item.kind in ("break", "chapter") and not kept:
+            pass
+        elif len(item.text) > 200 or item.kind == "heading":
+            break
+        else:
+            kept.append(item)
+        stop += 1
+    return kept + items[stop:]
+
+
+def _same(text: str, other: str) -> bool:
+    return bool(letters(other)) and letters(text) == letters(other)
