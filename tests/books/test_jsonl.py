@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from quire.books import jsonl
 from quire.books.limits import ReadOptions
@@ -127,3 +129,55 @@ def test_the_chapter_that_a_row_names_is_its_heading(tmp_path: Path) -> None:
     row = {"book": "The Ferry", "chapter_title": "The Boat", "text": text}
     (book,) = jsonl.read(write(tmp_path, [json.dumps(row)]), ReadOptions())
     assert (book.title, book.chapters[0].title) == ("The Ferry", "The Boat")
+
+
+def test_a_column_that_no_row_has_names_those_there_are(tmp_path: Path) -> None:
+    path = write(tmp_path, [json.dumps({"text": "A line."})])
+    with pytest.raises(BookError, match=r"no column 'body'.*text"):
+        jsonl.read(path, ReadOptions(text="body"))
+
+
+def test_a_table_of_separated_values_is_works_too(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text('title,text,age\nOne,"A line, and\n\nanother.",Modern\nTwo,B,Old\n', encoding="utf-8")
+    (book,) = jsonl.read(path, where(age="modern"))
+    assert (book.title, dict(book.columns)["age"]) == ("One", "Modern")
+    assert [block.text for block in book.chapters[0].blocks] == ["A line, and", "another."]
+
+
+def test_thousands_of_bad_lines_are_counted_but_not_all_kept(tmp_path: Path) -> None:
+    path = write(tmp_path, ['{"text": "A line of text that is fine."}', *["no"] * 3000])
+    (book,) = jsonl.read(path, ReadOptions())
+    assert len(book.dropped) == 1001
+    assert book.dropped[-1].text == "2000 more, the last at line 3001"
+
+
+def test_more_text_than_memory_should_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jsonl, "MOST_TEXT", 1000)
+    path = write(tmp_path, [json.dumps({"text": "A line of text that is fine."})] * 100)
+    with pytest.raises(BookError, match="more text than") as raised:
+        jsonl.read(path, ReadOptions())
+    assert (raised.value.code, "stream: true" in raised.value.then) == ("too-large", True)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                '{"text": "Some words that are a text."}',
+                '{"text": ""}',
+                '{"text": 5}',
+                "[]",
+                "{",
+                '{"title": "x"}',
+                "[" * 5000,
+            ]
+        ),
+        max_size=12,
+    )
+)
+def test_rows_in_are_works_and_dropped(tmp_path: Path, lines: list[str]) -> None:
+    path = write(tmp_path, ['{"text": "The first of them."}', *lines])
+    books = jsonl.read(path, ReadOptions())
+    assert len(books) + sum(len(book.dropped) for book in books) == 1 + len(lines)

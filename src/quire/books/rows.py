@@ -1,0 +1,45 @@
+"""A row of a table, what is none, and the place between two rows from which reading can go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table: `number` in the file's own counting (of lines, entries, rows), its columns, and the position
+    right after it."""
+
+    number: int
+    values: Values
+    after: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """What stands where a row should, and why it is none.  `count` rows, where a whole run of them is lost."""
+
+    number: int
+    reason: str
+    text: str
+    after: Position
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where in a file the next row starts: rows before it, the number of its line, and its offset in bytes.
+
+    The offset is 0 where the file cannot be entered in the middle; then the rows before are passed over.
+    """
+
+    rows: int = 0
+    line: int = 1
+    offset: int = 0
+
+
+Entry = Row | Bad
+START = Position()
