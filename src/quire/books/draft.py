@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from quire.books import gutenberg, plays
-from quire.books.book import Block, Book, BookKind, Chapter, Dropped, Matter, Place
+from quire.books import gutenberg, matter, plays, plays_form
+from quire.books.book import Block, Book, BookKind, Dropped, Matter, Place
+from quire.books.chapters import gather_chapters
 from quire.books.cleaning import Cleaner, repair_mojibake
-from quire.books.headings import in_order, is_contents_label, is_numbered, is_part, is_title_line, recognise
+from quire.books.headings import in_order, is_numbered, is_title_line, recognise
 from quire.books.language import detect_language, language_code
 from quire.books.limits import PLAIN, ReadOptions
+from quire.books.titlepage import drop_contents, drop_title_page
 from quire.errors import BookError
 
 ItemKind = Literal["heading", "paragraph", "verse", "break", "speech", "direction", "chapter", "note"]
@@ -20,8 +22,8 @@ ItemKind = Literal["heading", "paragraph", "verse", "break", "speech", "directio
 # `* * *`, `#`, `⁂`, `---`, `. . .`, `• • •`
 _SCENE_BREAK = re.compile(r"(?:[*#•·⁂❦❧☙~=_—–-]|\. \.)(?:\s*[*#•·⁂❦❧☙~=_.—–-])*|\*{1,}")
 SCENE_BREAK = "* * *"
-# The author's name under the title.
-_CREDIT = re.compile(r"(?:by|par|von|por|di|door)[:\s]\s*((?:[^\W\d_][\w.’'-]*\s?){1,6})", re.IGNORECASE)
+LONGEST_BREAK = 40
+LONGEST_LABEL = 60
 _NOTES_LABEL = re.compile(
     r"(?:foot-?|end-?)?notes?\s*[.:]?|notes? de bas de page\s*[.:]?|notes (?:et références|and references)|références|"
     r"references|anmerkungen|fu(?:ß|ss)noten|notas|note a piè di pagina",
@@ -29,11 +31,13 @@ _NOTES_LABEL = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Item:
     """One thing in reading order.  `level` ranks headings, 1 the highest; a `chapter` opens one without a heading.
 
-    `speaker` is for speeches, as in `Block`; `matter` is for what opens a chapter, where the source says it.
+    `speaker` is for speeches, as in `Block`; `matter` and `role` (one of those that `books.matter` knows) are for what
+    opens a chapter, where the source says it.  It is not frozen because a book has ten thousand of them: a frozen one
+    takes three times as long to make.
     """
 
     kind: ItemKind
@@ -42,6 +46,7 @@ class Item:
     level: int = 0
     speaker: str = ""
     matter: Matter | None = None
+    role: str = ""
 
 
 @dataclass
@@ -66,10 +71,11 @@ class Draft:
         level: int = 0,
         speaker: str = "",
         matter: Matter | None = None,
+        role: str = "",
     ) -> None:
         """One more item; text without a visible character is no item."""
         if text.strip() or kind == "chapter":
-            self.items.append(Item(kind, text, place, level, speaker, matter))
+            self.items.append(Item(kind, text, place, level, speaker, matter, role))
 
     def drop(self, reason: str, text: str, place: Place) -> None:
         if text.strip():
@@ -110,29 +116,29 @@ def _is_short_title(items: Sequence[Item], index: int) -> bool:
 def is_scene_break(text: str) -> bool:
     """Whether a line is only an ornament between scenes."""
     line = text.strip()
-    return bool(line) and len(line) <= 40 and bool(_SCENE_BREAK.fullmatch(line))
+    return bool(line) and len(line) <= LONGEST_BREAK and bool(_SCENE_BREAK.fullmatch(line))
 
 
-def finish(draft: Draft, options: ReadOptions = PLAIN, empty: str = "") -> Book:  # noqa: ARG001 (matter is next)
-    """Clean the items, take the boilerplate off, gather chapters.
+def finish(draft: Draft, options: ReadOptions = PLAIN, empty: str = "") -> Book:
+    """Clean the items, take the boilerplate off, gather chapters, and leave out what `options.matter` does not keep.
 
     Raises BookError when no text is left; `empty` may say why that is.
     """
     cleaner = Cleaner()
     items = _clean(draft, cleaner)
     items = gutenberg.trim_items(draft, items)
-    items = _drop_contents(draft, items)
-    items = _drop_note_labels(draft, items)
-    headings = [item for item in items if item.kind == "heading"]
-    if draft.kind == "prose" and len(headings) <= 2 and sum(is_numbered(item.text) for item in headings) <= 1:
-        items = _find_headings(items)
+    items = matter.cut_marked(draft, items, options.matter)
+    items = _without_front(draft, items, options)
+    items = plays_form.recognise(draft, items, options.format)
     notes = [item for item in items if item.kind == "note"]
-    body = _drop_title_page(draft, [item for item in items if item.kind != "note"])
-    chapters = gather_chapters(plays.arrange(body) if draft.kind == "plays" else body)
+    body = [item for item in items if item.kind != "note"]
+    opened = gather_chapters(plays.arrange(body) if draft.kind == "plays" else body)
+    chapters = matter.settle(draft, opened, options.matter)
     if not any(block.text for chapter in chapters for block in chapter.blocks):
         raise BookError(
             empty or f"{draft.path} holds no text",
             then="check that it is the file you meant: a book has paragraphs or verse",
+            code="not-a-book",
         )
     sample = "\n".join(block.text for chapter in chapters for block in chapter.blocks[:40])
     return Book(
@@ -149,6 +155,31 @@ def finish(draft: Draft, options: ReadOptions = PLAIN, empty: str = "") -> Book:
     )
 
 
+def _without_front(draft: Draft, items: list[Item], options: ReadOptions) -> list[Item]:
+    """The items without lists of contents, labels over notes and the title page, and with headings known by their
+    words.
+
+    Title and author are learnt from the title page even where it is kept.
+    """
+    before = len(draft.dropped)
+    whole = items
+    items = drop_contents(draft, items)
+    if options.matter == "all":
+        items = whole
+        del draft.dropped[before:]
+    items = _drop_note_labels(draft, items)
+    headings = [item for item in items if item.kind == "heading"]
+    if draft.kind == "prose" and len(headings) <= 2 and sum(is_numbered(item.text) for item in headings) <= 1:
+        items = _find_headings(items)
+    notes = [item for item in items if item.kind == "note"]
+    whole, before = items, len(draft.dropped)
+    items = drop_title_page(draft, [item for item in items if item.kind != "note"])
+    if options.matter == "all":
+        del draft.dropped[before:]
+        return whole
+    return items + notes
+
+
 def _clean(draft: Draft, cleaner: Cleaner) -> list[Item]:
     """Every item's text cleaned; mojibake is judged over the whole book at once."""
     texts = [item.text for item in draft.items]
@@ -157,36 +188,17 @@ def _clean(draft: Draft, cleaner: Cleaner) -> list[Item]:
         texts = joined.split("\x00")
         draft.warnings.append(f"{repaired} characters repaired: UTF-8 had been read as Windows-1252")
     items = []
-    for item, raw in zip(draft.items, texts, strict=True):
-        text = cleaner.clean(raw)
+    for item, text in zip(draft.items, cleaner.clean_all(texts), strict=True):
         kind = item.kind
-        if kind == "paragraph" and is_scene_break(text):
+        if kind == "paragraph" and len(text) <= LONGEST_BREAK and is_scene_break(text):
             kind = "break"
         if kind == "break":
             text = SCENE_BREAK
+        if kind != item.kind or text != item.text:
+            item = Item(kind, text, item.place, item.level, item.speaker, item.matter, item.role)
         if text or kind == "chapter":
-            items.append(replace(item, kind=kind, text=text))
+            items.append(item)
     return items
-
-
-def _drop_contents(draft: Draft, items: list[Item]) -> list[Item]:
-    """A heading `Contents` goes, with the lines under it that name chapters, up to the first that does not."""
-    kept: list[Item] = []
-    index = 0
-    while index < len(items):
-        item = items[index]
-        line = " ".join(item.text.split())
-        if item.kind in ("heading", "paragraph") and is_contents_label(line):
-            stop = _end_of_contents(items, index + 1)
-            if stop > index + 1 or item.kind == "heading":
-                reason = "list of illustrations" if "illustration" in line.lower() else "contents"
-                for gone in items[index:stop]:
-                    draft.drop(reason, gone.text, gone.place)
-                index = stop
-                continue
-        kept.append(item)
-        index += 1
-    return kept
 
 
 def _drop_note_labels(draft: Draft, items: list[Item]) -> list[Item]:
@@ -194,190 +206,11 @@ def _drop_note_labels(draft: Draft, items: list[Item]) -> list[Item]:
     kept: list[Item] = []
     for index, item in enumerate(items):
         following = items[index + 1] if index + 1 < len(items) else None
-        bare = item.kind in ("heading", "paragraph") and _NOTES_LABEL.fullmatch(" ".join(item.text.split()))
+        short = item.kind in ("heading", "paragraph") and len(item.text) <= LONGEST_LABEL
+        bare = short and _NOTES_LABEL.fullmatch(" ".join(item.text.split()))
         over = following is None or following.kind in ("note", "heading", "chapter")
         if bare and over and (following is None or any(other.kind == "note" for other in items)):
             draft.drop("label of notes", item.text, item.place)
         else:
             kept.append(item)
     return kept
-
-
-def _end_of_contents(items: Sequence[Item], start: int) -> int:
-    """The first item after `start` that is no entry of a list: a heading, or a paragraph of some length."""
-    index = start
-    seen: set[str] = set()
-    while index < len(items):
-        item = items[index]
-        key = "".join(char for char in item.text.lower() if char.isalnum())
-        if item.kind in ("heading", "break") or key in seen:
-            return index
-        lines = item.text.split("\n")
-        if any(len(line) > 110 for line in lines) or (index - start > 400):
-            return index
-        if len(lines) == 1 and re.search(r"[a-zà-ÿ][.!?…][”’»\"']?$", item.text) and not recognise(item.text):
-            return index
-        seen |= {"".join(char for char in line.lower() if char.isalnum()) for line in lines}
-        index += 1
-    # Nothing but short lines to the end of the book: that was no list of contents.
-    return start
-
-
-def _drop_title_page(draft: Draft, items: list[Item]) -> list[Item]:
-    """The work's own title and author at its head, which are known from its metadata or are its only top heading."""
-    items = _drop_front(draft, items)
-    titles = [position for position, item in enumerate(items) if item.kind == "heading"]
-    if not titles:
-        return _drop_known(draft, items)
-    first = titles[0]
-    levels = [items[position].level for position in titles]
-    alone = levels.count(levels[0]) == 1 and levels[0] < min(levels[1:], default=99) and len(levels) > 1
-    known = _same(items[first].text, draft.title)
-    if first <= 6 and (known or (alone and not is_numbered(items[first].text) and first == 0)):
-        if not draft.title:
-            draft.title = " ".join(items[first].text.split())
-        draft.drop("title page", items[first].text, items[first].place)
-        items = items[:first] + items[first + 1 :]
-    return _drop_known(draft, items)
-
-
-def _drop_front(draft: Draft, items: list[Item]) -> list[Item]:
-    """Short lines before the first chapter of which some name the work or its author: a title page.
-
-    Sentences and verse among them, a dedication for example, stay.
-    """
-    first = next((i for i, item in enumerate(items[:60]) if item.kind == "heading" and is_numbered(item.text)), 0)
-    front = items[:first]
-    if not first or any(len(item.text) > 200 for item in front) or not draft.title:
-        return items
-    names = [_letters(name) for name in (draft.title, draft.author) if len(_letters(name)) >= 4]
-    parts = [_letters(item.text) for item in front]
-    if not any(name in part or (len(part) >= 4 and part in name) for part in parts for name in names):
-        return items
-    kept = []
-    for item in front:
-        if not draft.author and (credit := _CREDIT.fullmatch(item.text)):
-            draft.author = credit[1]
-        said = item.kind == "verse" or (len(item.text) > 40 and re.search(r"[a-zà-ÿ][.!?…][”’»\"')]*$", item.text))
-        if said:
-            kept.append(item)
-        else:
-            draft.drop("title page", item.text, item.place)
-    return kept + items[first:]
-
-
-def _letters(text: str) -> str:
-    return "".join(char for char in text.lower() if char.isalnum())
-
-
-def _drop_known(draft: Draft, items: list[Item]) -> list[Item]:
-    """Lines before the first chapter that only repeat title and author."""
-    stop = 0
-    kept: list[Item] = []
-    for item in items[:8]:
-        names = [
-            draft.title,
-            draft.author,
-            f"by {draft.author}",
-            f"by {draft.author}.",
-            f"{draft.title} by {draft.author}",
-            f"par {draft.author}",
-            "by" if draft.author else "",
-            "par" if draft.author else "",
-        ]
-        credit = (
-            _CREDIT.fullmatch(item.text) if not draft.author and item.kind == "paragraph" and len(kept) < 2 else None
-        )
-        if credit:
-            draft.author = credit[1]
-        if credit or (
-            item.kind in ("heading", "paragraph") and any(_same(item.text, name) for name in names if name.strip())
-        ):
-            draft.drop("title page", item.text, item.place)
-        elif item.kind in ("break", "chapter") and not kept:
-            pass
-        elif len(item.text) > 200 or item.kind == "heading":
-            break
-        else:
-            kept.append(item)
-        stop += 1
-    return kept + items[stop:]
-
-
-def _same(text: str, other: str) -> bool:
-    return bool(_letters(other)) and _letters(text) == _letters(other)
-
-
-def gather_chapters(items: Iterable[Item]) -> tuple[Chapter, ...]:
-    """Chapters out of items: which headings open one, which stand inside one, which two are one heading."""
-    merged = _join_headings(list(items))
-    deepest = _chapter_level(merged)
-    chapters: list[Chapter] = []
-    title: str | None = None
-    blocks: list[Block] = []
-    for item in merged:
-        assert item.kind != "note"
-        if item.kind != "chapter" and not (item.kind == "heading" and item.level <= deepest):
-            blocks.append(Block(item.kind, item.text, item.place, item.speaker))
-            continue
-        if blocks or title is not None:
-            chapters.append(_chapter(title, blocks))
-        title, blocks = (item.text or None), []
-    if blocks or title is not None:
-        chapters.append(_chapter(title, blocks))
-    return tuple(chapter for chapter in chapters if chapter.text)
-
-
-def _chapter(title: str | None, blocks: list[Block]) -> Chapter:
-    """Scene breaks part two scenes: one at either end of a chapter, or after another, parts nothing."""
-    kept: list[Block] = []
-    for block in blocks:
-        if block.kind != "break" or (kept and kept[-1].kind != "break"):
-            kept.append(block)
-    if kept and kept[-1].kind == "break":
-        kept.pop()
-    return Chapter(title, tuple(kept))
-
-
-def _join_headings(items: list[Item]) -> list[Item]:
-    """`Chapter I` and `The Storm` right after it are one heading; a part and its first chapter are two."""
-    joined: list[Item] = []
-    for item in items:
-        last = joined[-1] if joined else None
-        if item.kind == "heading" and last is not None and last.kind == "heading":
-            repeats = item.text.lower() == last.text.lower()
-            number_first = is_numbered(last.text) and not is_numbered(item.text) and not repeats
-            if number_first and item.level >= last.level and "\n" not in last.text and len(item.text) <= 160:
-                joined[-1] = replace(last, text=f"{last.text}\n{item.text}")
-                continue
-            if repeats:
-                continue
-        if last is not None and last.kind == "chapter" and item.kind in ("heading", "chapter"):
-            joined.pop()
-        joined.append(item)
-    return joined
-
-
-def _chapter_level(items: Sequence[Item]) -> int:
-    """The lowest rank of heading that opens chapters.
-
-    The highest rank does.  The rank below does too where nearly every heading of the higher one is followed at once by
-    one of the lower: parts hold chapters, but a section inside a chapter has text before it.
-    """
-    headings = [(index, item) for index, item in enumerate(items) if item.kind == "heading"]
-    levels = sorted({item.level for _, item in headings})
-    if not levels:
-        return 0
-    deepest = levels[0]
-    for upper, lower in zip(levels, levels[1:], strict=False):
-        owners = [index for index, item in headings if item.level == upper]
-        followed = [index for index in owners if index + 1 < len(items) and items[index + 1].kind == "heading"]
-        parts = [index for index in owners if is_part(items[index].text)]
-        lowers = [item for _, item in headings if item.level == lower]
-        numbered = sum(is_numbered(item.text) for item in lowers)
-        holds = len(followed) >= 0.5 * len(owners) or len(parts) >= 0.5 * len(owners)
-        single = len(owners) <= 2 and len(lowers) >= 3 and numbered >= 0.5 * len(lowers)
-        if not (holds or single):
-            break
-        deepest = lower
-    return deepest

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from quire.books.book import Chapter, Matter
 from quire.books.headings import recognise
+from quire.books.matter_words import RIGHTS, TITLES
 
 if TYPE_CHECKING:
     from quire.books.chapters import Opened
@@ -99,122 +100,14 @@ _OF_TYPE = {
     "glossary": "glossary",
     "bibliography": "bibliography",
 }
-# Headings as whole titles, without their stops, in English, French, German, Spanish and Italian.
-_OF_TITLE = tuple(
-    (re.compile(pattern, re.IGNORECASE), role)
-    for role, pattern in (
-        ("title page", r"(?:half[- ])?title[- ]?page|page de titre|faux[- ]titre|titelseite|portada|frontespizio"),
-        ("cover", r"(?:front |back )?cover|couverture|umschlag"),
-        (
-            "copyright page",
-            r"copyright(?: (?:page|notice|information|acknowledge?ments))?|un-?copyright|mentions? l[ée]gales?|impressum|"
-            r"(?:legal|rights) notice|cr[ée]ditos|d[ée]p[ôo]t l[ée]gal|rechtliche hinweise|publication (?:data|details)",
-        ),
-        ("imprint", r"imprint|achev[ée] d[’']imprimer"),
-        ("colophon", r"colophon|about (?:this|the) (?:e-?book|edition|type)|(?:a )?note on the type|colof[óo]n"),
-        (
-            "licence",
-            r"(?:the )?(?:full )?(?:project gutenberg(?:™|-tm)? )?licen[cs]e|licence d[’']utilisation|lizenz|"
-            r"end of (?:the )?project gutenberg.*",
-        ),
-        (
-            "contents",
-            r"(?:(?:table|list) of )?(?:the )?contents|table des (?:mati[èe]res|chapitres)|sommaire|inhalt"
-            r"(?:sverzeichnis)?|indice(?: generale)?|índice(?: general)?|sumario|landmarks|list of chapters",
-        ),
-        (
-            "list of illustrations",
-            r"(?:list of )?(?:the )?(?:illustrations|figures|plates|maps|diagrams)(?: and .*)?|(?:table|liste) des "
-            r"(?:illustrations|gravures|figures|planches|cartes)|abbildungsverzeichnis|verzeichnis der abbildungen|"
-            r"lista de ilustraciones|elenco delle illustrazioni",
-        ),
-        ("list of tables", r"list of tables|liste des tableaux"),
-        (
-            "index",
-            r"(?:general |alphabetical )?index(?: (?:of|to) .*)?|index (?:des|alphab[ée]tique).*|register|"
-            r"(?:personen|sach)register|índice (?:alfabético|onomástico).*|indice (?:analitico|dei nomi).*",
-        ),
-        (
-            "about the author",
-            r"(?:a note )?(?:about|on) the (?:authors?|translators?|editors?|illustrators?)|(?:à|a) propos de l[’']auteure?|"
-            r"l[’']auteure?|[üu]ber (?:den autor|die autorin|den [üu]bersetzer)|(?:sobre|acerca de) (?:el autor|la autora)|"
-            r"(?:sull[’']|informazioni sull[’'])autore|meet the author|author biography",
-        ),
-        (
-            "about the publisher",
-            r"about the publishers?|(?:à|a) propos de l[’'][ée]diteur|[üu]ber den verlag|l[’'][ée]diteur",
-        ),
-        (
-            "other books",
-            r"(?:also|other (?:books|works|titles|novels)|(?:more )?(?:books|works|titles|novels)|more) (?:by|from|"
-            r"available from|published by|in this series)\b.*|by the same author|du m[êe]me auteur|ouvrages? du m[êe]me auteur|"
-            r"dans la m[êe]me collection|(?:vom selben|weitere b[üu]cher (?:von|des)).*|del mismo autor|dello stesso autore|"
-            r"about the series|(?:other |also )?in (?:this|the same) series|also available",
-        ),
-        (
-            "advertisement",
-            r"(?:publishers?[’']?s? )?advertise?ments|catalogue|(?:book )?advertisement pages|publicit[ée]|werbung|anzeigen|"
-            r"(?:an )?(?:excerpt|extract) from .*|(?:a )?(?:sneak )?preview of .*|extrait de .*",
-        ),
-        ("praise", r"(?:advance )?praise for .*|critical acclaim.*|what (?:readers|reviewers|people) (?:are )?say.*"),
-        (
-            "newsletter",
-            r"(?:sign up|join|subscribe)\b.*|(?:our |my |the )?newsletter|stay in touch|mailing list|thank you for "
-            r"(?:reading|buying|downloading)\b.*|(?:leave|write) a review.*|connect with .*",
-        ),
-        (
-            "transcriber's note",
-            r"transcriber[’']?s?[’']? (?:end)?notes?.*|notes? (?:du|de|des|sur la) transcri\w*|notes? de transcription|"
-            r"anmerkungen zur transkription|notas? del transcriptor|nota del trascrittore|e-?text notes?",
-        ),
-        (
-            "errata",
-            r"errat(?:a|um)|corrigend[au]m?|addenda(?: et| and)? (?:errata|corrigenda)|druckfehler|fe de erratas",
-        ),
-        ("dedication", r"(?:the |author[’']s )?dedication|d[ée]dicace|widmung|zueignung|dedicatoria|dedica"),
-        ("epigraph", r"(?:the )?epigraphs?|[ée]pigraphes?|mottoe?s?|ep[íi]graf[eo]"),
-        (
-            "preface",
-            r"(?:(?:the |(?:an? )?(?:author|translator|editor|publisher)[’']?s?[’']? |general )?preface|pr[ée]face|"
-            r"avant-?propos|vorwort|vorrede|prefacio|prefazione|prefácio)"
-            r"(?: (?:to|by|of|de|du|zu[rm]?|a|al|alla|à)\b.*)?",
-        ),
-        ("foreword", r"(?:author[’']s |the )?foreword(?: (?:to|by)\b.*)?|geleitwort|premessa"),
-        (
-            "introduction",
-            r"(?:(?:the |(?:author|translator|editor)[’']?s?[’']? |general )?introduction|einleitung|einf[üu]hrung|"
-            r"introducci[óo]n|introduzione|introdução)(?: (?:to|by|de|du|zu[rm]?|a|al|alla|à)\b.*)?|"
-            r"introductory(?: (?:note|remarks|essay|sketch|epistle))?|pr[ée]ambule|preamble",
-        ),
-        (
-            "note",
-            r"(?:(?:an? |the )?(?:author|translator|editor|publisher|historical|bibliographical|prefatory)(?:[’']?s?[’']?)? "
-            r"notes?(?: .*)?)|note de l[’'](?:auteure?|[ée]diteur)|note du traducteur|nota del autor|nota dell[’']autore|"
-            r"(?:a )?note (?:on|to|from|by) the (?:text|reader|author|translation|edition|translator).*|to (?:the|my) readers?|"
-            r"au lecteur|avis au lecteur|an den leser|al lector|al lettore|advertisement|avertissement|vorbemerkung|"
-            r"nachbemerkung|advertencia|avvertenza",
-        ),
-        ("afterword", r"(?:author[’']s |the )?afterword(?: (?:to|by)\b.*)?|postface|nachwort|posfacio|postfazione"),
-        (
-            "acknowledgements",
-            r"(?:author[’']s )?acknowledge?ments?|remerciements?|danksagung|agradecimientos|ringraziamenti|thanks",
-        ),
-        ("appendix", r"(?:appendix|appendices|appendice|annexe|anhang|ap[ée]ndice)(?: [A-Z\d]{1,4})?(?:\s*[.:—–-].*)?"),
-        ("glossary", r"(?:a )?(?:glossary|glossaire|glossar|glosario|glossario)(?: of .*)?"),
-        (
-            "bibliography",
-            r"(?:select )?bibliograph(?:y|ie)|bibliograf[íi]a|works cited|further reading|literaturverzeichnis",
-        ),
-        ("chronology", r"chronolog(?:y|ie)|zeittafel|cronolog[íi]a"),
-    )
-)
-_LEGAL = re.compile(
-    r"\ball rights reserved\b|\bISBN(?:[ :-]|\d)|©|\(c\) ?\d{4}|\bcopyright\b|tous droits r[ée]serv[ée]s|d[ée]p[ôo]t l[ée]gal|"
-    r"alle rechte vorbehalten|todos los derechos reservados|tutti i diritti riservati|\bfirst published (?:in|by)\b|"
-    r"\bprinted (?:in|by|and bound)\b|library of congress|british library|no part of this (?:book|publication)|"
-    r"achev[ée] d[’']imprimer",
-    re.IGNORECASE,
-)
+
+
+def _patterns(lines: str) -> str:
+    return "|".join(line.strip() for line in lines.strip().splitlines())
+
+
+_OF_TITLE = tuple((re.compile(_patterns(lines), re.IGNORECASE), role) for role, lines in TITLES.items())
+_LEGAL = re.compile(_patterns(RIGHTS), re.IGNORECASE)
 _STOPS = " .:;,!*_=~#–—-[]()"
 # A page of machinery is short beside the book; an index, a catalogue or a sample of another novel need not be.
 _LONG_ONES = frozenset(("index", "advertisement", "other books", "licence", "contents", "list of illustrations"))
