@@ -32,3 +32,10 @@ def test_a_book_that_cannot_be_read_has_a_word_for_programs() -> None:
     assert BookError("a.pdf is odd").code == "unreadable"
     assert {"missing", "empty", "damaged", "too-slow", "crashed", "unreadable"} <= set(BOOK_FAULTS)
     assert len(set(BOOK_FAULTS)) == len(BOOK_FAULTS) == 12
+
+
+def test_a_book_s_name_never_steers_the_terminal() -> None:
+    error = BookError("a\n\x1b[31m\u202eb\udcff\ud800 é\u200d.txt is empty", then="rm 'a\n'")
+    assert error.what == r"a\n\x1b[31m\u202eb\xff\ud800 é" + "\u200d.txt is empty"
+    assert error.then == r"rm 'a\n'"
+    assert str(error) == error.what

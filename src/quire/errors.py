@@ -7,6 +7,7 @@ An error says what went wrong and names the thing, then what to do next.  The co
 
 from __future__ import annotations
 
+import re
 from typing import Literal, get_args
 
 BookFault = Literal[
@@ -24,6 +25,8 @@ BookFault = Literal[
     "unreadable",  # permissions, a file that changed meanwhile, and whatever else
 ]
 BOOK_FAULTS: tuple[BookFault, ...] = get_args(BookFault)
+# What steers a terminal, turns the direction of text, or stands for a byte of a name that is no UTF-8.
+_STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class QuireError(ValueError):
@@ -47,7 +50,7 @@ class BookError(QuireError):
     """A file that cannot be read as a book; `code` says why to programs."""
 
     def __init__(self, what: str, then: str = "", guide: str = "", *, code: BookFault = "unreadable") -> None:
-        super().__init__(what, then, guide)
+        super().__init__(printable(what), printable(then), guide)
         self.code = code
 
 
@@ -75,3 +78,15 @@ class Stopped(QuireError):
     """Training ended on request (a signal, or its time was up) and can be resumed."""
 
     exit_code = 75
+
+
+def printable(text: str) -> str:
+    """One line that can be shown, whatever a file's name or its content put into it: `\\n`, `\\x1b`, `\\u202e`."""
+    return _STEERING.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    number = ord(match[0])
+    if 0xDC80 <= number <= 0xDCFF:  # how Python keeps such bytes (PEP 383)
+        return f"\\x{number - 0xDC00:02x}"
+    return match[0].encode("unicode_escape").decode("ascii") if number < 0xD800 else f"\\u{number:04x}"

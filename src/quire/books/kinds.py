@@ -6,39 +6,113 @@ import os
 import re
 import stat
 import zipfile
+import zlib
 from pathlib import Path
 
 from quire.books.encoding import utf16_without_mark
-from quire.books.limits import Limits
+from quire.books.limits import MIB, Limits
 from quire.books.readers import Kind
 from quire.errors import BookError
 
 READS = "Quire reads .txt, .md, .html, .epub, .pdf, .docx, .odt, .rtf, .jsonl and TEI .xml"
 _HEAD_BYTES = 8192
-_SIGNATURES = (
-    (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"GIF8", "a GIF picture"),
-    (b"II*\x00", "a TIFF picture"),
-    (b"MM\x00*", "a TIFF picture"),
-    (b"RIFF", "sound, video or a picture"),
-    (b"\x7fELF", "a program"),
-    (b"MZ", "a program"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ", "an xz archive"),
-    (b"7z\xbc\xaf", "a 7z archive"),
-    (b"Rar!", "a RAR archive"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
-    (b"AT&TFORM", "a DjVu scan"),
-    (b"ID3", "sound"),
-    (b"OggS", "sound"),
-    (b"fLaC", "sound"),
-    (b"SQLite format 3", "a database"),
-    (b"\xca\xfe\xba\xbe", "a program"),
-    (b"\x80\x02", "a pickle, which Quire never opens"),
-    (b"\x80\x04", "a pickle, which Quire never opens"),
+# What is told by its first bytes, or by those at an offset: (offset, bytes, what it is, what to do).
+_SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (
+    *(
+        (0, sign, name, "recognise its text first, with OCRmyPDF for example")
+        for sign, name in (
+            (b"\x89PNG", "a PNG picture"),
+            (b"\xff\xd8\xff", "a JPEG picture"),
+            (b"GIF8", "a GIF picture"),
+            (b"II*\x00", "a TIFF picture"),
+            (b"MM\x00*", "a TIFF picture"),
+            (b"8BPS", "a Photoshop picture"),
+            (b"AT&TFORM", "a DjVu scan"),
+        )
+    ),
+    *(
+        (0, sign, name, "unpack it and name the folder")
+        for sign, name in (
+            (b"\x1f\x8b", "a gzip archive"),
+            (b"BZh", "a bzip2 archive"),
+            (b"\xfd7zXZ", "an xz archive"),
+            (b"7z\xbc\xaf", "a 7z archive"),
+            (b"Rar!", "a RAR archive"),
+            (b"\x28\xb5\x2f\xfd", "a zstd archive"),
+            (b"\x04\x22\x4d\x18", "an lz4 archive"),
+            (b"LZIP", "an lzip archive"),
+            (b"\x1f\x9d", "a compressed archive"),
+            (b"MSCF", "a cabinet archive"),
+            (b"!<arch>\n", "an ar archive"),
+            (b"xar!", "a xar archive"),
+            (b"\xed\xab\xee\xdb", "an RPM package"),
+            (b"BOM\x00\x00", "a bill of materials"),
+        )
+    ),
+    (257, b"ustar", "a tar archive", "unpack it and name the folder"),
+    *(
+        (offset, sign, "a Kindle book", "convert it to .epub, with Calibre for example")
+        for offset, sign in (
+            (60, b"BOOKMOBI"),
+            (60, b"TEXtREAd"),
+            (0, b"TPZ"),
+            (0, b"\xeaDRMION\xee"),
+            (0, b"CONT\x02"),
+        )
+    ),
+    (0, b"ITOLITLS", "a Microsoft Reader book (.lit)", "convert it to .epub, with Calibre for example"),
+    (0, b"ITSF", "a compiled help file (.chm)", "convert it to .epub, with Calibre for example"),
+    (0, b"L\x00R\x00F\x00", "a Sony book (.lrf)", "convert it to .epub, with Calibre for example"),
+    (0, b"\xb0\x0c\xb0\x0c", "a Rocket book (.rb)", "convert it to .epub, with Calibre for example"),
+    (0, b"\xffWPC", "a WordPerfect document", "open it in a word processor and save it as .docx"),
+    (0, b"\xdb\xa5", "an old Word document (.doc)", "open it in a word processor and save it as .docx"),
+    (0, b"1\xbe\x00\x00", "an old Write document (.wri)", "open it in a word processor and save it as .docx"),
+    (0, b"%!PS", "a PostScript file", "convert it to .pdf, with ps2pdf for example"),
+    (0, b"\xc5\xd0\xd3\xc6", "a PostScript picture", "convert it to .pdf, with ps2pdf for example"),
+    (0, b"version https://git-lfs", "a pointer to a file that was not fetched", "git lfs pull"),
+    *(
+        (offset, sign, name, "")
+        for offset, sign, name in (
+            (0, b"RIFF", "sound, video or a picture"),
+            (4, b"ftyp", "video, sound or a picture"),
+            (0, b"\x1aE\xdf\xa3", "video"),
+            (0, b"ID3", "sound"),
+            (0, b"OggS", "sound"),
+            (0, b"fLaC", "sound"),
+            (0, b"MThd", "music"),
+            (0, b"\x7fELF", "a program"),
+            (0, b"MZ\x90", "a program"),
+            (0, b"\xca\xfe\xba\xbe", "a program"),
+            (0, b"\xfe\xed\xfa", "a program"),
+            (0, b"\xcf\xfa\xed\xfe", "a program"),
+            (0, b"\x00asm", "a program"),
+            (0, b"SQLite format 3", "a database"),
+            (0, b"PAR1", "a Parquet table"),
+            (0, b"ARROW1", "an Arrow table"),
+            (0, b"OTTO\x00", "a font"),
+            (0, b"wOFF", "a font"),
+            (0, b"\x00\x01\x00\x00\x00", "a font"),
+            (0, b"\x80\x02", "a pickle, which Quire never opens"),
+            (0, b"\x80\x03", "a pickle, which Quire never opens"),
+            (0, b"\x80\x04", "a pickle, which Quire never opens"),
+            (0, b"\x80\x05", "a pickle, which Quire never opens"),
+        )
+    ),
 )
+_OFFICE = b"\xd0\xcf\x11\xe0"
+_LOCKED_OFFICE = "EncryptedPackage".encode("utf-16-le")
+_OFFICE_BYTES = 4 * MIB
+# What a zip archive is if it holds a file of this name.
+_IN_ZIP = (
+    ("xl/workbook.xml", "a spreadsheet", "save it as .jsonl: one JSON object with a text a line"),
+    ("ppt/presentation.xml", "a presentation", "save its text as .docx"),
+    ("Index/Document.iwa", "a Pages document", "export it as .docx or .epub"),
+    ("index.apxl", "a Keynote presentation", "save its text as .docx"),
+    ("index.xml", "a Pages document", "export it as .docx or .epub"),
+    ("META-INF/MANIFEST.MF", "a Java program", ""),
+    ("AndroidManifest.xml", "an Android program", ""),
+)
+_PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif")
 _BY_NAME: dict[str, Kind] = {
     ".txt": "txt",
     ".text": "txt",
@@ -54,15 +128,18 @@ _BY_NAME: dict[str, Kind] = {
     ".xml": "tei",
     ".tei": "tei",
 }
-_BINARY_NAMES = {
-    ".pdf": "PDF",
-    ".epub": "EPUB",
-    ".docx": "Word document",
-    ".odt": "OpenDocument text",
-    ".rtf": "RTF document",
+_BINARY_NAMES: dict[str, tuple[Kind, str]] = {
+    ".pdf": ("pdf", "PDF"),
+    ".epub": ("epub", "EPUB"),
+    ".docx": ("docx", "Word document"),
+    ".odt": ("odt", "OpenDocument text"),
+    ".rtf": ("rtf", "RTF document"),
 }
 _MARKUP = re.compile(r"<!doctype\s+html|<html[\s>]|<body[\s>]|<head[\s>]", re.IGNORECASE)
 _TEI = re.compile(r"<(?:\w+:)?TEI(?:\.2)?[\s>]|http://www\.tei-c\.org/ns/1\.0")
+
+
+_FICTION_BOOK = re.compile(r"<FictionBook[\s>]")
 
 
 def check_file(path: Path, limits: Limits | None = None) -> None:
@@ -72,20 +149,42 @@ def check_file(path: Path, limits: Limits | None = None) -> None:
         state = path.stat()
     except FileNotFoundError:
         if path.is_symlink():
-            raise BookError(f"{path} is a link to nothing", then="name the file itself") from None
-        raise BookError(f"{path} does not exist", then=_near(path)) from None
+            raise BookError(f"{path} is a link to nothing", then="name the file itself", code="missing") from None
+        raise BookError(f"{path} does not exist", then=_near(path), code="missing") from None
+    except NotADirectoryError:
+        raise BookError(f"{path} does not exist", then="check the spelling and the folder", code="missing") from None
     except (OSError, ValueError) as error:
         raise BookError(f"{path} cannot be opened ({_why(error)})", then="check the name and the permissions") from None
-    if not stat.S_ISREG(state.st_mode):
-        raise BookError(
-            f"{path} is {_not_a_file(state.st_mode)}, not a file", then="name a book file or a folder of them"
-        )
-    if state.st_size == 0:
-        raise BookError(f"{path} is empty", then="check that it was saved or downloaded whole")
-    if state.st_size > limits.file:
-        raise BookError(f"{path} is larger than any book ({state.st_size:,} bytes)", then="split it into several files")
+    _check_state(path, state, limits)
     if not os.access(path, os.R_OK):
         raise BookError(f"{path} may not be read by you", then=f"give yourself permission: chmod u+r '{path}'")
+
+
+def _check_state(path: Path, state: os.stat_result, limits: Limits) -> None:
+    if not stat.S_ISREG(state.st_mode):
+        what = f"{path} is {_not_a_file(state.st_mode)}, not a file"
+        raise BookError(what, then="name a book file or a folder of them", code="not-a-book")
+    if state.st_size == 0:
+        raise BookError(f"{path} is empty", then="check that it was saved or downloaded whole", code="empty")
+    if state.st_size > limits.file:
+        what = f"{path} is larger than any book ({state.st_size:,} bytes)"
+        raise BookError(what, then="split it into several files", code="too-large")
+
+
+def open_book(path: Path, limits: Limits) -> int:
+    """The open descriptor of a checked file, which is still one when it is open."""
+    check_file(path, limits)
+    try:
+        # Should a pipe have taken its place meanwhile, opening must not wait for a writer.
+        opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        raise BookError(f"{path} cannot be opened ({_why(error)})", then="check the name and the permissions") from None
+    try:
+        _check_state(path, os.fstat(opened), limits)
+    except BookError:
+        os.close(opened)
+        raise
+    return opened
 
 
 def _why(error: Exception) -> str:
@@ -98,7 +197,7 @@ def _near(path: Path) -> str:
 
     try:
         names = [entry.name for entry in path.parent.iterdir()][:5000]
-    except OSError:
+    except (OSError, ValueError):
         return "check the spelling and the folder"
     close = get_close_matches(path.name, names, n=1, cutoff=0.7)
     return f"did you mean '{path.parent / close[0]}'?" if close else "check the spelling and the folder"
@@ -112,6 +211,12 @@ def _not_a_file(mode: int) -> str:
     return "a device" if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else "a socket or the like"
 
 
+def guess_kind(path: Path) -> Kind | None:
+    """What the name says; None where it says nothing."""
+    suffix = path.suffix.lower()
+    return _BINARY_NAMES[suffix][0] if suffix in _BINARY_NAMES else _BY_NAME.get(suffix)
+
+
 def find_kind(path: Path) -> Kind:
     """The kind of a checked file.  Raises BookError when it is no kind of book, naming what it looks like."""
     try:
@@ -120,65 +225,96 @@ def find_kind(path: Path) -> Kind:
     except OSError as error:
         raise BookError(f"{path} cannot be opened ({_why(error)})", then="check its permissions") from None
     suffix = path.suffix.lower()
-    if b"%PDF-" in head[:4096]:
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
+        return _zip_kind(path)
+    if _is_pdf(head, suffix):
         return "pdf"
     if head.startswith(b"{\\rtf"):
         return "rtf"
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
-        return _zip_kind(path)
-    if head.startswith(b"\xd0\xcf\x11\xe0"):
-        raise BookError(
-            f"{path} is an old Word document (.doc)", then="open it in a word processor and save it as .docx"
-        )
-    if head[60:68] in (b"BOOKMOBI", b"TEXtREAd"):
-        raise BookError(f"{path} is a Kindle book", then="convert it to .epub, with Calibre for example")
-    for signature, name in _SIGNATURES:
-        if head.startswith(signature):
-            raise BookError(f"{path} is {name}, not a book", then=READS)
+    if head.startswith(_OFFICE):
+        raise _old_office(path)
+    for offset, signature, name, then in _SIGNATURES:
+        if head.startswith(signature, offset):
+            raise BookError(f"{path} is {name}, not a book", then=then or READS, code="wrong-kind")
     if suffix in _BINARY_NAMES:
-        raise BookError(
-            f"{path} is no {_BINARY_NAMES[suffix]}, whatever its name says", then="get the file again, or rename it"
-        )
+        what = f"{path} is no {_BINARY_NAMES[suffix][1]}, whatever its name says"
+        raise BookError(what, then="get the file again, or rename it", code="wrong-kind")
     return _text_kind(path, head, suffix)
+
+
+def _is_pdf(head: bytes, suffix: str) -> bool:
+    """A PDF may have a little in front of it; a page about PDFs is none."""
+    if b"%PDF-" not in head[:4096]:
+        return False
+    return suffix not in _BY_NAME or head.lstrip(b"\xef\xbb\xbf \t\r\n\0").startswith(b"%PDF-")
+
+
+def _old_office(path: Path) -> BookError:
+    """Old Word documents are such files, and so are new ones under a password."""
+    with path.open("rb") as file:
+        if _LOCKED_OFFICE in file.read(_OFFICE_BYTES):
+            what = f"{path} is locked with a password"
+            return BookError(what, then="open it in a word processor and save it without one", code="protected")
+    then = "open it in a word processor and save it as .docx"
+    return BookError(f"{path} is an old Word document (.doc)", then=then, code="wrong-kind")
 
 
 def _zip_kind(path: Path) -> Kind:
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
-            mimetype = archive.read("mimetype")[:100] if "mimetype" in names and _small(archive) else b""
+            mimetype = _mimetype(archive) if "mimetype" in names else b""
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
-        raise BookError(f"{path} is a damaged archive ({error})", then="get the file again") from None
+        raise BookError(f"{path} is a damaged archive ({error})", then="get the file again", code="damaged") from None
     if "word/document.xml" in names:
         return "docx"
+    if b"opendocument" in mimetype and b"opendocument.text" not in mimetype:
+        raise BookError(f"{path} is an OpenDocument file, but no text", then=READS, code="wrong-kind")
     if "content.xml" in names and (b"opendocument" in mimetype or "META-INF/manifest.xml" in names):
         return "odt"
     if "META-INF/container.xml" in names or b"epub" in mimetype or any(name.lower().endswith(".opf") for name in names):
         return "epub"
+    for name, what, then in _IN_ZIP:
+        if name in names:
+            raise BookError(f"{path} is {what}, not a book", then=then or READS, code="wrong-kind")
     if path.suffix.lower() == ".docx":
         return "docx"
-    raise BookError(f"{path} is a zip archive without a book in it", then="unpack it and name the folder")
+    files = [name.lower() for name in names if not name.endswith("/")]
+    if files and sum(name.endswith(_PICTURES) for name in files) >= 0.9 * len(files):
+        then = "make a PDF of it and recognise its text, with OCRmyPDF for example"
+        raise BookError(f"{path} is an archive of pictures", then=then, code="image-only")
+    what = f"{path} is a zip archive without a book in it"
+    raise BookError(what, then="unpack it and name the folder", code="wrong-kind")
 
 
-def _small(archive: zipfile.ZipFile) -> bool:
-    return archive.getinfo("mimetype").file_size < 1000
+def _mimetype(archive: zipfile.ZipFile) -> bytes:
+    """What the archive says it is, where that can be read."""
+    try:
+        with archive.open("mimetype") as stream:
+            return stream.read(100)
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, RuntimeError, EOFError):
+        return b""
 
 
 def _text_kind(path: Path, head: bytes, suffix: str) -> Kind:
     marked = head.startswith((b"\xff\xfe", b"\xfe\xff")) or bool(utf16_without_mark(head[: len(head) // 2 * 2]))
     if not marked and _is_binary(head):
-        raise BookError(f"{path} is no text: it holds binary data", then=READS)
+        raise BookError(f"{path} is no text: it holds binary data", then=READS, code="wrong-kind")
     encoding = utf16_without_mark(head[: len(head) // 2 * 2]) or ("utf-16" if marked else "utf-8")
     text = head[: len(head) // 2 * 2].decode(encoding, "replace").lstrip("\ufeff \t\r\n")
     if _TEI.search(text) and text.startswith("<"):
         return "tei"
+    if _FICTION_BOOK.search(text) and text.startswith("<"):
+        then = "convert it to .epub, with Calibre for example"
+        raise BookError(f"{path} is a FictionBook (.fb2)", then=then, code="wrong-kind")
     if _MARKUP.search(text[:3000]) and text.startswith("<"):
         return "html"
     by_name = _BY_NAME.get(suffix)
     if suffix in (".csv", ".tsv"):
-        raise BookError(f"{path} is a table", then="save it as .jsonl: one JSON object with a text a line")
+        then = "save it as .jsonl: one JSON object with a text a line"
+        raise BookError(f"{path} is a table", then=then, code="wrong-kind")
     if by_name == "tei":
-        raise BookError(f"{path} is XML, but not TEI", then=READS)
+        raise BookError(f"{path} is XML, but not TEI", then=READS, code="wrong-kind")
     if by_name is not None and by_name != "txt":
         return by_name
     return "jsonl" if text.startswith('{"') and _first_line_is_object(text) else "txt"

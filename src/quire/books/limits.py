@@ -13,12 +13,17 @@ MIB = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds for one file: seconds of wall clock, bytes of memory over the start, bytes of text, bytes on disk."""
+    """Bounds for one work: seconds of wall clock, bytes of memory over the start, characters of text; for its file:
+    bytes on disk; and the longest time without a page, chapter or row (`silence`, seconds).
+
+    In a file of many works (a row each) the seconds begin anew with every row.
+    """
 
     seconds: float = 60.0
     memory: int = 1024 * MIB
     text: int = 200 * MIB
     file: int = 1024 * MIB
+    silence: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -10,6 +11,11 @@ from quire.books.limits import ReadOptions
 
 Kind = Literal["txt", "md", "html", "epub", "pdf", "docx", "odt", "rtf", "jsonl", "tei"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+def load(kind: Kind) -> None:
+    """Import the reader of this kind and its libraries, ahead of use."""
+    importlib.import_module(f"quire.books.{'markdown' if kind == 'md' else kind}")
 
 
 def read_kind(kind: Kind, path: Path, options: ReadOptions) -> list[Book]:

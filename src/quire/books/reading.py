@@ -12,9 +12,10 @@ from pathlib import Path
 
 from quire.books.book import Book, Shelf, Split, Unreadable
 from quire.books.child import read_in_child
-from quire.books.kinds import READS, check_file, find_kind, is_book_name
+from quire.books.kinds import READS, is_book_name
 from quire.books.limits import ReadOptions
-from quire.errors import BookError
+from quire.books.ocr import read_recognised
+from quire.errors import BookError, printable
 from quire.recipe.schema import ShelfItem
 
 SAMPLES = {"novella": "novella.md", "tale": "tale.md", "poems": "poems.jsonl"}
@@ -63,11 +64,16 @@ def read_path(path: Path | str, options: ReadOptions | None = None) -> list[Book
     """
     path = Path(path)
     options = options or ReadOptions()
-    check_file(path)
-    books = read_in_child(path, find_kind(path), options)
+    books = _read_file(path, options)
     if options.format == "poems":
         return [poem for book in books for poem in _as_poems(book)]
     return books
+
+
+def _read_file(path: Path, options: ReadOptions) -> list[Book]:
+    if options.ocr:
+        return read_recognised(path, lambda file: read_in_child(file, None, options))
+    return read_in_child(path, None, options)
 
 
 def sample_path(name: str) -> Path:
@@ -124,7 +130,7 @@ def _walk(folder: Path) -> list[Path]:
 
 
 def _reason(error: BookError, path: Path) -> str:
-    return error.what.removeprefix(str(path)).lstrip(": ") or error.what
+    return error.what.removeprefix(printable(str(path))).lstrip(": ") or error.what
 
 
 def _nothing(items: Sequence[ShelfItem], unreadable: Sequence[Unreadable]) -> BookError:
