@@ -19,6 +19,14 @@ FRENCH = "dix huit hommes et dix-sept femmes ont dit que le jardin était grand,
         ("well", "known", "well-known"),
         ("self", "seeking", "self-seeking"),
         ("won", "derful", "wonderful"),
+        ("drawing", "room", "drawing-room"),
+        ("a moth", "eaten", "a moth-eaten"),
+        ("un", "known", "unknown"),
+        ("fire", "place", "fireplace"),
+        ("car", "pet", "carpet"),
+        ("whisky-and", "water", "whisky-and-water"),
+        ("delicately", "formed", "delicately-formed"),
+        ("thick", "ness", "thickness"),
     ],
 )
 def test_english_hyphens(before: str, after: str, joined: str) -> None:
@@ -36,6 +44,15 @@ def test_english_hyphens(before: str, after: str, joined: str) -> None:
         ("accomplissons", "les", "accomplissons-les"),
         ("fail", "les", "failles"),
         ("mer", "veilleux", "merveilleux"),
+        ("peut", "être", "peut-être"),
+        ("dirai", "je", "dirai-je"),
+        ("attendez", "moi", "attendez-moi"),
+        ("rez", "de-chaussée", "rez-de-chaussée"),
+        ("vas", "y", "vas-y"),
+        ("celles", "ci", "celles-ci"),
+        ("mer", "ci", "merci"),
+        ("tour", "née", "tournée"),
+        ("vingt", "cinquième", "vingt-cinquième"),
     ],
 )
 def test_french_hyphens(before: str, after: str, joined: str) -> None:
@@ -54,3 +71,15 @@ def test_a_book_that_cuts_no_words_keeps_every_hyphen() -> None:
     hyphens = Hyphens(["the moon rose"], "en")
     hyphens.learn([("tide", "mark", False)], lines=1000)
     assert hyphens.join("the won", "derful", soft=True) == "the won-derful"
+
+
+def test_other_forms_of_a_word_in_the_book_tell_how_it_is_written() -> None:
+    hyphens = Hyphens(["two wheel-barrows and a snowstorm"], "en")
+    assert hyphens.join("wheel", "barrow", soft=True) == "wheel-barrow"
+    assert hyphens.join("snow", "storms", soft=True) == "snowstorms"
+
+
+def test_a_browser_that_hyphenates_nothing_keeps_its_few_compounds() -> None:
+    hyphens = Hyphens(["the leopard skin"], "en")
+    hyphens.learn([("leopard", "skin", True), ("grass", "grown", True)], lines=600)
+    assert hyphens.join("a moss", "green", soft=True, own=True) == "a moss-green"

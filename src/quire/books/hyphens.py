@@ -1,57 +1,81 @@
-"""Words that a line end cut in two: joined, or kept with their hyphen, on the evidence of the book itself."""
+"""Words that a line end cut in two: joined, or kept with their hyphen, on the evidence of the book itself.
+
+What the book does not tell is asked of a small lexicon: `hyphens_en.txt` and `hyphens_fr.txt` hold words, counted in
+novels of the nineteenth and early twentieth century, that begin or end many compounds, and such words and compounds as
+would be taken for each other by these rules.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 _WORD = re.compile(r"[^\W\d_]+(?:[-‐‑][^\W\d_]+)*")
-# What French sets after a verb with a hyphen: pronouns in questions and commands, and the small words of place.
-_PRONOUNS = frozenset("je tu il elle on nous vous ils elles ce moi toi lui leur le la les y en".split())
-_SURE_PRONOUNS = frozenset("il elle ils elles nous vous".split())
-_PLACES = frozenset("là ci même mêmes dessus dessous delà devant dire né née nés nées être".split())
-_FRENCH_BEFORE = frozenset(
-    (
-        "demi après avant grand grands beau belle petit petite petits arrière ci là contre quasi "
-        "nouveau mi rendez peut "
-        "chef arc haut basse haute bas long saint sainte saints celui celle ceux celles sous vice "
-        "porte garde tout toute"
-    ).split()
-)
+# What French sets after a verb with a hyphen, and no word ends with in a way that a line end could cut off.
+_FRENCH_ALWAYS = frozenset("je moi toi vous nous leurs y t même mêmes".split())
+_FRENCH_OBJECTS = frozenset("le la les lui leur".split())
 _FRENCH_NUMBERS = frozenset(
     (
-        "vingt vingts trente quarante cinquante soixante quatre deux trois cinq six sept huit neuf "
-        "dix onze douze treize "
-        "quatorze quinze seize un une"
+        "vingt vingts trente quarante cinquante soixante quatre deux trois cinq six sept huit neuf dix onze douze "
+        "treize quatorze quinze seize un une"
     ).split()
 )
-_ENGLISH_BEFORE = frozenset(
-    "self well ill half ex twenty thirty forty fifty sixty seventy eighty ninety never ever all so".split()
+_FRENCH_UNITS = re.compile(
+    r"(?:un|deux|trois|quatr|cinqu|six|sept|huit|neuv|dix|onz|douz|treiz|quatorz|quinz|seiz)ième"
 )
-_ENGLISH_AFTER = frozenset(
-    (
-        "like looking eyed haired headed hearted handed minded faced coloured colored known made "
-        "bred born natured tempered "
-        "humoured dressed legged bound shaped rimmed bodied toned spoken stricken sized law"
-    ).split()
+# French cuts words before a consonant; before a vowel only behind these.
+_FRENCH_PREFIX = frozenset(
+    "in dés més mal sub sur trans inter hyper super per non bis ex im dis circon cis co anti en em".split()
 )
+# Small words inside compounds (`rez-de-chaussée`, `whisky-and-water`), and first parts that never stand in one word.
+_LINKS = frozenset("à de du des la le les en au and of the to in a o".split())
+_APART = frozenset("semi pseudo anglo franco ultra quasi russo gallo demi".split())
+_ENGLISH_NUMBERS = frozenset("twenty thirty forty fifty sixty seventy eighty ninety".split())
 # First and last parts of words that English writes as one.
 _ENGLISH_PREFIX = frozenset(
     (
-        "un re in im dis mis over under out fore with every some any no be en up down on for to an "
-        "a con com per pre pro "
-        "sub trans inter extra super never where there here what who when how him her them it my your our man"
+        "un re in im dis mis over under out fore with every some any no be en up down on for to an a con com per pre "
+        "pro sub trans inter extra super never where there here what who when how him her them it my your our man"
     ).split()
 )
 _ENGLISH_SUFFIX = frozenset(
     (
-        "able age ally ant ate ed en ence ent er ers est ful full hood ing ings ion ions ism ist "
-        "ity less ling ly man men "
-        "ment ments ness one or ous self selves ship side some ted ten ter the thing things time times ward wards ware "
-        "where wise work works yard light day room body port son ton land house-keeper break"
+        "able age ally ant ate ed en ence ent er ers est ful full hood ing ings ion ions ism ist ity less ling ly man "
+        "men ment ments ness one or ous self selves ship side some ted ten ter the thing things time times ward wards "
+        "ware where wise work works yard light day room body port son ton land house-keeper break"
     ).split()
 )
+_ENGLISH_ENDINGS = frozenset("ing ings ness less ful ed er ers est ly ment ments let lets ish able".split())
+_ENDINGS = ("s", "d", "ed", "e", "es", "r", "nt", "ly", "ing", "ness")
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """`first` and `second`: words with which many compounds begin or end; `solid`: words in one piece that look like
+    compounds; `hyphened`: compounds that look like one word."""
+
+    first: frozenset[str] = frozenset()
+    second: frozenset[str] = frozenset()
+    solid: frozenset[str] = frozenset()
+    hyphened: frozenset[str] = frozenset()
+
+
+@cache
+def lexicon(language: str) -> Lexicon:
+    """The lexicon of a language; an empty one where there is none."""
+    path = Path(__file__).with_name(f"hyphens_{language}.txt")
+    if language not in ("en", "fr"):
+        return Lexicon()
+    lists: dict[str, set[str]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            name, _, words = line.partition(":")
+            lists.setdefault(name, set()).update(words.split())
+    return Lexicon(*(frozenset(lists.get(name, ())) for name in ("first", "second", "solid", "hyphened")))
 
 
 class Hyphens:
@@ -63,6 +87,7 @@ class Hyphens:
         for text in texts:
             self.words.update(word.lower().replace("‐", "-").replace("‑", "-") for word in _WORD.findall(text))
         self.language = language
+        self.lexicon = lexicon(language)
         self._told = False
         self._uncut = False
 
@@ -74,17 +99,20 @@ class Hyphens:
         that stand whole elsewhere in the book are the witnesses.
         """
         votes: Counter[tuple[bool, bool]] = Counter()
-        apart = inside = 0
+        apart = inside = joined = 0
         for before, after, own in cuts:
             head, tail = _bare(_last_word(before).lower()), _first_word(after).lower()
             whole, parted = self.words[head + tail], self.words[f"{head}-{tail}"]
             apart, inside = apart + own, inside + (not own)
+            joined += not self._keeps(_last_word(before), _first_word(after), soft=True)
             if whole != parted:
                 votes[own, whole > parted] += 1
         right = votes[True, True] + votes[False, False]
         apart_holds = votes[True, True] >= 9 * votes[True, False]
         inside_holds = votes[False, True] <= 0.15 * (votes[False, True] + votes[False, False])
-        self._uncut = apart == 0 and inside <= 0.012 * lines and votes[False, True] == 0
+        whole_words = votes[True, True] + votes[False, True]
+        rare = apart + inside <= 0.02 * lines and joined <= 0.4 * (apart + inside)
+        self._uncut = whole_words == 0 and (rare or (apart == 0 and inside <= 0.012 * lines))
         self._told = min(apart, 3 * inside) >= 3 and right >= 1 and apart_holds and inside_holds
 
     def join(self, before: str, after: str, soft: bool, own: bool = False) -> str:
@@ -111,50 +139,79 @@ class Hyphens:
             return parted > whole
         if tail[0].isupper() and not head.isupper():
             return True
+        told = self._kin(left, right) - self._kin(f"{left}-", right)
+        if told:
+            return told < 0
         first, _, rest = right.partition("-")
         last = left.rsplit("-", 1)[-1]
-        if self.language == "fr" and self._is_french_pair(last, first):
-            return True
-        if self.words[last + first] or (rest and self.words[f"{last}{first}-{rest}"]):
+        if rest and self.words[f"{last}{first}-{rest}"]:
             return False
+        if said := self._said(last, first):
+            return said > 0
+        if (rest and first in _LINKS) or ("-" in left and last in _LINKS) or last in _APART:
+            return True
         if (rest or "-" in left) and self._are_words(last, first):
             return True
-        if self._has_relative(left + right):
-            return False
-        return self.language != "fr" and self._is_english_pair(last, first)
+        return self._is_french_pair(last, first) if self.language == "fr" else self._is_english_pair(last, first)
 
     def _are_words(self, *words: str) -> bool:
-        return all(self.words[word] > 0 or word in ("à", "de", "of", "the", "in") for word in words)
+        return all(self.words[word] > 0 or word in _LINKS for word in words)
 
-    def _has_relative(self, word: str) -> bool:
-        """Whether another form of the word stands somewhere in one piece."""
-        shorter = sum(self.words[word[:-cut]] for cut in (1, 2, 3) if len(word) > cut + 4)
-        return shorter + sum(self.words[word + ending] for ending in ("s", "d", "ed", "e", "es", "r", "nt", "ly")) > 0
+    def _kin(self, left: str, right: str) -> int:
+        """How often other forms of a word of two parts stand in the book."""
+        word = left + right
+        shorter = sum(self.words[word[:-cut]] for cut in (1, 2, 3) if len(right) > cut + 1 and len(word) > cut + 4)
+        return shorter + sum(self.words[word + ending] for ending in _ENDINGS)
+
+    def _said(self, left: str, right: str) -> int:
+        """What the lexicon says: 1 for a compound, -1 for one word, 0 for nothing."""
+        ends = ("", "s", "es", "d", "ed", "ly") if self.language != "fr" else ("", "s", "e", "es")
+        for end in ends:
+            if end and not right.endswith(end):
+                continue
+            stem = right[: len(right) - len(end)]
+            if left + stem in self.lexicon.solid:
+                return -1
+            if f"{left}-{stem}" in self.lexicon.hyphened:
+                return 1
+        return 0
 
     def _is_french_pair(self, left: str, right: str) -> bool:
+        if left == "t" or right in _FRENCH_ALWAYS or left == "très":
+            return True
+        if right == "là":
+            return left not in ("voi", "de", "ho")
+        if right == "tu":
+            return left.endswith(("s", "x"))
+        if right in _FRENCH_OBJECTS:
+            # `accomplissons-les` even where the verb stands nowhere else; not `fail-les`.
+            return (left.endswith(("ons", "ez")) and len(left) > 4) or (left in self.lexicon.first and len(left) > 2)
+        if left in _FRENCH_NUMBERS and (right in _FRENCH_NUMBERS or _FRENCH_UNITS.fullmatch(right)):
+            return True
+        if right[0] in "aeiouyéèêàâîôûœh" and left not in _FRENCH_PREFIX and len(left) > 2:
+            return right in self.lexicon.second or left in self.lexicon.first or self.words[left] > 0
+        if left in self.lexicon.first and right in self.lexicon.second:
+            return True
         known = self.words[left] > 0
-        if "t" in (left, right):
-            return True
-        if right in _PRONOUNS:
-            commands = left.endswith(("ons", "ez")) and len(left) > 4
-            # `appartenait-il`, and `accomplissons-les` even where the verb stands nowhere else; not `fail-les`.
-            return (
-                commands
-                or (right in _SURE_PRONOUNS and (known or len(left) >= 4))
-                or (known and len(left) > 3 and right != "on")
-            )
-        if right in _PLACES and (known or right in ("même", "mêmes")):
-            return True
-        if left in _FRENCH_NUMBERS and right in _FRENCH_NUMBERS:
-            return True
-        return left in _FRENCH_BEFORE and self.words[right] > 0 and len(right) > 3
+        return (left in self.lexicon.first and self.words[right] > 0 and len(right) > 3) or (
+            right in self.lexicon.second and known and len(left) > 3
+        )
 
     def _is_english_pair(self, left: str, right: str) -> bool:
-        if left in _ENGLISH_BEFORE and len(right) > 2 and (left == "self" or self.words[right] or len(right) > 4):
+        if left in _ENGLISH_NUMBERS or (left == "self" and right != "ish"):
             return True
-        if right in _ENGLISH_AFTER:
+        if right in _ENGLISH_ENDINGS:
+            return False
+        if left.endswith("ly") and len(left) > 4 and right.endswith(("ed", "ing")):
             return True
-        if left in _ENGLISH_PREFIX or right in _ENGLISH_SUFFIX or min(len(left), len(right)) < 3:
+        begins, ends = left in self.lexicon.first, right in self.lexicon.second
+        if begins and ends:
+            return True
+        if min(len(left), len(right)) < 3:
+            return False
+        if (begins and self.words[right]) or (ends and self.words[left]):
+            return True
+        if left in _ENGLISH_PREFIX or right in _ENGLISH_SUFFIX:
             return False
         # Two words that both stand alone are a compound more often (15 of 20 in two novels) than one longer word.
         return self._are_words(left, right)
