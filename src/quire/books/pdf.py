@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pypdfium2
-import pypdfium2.raw as pdfium
 
 from quire.books.book import Book, Place
 from quire.books.draft import Draft, finish
@@ -18,7 +16,7 @@ from quire.books.headings import recognise
 from quire.books.hyphens import Hyphens
 from quire.books.language import detect_language
 from quire.books.limits import PLAIN, ReadOptions
-from quire.books.pdf_blocks import Blocks
+from quire.books.pdf_blocks import Blocks, Found
 from quire.books.pdf_furniture import (
     Page,
     body_size,
@@ -29,125 +27,101 @@ from quire.books.pdf_furniture import (
     note_label,
     take_footnotes,
 )
-from quire.books.pdf_lines import MARK_CLOSE, MARK_OPEN, Line, columns_of, find_gutter, page_lines
+from quire.books.pdf_lines import MARK_CLOSE, MARK_OPEN, Line, columns_of, find_gutter
 from quire.books.pdf_measure import Column, Measure, find_gap, find_indent, is_book_of_verse, set_margins
+from quire.books.pdf_outline import Bookmark, apply_bookmarks, find_author, read_bookmarks, read_title
+from quire.books.pdf_pages import Reading, read_pages, report
 from quire.books.pdf_rescue import rescue
 from quire.errors import BookError
 
-MOST_PAGES = 10_000
 CUT_OFF = "the file is cut off or damaged: only the pages that are whole were read"
-# A file that claims pages which it does not have is read no further after so many in a row.
-MOST_MISSING = 200
-# A page with so few characters and a picture over so much of it is a scan.
-SCAN_CHARS = 30
-SCAN_COVERAGE = 0.78
-_PLACEHOLDER = re.compile(
-    r"^(?:microsoft word\s*-.*|untitled.*|document\d*|.*\.(?:docx?|indd|tex|qxd|pdf|rtf|odt))$", re.IGNORECASE
-)
-_GUTENBERG_TITLE = re.compile(r"^the project gutenberg e-?book\s*(?:#\s*\d+)?\s*(?:of)?\s*:?\s*", re.IGNORECASE)
 _LEGAL = re.compile(r"all rights reserved|copyright|©|\bISBN\b|tous droits|dépôt légal", re.IGNORECASE)
 
 
 def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     """The one book of a PDF.  Raises BookError when it is damaged, locked, made of pictures, or holds no text."""
     draft = Draft(str(path))
-    document = _open(path, draft)
-    try:
-        count = min(len(document), MOST_PAGES)
-        _read_metadata(draft, document)
-        pages, scanned, failed = _read_pages(document, count)
-    finally:
-        document.close()
-    if not pages:
-        raise BookError(f"{path} has no page that can be opened", then="get the file again")
-    if scanned and scanned >= 0.9 * len(pages):
-        raise BookError(
-            f"{path} is image-only: its {scanned} pages are pictures without text",
-            then="recognise its text first, with OCRmyPDF for example: ocrmypdf in.pdf out.pdf",
-        )
-    if scanned:
-        draft.warnings.append(f"{scanned} of {count} pages are pictures without text and were left out")
-    if failed:
-        draft.warnings.append(f"{failed} of {count} pages are damaged and were left out")
-    _fill(draft, pages)
+    reading, bookmarks = _read_document(path, draft)
+    report(draft, reading, options.ocr)
+    _fill(draft, reading.pages, bookmarks)
     if not draft.title:
         draft.title = path.stem
-    cut = f"{path} is cut off or damaged: no page of it is whole" if _is_rescued(draft) else ""
-    return [finish(draft, options, cut)]
+    if CUT_OFF not in draft.warnings:
+        return [finish(draft, options)]
+    try:
+        return [finish(draft, options, f"{path} is cut off or damaged: no page of it is whole")]
+    except BookError as error:
+        raise BookError(error.what, then="get the file again", code="damaged") from None
 
 
-def _is_rescued(draft: Draft) -> bool:
-    """Whether the book was read from what is left of a damaged file."""
-    return CUT_OFF in draft.warnings
+def _read_document(path: Path, draft: Draft) -> tuple[Reading, list[Bookmark]]:
+    """The pages of a file and its outline; of a file without a page that opens, what can be rescued."""
+    document = _open(path, draft)
+    try:
+        reading = read_pages(document)
+        if not reading.pages and CUT_OFF not in draft.warnings and (again := _open_rescued(path, draft)):
+            document.close()
+            document = again
+            reading = read_pages(document)
+        draft.title, draft.author = read_title(document, path.stem)
+        if names := _attached(document):
+            draft.warnings.append(f"{len(names)} attached files were not read: {', '.join(names[:5])}")
+        return reading, read_bookmarks(document)
+    finally:
+        document.close()
 
 
 def _open(path: Path, draft: Draft) -> pypdfium2.PdfDocument:
     try:
         return pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
-        if "password" in str(error).lower():
+        reason = str(error).lower()
+        if "password" in reason or "security" in reason:
             raise BookError(
-                f"{path} is locked with a password", then="save a copy without a password and read that"
+                f"{path} is locked with a password" if "password" in reason else f"{path} is locked",
+                then="save a copy without a password and read that",
+                code="protected",
             ) from None
-        if rescued := rescue(path.read_bytes()):
-            with suppress(pypdfium2.PdfiumError):
-                document = pypdfium2.PdfDocument(rescued)
-                draft.warnings.append(CUT_OFF)
-                return document
+        if document := _open_rescued(path, draft):
+            return document
         raise BookError(
-            f"{path} is a damaged PDF ({error})", then="get the file again, or convert it to .epub"
+            f"{path} is a damaged PDF ({error})", then="get the file again, or convert it to .epub", code="damaged"
         ) from None
 
 
-def _read_metadata(draft: Draft, document: pypdfium2.PdfDocument) -> None:
-    facts = document.get_metadata_dict(skip_empty=True)
-    title = _GUTENBERG_TITLE.sub("", facts.get("Title", "").strip())
-    draft.title = "" if _PLACEHOLDER.match(title) else title.rstrip(".")
-    draft.author = facts.get("Author", "").strip()
+def _open_rescued(path: Path, draft: Draft) -> pypdfium2.PdfDocument | None:
+    """The document that is left in a damaged file, if any."""
+    if rescued := rescue(path.read_bytes()):
+        with suppress(pypdfium2.PdfiumError):
+            document = pypdfium2.PdfDocument(rescued)
+            draft.warnings.append(CUT_OFF)
+            return document
+    return None
 
 
-def _read_pages(document: pypdfium2.PdfDocument, count: int) -> tuple[list[Page], int, int]:
-    """The pages with their lines, how many of them are scans, and how many could not be opened."""
-    pages: list[Page] = []
-    scanned = failed = 0
-    row = 0
-    for number in range(count):
-        try:
-            page = document[number]
-        except pypdfium2.PdfiumError:
-            failed, row = failed + 1, row + 1
-            if row >= MOST_MISSING:
-                break
-            continue
-        row = 0
-        text_page = page.get_textpage()
-        width, height = page.get_size()
-        lines = page_lines(text_page.raw, number)
-        if sum(len(line.text) for line in lines) < SCAN_CHARS and _covered(page, width * height) >= SCAN_COVERAGE:
-            scanned += 1
-            lines = []
-        pages.append(Page(number, width, height, lines))
-        text_page.close()
-        page.close()
-    return pages, scanned, failed
+def _attached(document: pypdfium2.PdfDocument) -> list[str]:
+    """The names of files that travel inside the document: a portfolio is nothing but such files."""
+    names: list[str] = []
+    for index in range(min(document.count_attachments(), 100)):
+        with suppress(pypdfium2.PdfiumError):
+            names.append("".join(char for char in document.get_attachment(index).get_name() if char.isprintable()))
+    return names
 
 
-def _covered(page: Any, area: float) -> float:
-    """The share of the page that its largest picture covers."""
-    largest = 0.0
-    for item in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=4):
-        left, bottom, right, top = item.get_bounds()
-        largest = max(largest, abs(right - left) * abs(top - bottom))
-    return largest / area if area else 0.0
-
-
-def _fill(draft: Draft, pages: list[Page]) -> None:
+def _fill(draft: Draft, pages: list[Page], bookmarks: Sequence[Bookmark]) -> None:
     """From lines to the items of the draft."""
     size = body_size(pages)
     step = line_step(pages, size)
+    whole = [list(page.lines) for page in pages]
+    said = draft.title, draft.author
     drop_furniture(pages, size, step)
     drop_lists(pages)
     _drop_title_pages(draft, pages, size)
+    if not any(page.lines for page in pages):
+        # A leaflet of one large page: what looks like heads and titles is all there is.
+        for page, lines in zip(pages, whole, strict=True):
+            page.lines, page.dropped = lines, []
+        draft.title, draft.author = said
     columns, notes = _columns_and_notes(pages, size, step)
     body = set_margins(columns, size)
     verse = is_book_of_verse(body, size, step)
@@ -161,7 +135,7 @@ def _fill(draft: Draft, pages: list[Page]) -> None:
     noted = frozenset(group[0].page for group in notes)
     gap, spaced = find_gap(body, size, step)
     measure = Measure(size, step, indent, gap, verse or (spaced and not indent), verse)
-    found = Blocks(measure, hyphens, noted).run(body)
+    found = _with_text(apply_bookmarks(Blocks(measure, hyphens, noted).run(body), bookmarks))
     for block in found:
         draft.add(block.kind, block.text, _place(draft, block.page), block.level)
     for group in notes:
@@ -173,6 +147,13 @@ def _fill(draft: Draft, pages: list[Page]) -> None:
         draft.add(
             "note", re.sub(r"^(?:\d{1,3}|[*†‡§¶]{1,3}|[⁰¹²³⁴-⁹]{1,3})[.)]?\s*", "", text), _place(draft, group[0].page)
         )
+
+
+def _with_text(found: list[Found]) -> list[Found]:
+    """Blocks of which some are text: where all are headings, none is."""
+    if any(block.kind in ("paragraph", "verse") for block in found):
+        return found
+    return [replace(block, kind="paragraph") if block.kind == "heading" else block for block in found]
 
 
 def _place(draft: Draft, page: int) -> Place:
@@ -261,6 +242,8 @@ def _drop_title_pages(draft: Draft, pages: Sequence[Page], size: float) -> None:
             if not draft.title:
                 same = [line.plain.strip() for line in page.lines if abs(line.size - largest.size) < 0.5]
                 draft.title = " ".join(same)
+            if not draft.author and not _LEGAL.search(text):
+                draft.author = find_author([line.plain for line in page.lines], draft.title)
             _take_all(page, "copyright page" if _LEGAL.search(text) else "title page")
 
 

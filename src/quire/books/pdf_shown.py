@@ -1,0 +1,345 @@
+"""What of a PDF page a reader sees: the page turned upright, with hidden text, watermarks and slugs taken out first.
+
+All of it happens on PDFium's page objects, before the text of the page is asked for: what is taken out is not there
+when lines are made.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pypdfium2.raw as pdfium
+
+# Forms nest, and files from strangers may nest them without end, or draw without end.
+MOST_DEPTH = 8
+MOST_OBJECTS = 200_000
+# An invisible layer over pictures is what text recognition leaves, when they cover so much of the page.
+SCAN_COVERAGE = 0.78
+# Text smaller than a point is not there to be read, unless the page is drawn that small throughout.
+TINY = 1.0
+_INVISIBLE, _CLIP = 3, 7
+_CELLS = 24
+
+Hiding = Literal["hidden text", "text outside the page", "text set sideways", "running head"]
+Box = tuple[float, float, float, float]
+Matrix = tuple[float, float, float, float, float, float]
+_SAME: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+
+
+@dataclass(slots=True)
+class _Text:
+    """A text object: its box on the page, the direction of its writing in quarter turns (None for a slant), and how
+    it is drawn."""
+
+    handle: Any
+    box: Box
+    turn: int | None
+    size: float
+    weight: float
+    mirrored: bool
+    unseen: bool
+    white: bool
+    artifact: bool
+    order: int
+
+
+@dataclass
+class _Drawing:
+    """Everything on a page, sorted by what it is."""
+
+    texts: list[_Text] = field(default_factory=list)
+    pictures: list[tuple[Box, int]] = field(default_factory=list)
+    # Coloured shapes and pictures that white text may stand on.
+    grounds: list[Box] = field(default_factory=list)
+    shapes: int = 0
+    count: int = 0
+
+
+@dataclass
+class Shown:
+    """A page made ready: its size as text is read on it, what was taken out, how much pictures cover, and whether its
+    text is a layer that a machine recognised."""
+
+    width: float
+    height: float
+    hidden: list[tuple[Hiding, str]]
+    coverage: float
+    shapes: int
+    recognised: bool
+
+
+class Sight:
+    """Looks at the pages of one document, without new buffers for each."""
+
+    def __init__(self, tagged: bool) -> None:
+        self._tagged = tagged
+        self._box = [ctypes.c_float() for _ in range(4)]
+        self._edges = [ctypes.byref(edge) for edge in self._box]
+        self._matrix = pdfium.FS_MATRIX()
+        self._at = ctypes.byref(self._matrix)
+        self._size = ctypes.c_float()
+        self._colour = [ctypes.c_uint() for _ in range(4)]
+        self._inks = [ctypes.byref(ink) for ink in self._colour]
+        self._name = (ctypes.c_ushort * 32)()
+        self._length = ctypes.c_ulong()
+
+    def prepare(self, page: Any) -> Shown:
+        """Take out of an open page what is not seen, and turn it so that most of its text stands upright."""
+        raw = page.raw
+        # The box that is shown: PDFium puts the media box and the crop box together, whatever way round they are given.
+        left, bottom, right, top = page.get_bbox()
+        drawing = _Drawing()
+        self._walk(drawing, pdfium.FPDFPage_CountObjects(raw), lambda n: pdfium.FPDFPage_GetObject(raw, n), _SAME, 0)
+        upright = _main_turn(drawing.texts)
+        coverage = _coverage(drawing.pictures, (left, bottom, right, top))
+        recognised = coverage >= SCAN_COVERAGE and _is_layer(drawing)
+        gone = self._sort_out(drawing, (left, bottom, right, top), upright, recognised)
+        hidden = _take_out(raw, gone) if gone else []
+        width, height = right - left, top - bottom
+        turn = _turning(upright, left, bottom, right, top)
+        if turn != _SAME:
+            for number in range(pdfium.FPDFPage_CountObjects(raw)):
+                pdfium.FPDFPageObj_Transform(pdfium.FPDFPage_GetObject(raw, number), *turn)
+            if upright % 2:
+                width, height = height, width
+        return Shown(width, height, hidden, coverage, drawing.shapes, recognised)
+
+    def _walk(self, drawing: _Drawing, count: int, item: Any, outer: Matrix, depth: int) -> None:
+        for number in range(count):
+            drawing.count += 1
+            if drawing.count > MOST_OBJECTS:
+                return
+            handle = item(number)
+            kind = pdfium.FPDFPageObj_GetType(handle)
+            if kind == pdfium.FPDF_PAGEOBJ_TEXT:
+                self._see_text(drawing, handle, outer)
+            elif kind == pdfium.FPDF_PAGEOBJ_FORM:
+                if depth < MOST_DEPTH:
+                    inner = _times(self._matrix_of(handle), outer)
+                    inside = pdfium.FPDFFormObj_CountObjects(handle)
+                    self._walk(
+                        drawing, inside, lambda n, form=handle: pdfium.FPDFFormObj_GetObject(form, n), inner, depth + 1
+                    )
+            elif kind in (pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_SHADING):
+                box = self._bounds(handle, outer)
+                drawing.grounds.append(box)
+                if kind == pdfium.FPDF_PAGEOBJ_IMAGE:
+                    drawing.pictures.append((box, drawing.count))
+            elif kind == pdfium.FPDF_PAGEOBJ_PATH:
+                drawing.shapes += 1
+                if not self._is_white(handle):
+                    drawing.grounds.append(self._bounds(handle, outer))
+
+    def _see_text(self, drawing: _Drawing, handle: Any, outer: Matrix) -> None:
+        a, b, c, d, _, _ = _times(self._matrix_of(handle), outer)
+        pdfium.FPDFTextObj_GetFontSize(handle, ctypes.byref(self._size))
+        size = self._size.value
+        if size < 0:
+            a, b, c, d, size = -a, -b, -c, -d, -size
+        box = self._bounds(handle, outer)
+        mode = pdfium.FPDFTextObj_GetTextRenderMode(handle)
+        size *= math.hypot(c, d)
+        length = min(1e4, max(box[2] - box[0], box[3] - box[1]))
+        drawing.texts.append(
+            _Text(
+                handle=handle,
+                box=box,
+                turn=_quarter(a, b),
+                size=size,
+                weight=length,
+                mirrored=a * d - b * c < 0,
+                unseen=mode in (_INVISIBLE, _CLIP),
+                white=mode == 0 and self._is_white(handle),
+                artifact=self._tagged and self._is_artifact(handle),
+                order=drawing.count,
+            )
+        )
+
+    def _matrix_of(self, handle: Any) -> Matrix:
+        if not pdfium.FPDFPageObj_GetMatrix(handle, self._at):
+            return _SAME
+        matrix = self._matrix
+        return (matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f)
+
+    def _bounds(self, handle: Any, outer: Matrix) -> Box:
+        if not pdfium.FPDFPageObj_GetBounds(handle, *self._edges):
+            return (0.0, 0.0, 0.0, 0.0)
+        left, bottom, right, top = (edge.value for edge in self._box)
+        if not all(map(math.isfinite, (left, bottom, right, top))):
+            return (0.0, 0.0, 0.0, 0.0)
+        if outer == _SAME:
+            return (left, bottom, right, top)
+        a, b, c, d, e, f = outer
+        xs = [a * x + c * y + e for x in (left, right) for y in (bottom, top)]
+        ys = [b * x + d * y + f for x in (left, right) for y in (bottom, top)]
+        return (min(xs), min(ys), max(xs), max(ys))
+
+    def _is_white(self, handle: Any) -> bool:
+        """Whether a thing is filled with white, or with nothing."""
+        if not pdfium.FPDFPageObj_GetFillColor(handle, *self._inks):
+            return False
+        red, green, blue, alpha = (ink.value for ink in self._colour)
+        return (red >= 250 and green >= 250 and blue >= 250) or alpha <= 8
+
+    def _is_artifact(self, handle: Any) -> bool:
+        """Whether a tagged document says that this is no part of its text: a head, a folio."""
+        for number in range(pdfium.FPDFPageObj_CountMarks(handle)):
+            mark = pdfium.FPDFPageObj_GetMark(handle, number)
+            if pdfium.FPDFPageObjMark_GetName(mark, self._name, 64, ctypes.byref(self._length)):
+                name = bytes(self._name)[: max(0, self._length.value - 2)]
+                if name == "Artifact".encode("utf-16-le"):
+                    return True
+        return False
+
+    def _sort_out(self, drawing: _Drawing, crop: Box, upright: int, recognised: bool) -> list[tuple[Hiding, _Text]]:
+        """The texts that are not for reading, each with the reason."""
+        texts = drawing.texts
+        seen = sum(text.weight for text in texts if not text.unseen)
+        layer = recognised or seen < 0.25 * sum(text.weight for text in texts)
+        usual = _usual_size(texts)
+        tagged = sum(text.weight for text in texts if text.artifact) <= 0.4 * sum(text.weight for text in texts)
+        mirror = sum(text.weight for text in texts if text.mirrored) > 0.5 * sum(text.weight for text in texts)
+        slanted = sum(text.weight for text in texts if text.turn is None) > 0.5 * sum(text.weight for text in texts)
+        gone: list[tuple[Hiding, _Text]] = []
+        for text in texts:
+            if _is_outside(text.box, crop):
+                gone.append(("text outside the page", text))
+            elif (
+                (text.unseen and not layer)
+                or (text.white and not text.unseen and not _has_ground(text, drawing.grounds))
+                or (text.mirrored != mirror)
+                or (text.size < TINY and text.box[3] - text.box[1] < TINY and usual >= 4 * TINY)
+            ):
+                gone.append(("hidden text", text))
+            elif text.turn != upright and not text.mirrored and not slanted:
+                gone.append(("text set sideways", text))
+            elif text.artifact and tagged:
+                gone.append(("running head", text))
+        return gone
+
+
+def _times(first: Matrix, second: Matrix) -> Matrix:
+    """One transformation after the other."""
+    if second is _SAME:
+        return first
+    a, b, c, d, e, f = first
+    p, q, r, s, t, u = second
+    return (a * p + b * r, a * q + b * s, c * p + d * r, c * q + d * s, e * p + f * r + t, e * q + f * s + u)
+
+
+def _quarter(a: float, b: float) -> int | None:
+    """Which way writing runs, in quarter turns against the clock; None when it runs aslant.
+
+    A scan's text may lean with its page by a few degrees.
+    """
+    if b == 0:
+        return 0 if a >= 0 else 2
+    turns = math.atan2(b, a) / (math.pi / 2)
+    nearest = round(turns)
+    return nearest % 4 if abs(turns - nearest) < 0.12 else None
+
+
+def _main_turn(texts: Sequence[_Text]) -> int:
+    """The direction in which most of a page is written."""
+    weights: Counter[int] = Counter()
+    for text in texts:
+        if text.turn is not None:
+            weights[text.turn] += 1 + int(text.weight)
+    return weights.most_common(1)[0][0] if weights else 0
+
+
+def _usual_size(texts: Sequence[_Text]) -> float:
+    sizes: Counter[float] = Counter()
+    for text in texts:
+        sizes[round(text.size, 1)] += 1 + int(text.weight)
+    return sizes.most_common(1)[0][0] if sizes else 0.0
+
+
+def _turning(upright: int, left: float, bottom: float, right: float, top: float) -> Matrix:
+    """The transformation that lays the shown part of a page at the origin, its writing from left to right."""
+    if upright == 1:
+        return (0.0, -1.0, 1.0, 0.0, -bottom, right)
+    if upright == 2:
+        return (-1.0, 0.0, 0.0, -1.0, right, top)
+    if upright == 3:
+        return (0.0, 1.0, -1.0, 0.0, top, -left)
+    return _SAME if abs(left) < 0.5 and abs(bottom) < 0.5 else (1.0, 0.0, 0.0, 1.0, -left, -bottom)
+
+
+def _is_outside(box: Box, crop: Box) -> bool:
+    return box[2] < crop[0] or box[0] > crop[2] or box[3] < crop[1] or box[1] > crop[3]
+
+
+def _has_ground(text: _Text, grounds: Sequence[Box]) -> bool:
+    """Whether something coloured lies behind the middle of a white text (or over it: typesetters knock it out)."""
+    x, y = (text.box[0] + text.box[2]) / 2, (text.box[1] + text.box[3]) / 2
+    return any(left <= x <= right and bottom <= y <= top for left, bottom, right, top in grounds)
+
+
+def _is_layer(drawing: _Drawing) -> bool:
+    """Whether the text over or under a page's pictures is not drawn to be seen: invisible, or painted over."""
+    if not drawing.texts:
+        return False
+    below = max(order for _, order in drawing.pictures)
+    unseen = sum(text.weight for text in drawing.texts if text.unseen or text.order < below)
+    return unseen >= 0.5 * sum(text.weight for text in drawing.texts)
+
+
+def _coverage(pictures: Sequence[tuple[Box, int]], crop: Box) -> float:
+    """The share of a page that its pictures cover together: scans are often cut in stripes, or in layers."""
+    left, bottom, right, top = crop
+    across, up = (right - left) / _CELLS, (top - bottom) / _CELLS
+    covered: set[tuple[int, int]] = set()
+    for (west, south, east, north), _ in pictures[:2000]:
+        # A cell counts when its middle is covered.
+        columns = _middles(west, east, left, across)
+        rows = _middles(south, north, bottom, up)
+        covered.update((column, row) for column in columns for row in rows)
+        if len(covered) == _CELLS * _CELLS:
+            break
+    return len(covered) / (_CELLS * _CELLS)
+
+
+def _middles(low: float, high: float, start: float, step: float) -> range:
+    first = math.ceil(max(-1.0, min(float(_CELLS), (low - start) / step - 0.5)))
+    last = math.floor(max(-1.0, min(float(_CELLS), (high - start) / step - 0.5)))
+    return range(max(0, first), min(_CELLS, last + 1))
+
+
+def _take_out(raw: Any, gone: Sequence[tuple[Hiding, _Text]]) -> list[tuple[Hiding, str]]:
+    """Switch the texts off; what they said, line by line as they stand in the file."""
+    text_page = pdfium.FPDFText_LoadPage(raw)
+    said: list[tuple[Hiding, str]] = []
+    last: tuple[Hiding, Box] | None = None
+    for reason, text in gone:
+        words, box = _said_by(text.handle, text_page), text.box
+        if last is not None and last[0] == reason and _goes_on(last[1], box):
+            apart = "" if abs(box[0] - last[1][2]) < 1 or abs(box[1] - last[1][3]) < 1 else " "
+            said[-1] = (reason, f"{said[-1][1]}{apart}{words}")
+        else:
+            said.append((reason, words))
+        last = (reason, box)
+    pdfium.FPDFText_ClosePage(text_page)
+    for _, text in gone:
+        pdfium.FPDFPageObj_SetIsActive(text.handle, False)
+    return said
+
+
+def _goes_on(box: Box, following: Box) -> bool:
+    """Whether two pieces of text stand in one line, or one above the other."""
+    return abs(box[0] - following[0]) < 1 or abs(box[1] - following[1]) < 1
+
+
+def _said_by(handle: Any, text_page: Any) -> str:
+    size = pdfium.FPDFTextObj_GetText(handle, text_page, None, 0)
+    if size <= 2:
+        return ""
+    buffer = (ctypes.c_ushort * (size // 2 + 1))()
+    pdfium.FPDFTextObj_GetText(handle, text_page, buffer, size)
+    text = bytes(buffer)[: size - 2].decode("utf-16-le", "replace")
+    return "".join(char if char.isprintable() else " " for char in text)
