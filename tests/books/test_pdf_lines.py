@@ -76,3 +76,11 @@ def test_one_column_has_no_gutter() -> None:
 def test_pieces_that_a_wide_gap_parted_are_joined_in_a_single_column() -> None:
     ((joined,),) = columns_of([line("right", 200, 500), line("left", 20, 500)], None)
     assert (joined.text, joined.left, joined.right) == ("left right", 20, 300)
+
+
+def test_small_capitals_drawn_as_smaller_capitals_are_small_letters(tmp_path: Path) -> None:
+    placed = [(40, 500, 12, "O"), (49.4, 500, 9, "NCE UPON"), (99, 500, 12, "a"), (109, 500, 12, "time it was so")]
+    (found,) = lines_of(tmp_path / "a.pdf", placed)
+    assert found.text == "Once upon a time it was so"
+    (capitals,) = lines_of(tmp_path / "b.pdf", [(40, 500, 12, "NOBODY KNEW")])
+    assert capitals.text == "NOBODY KNEW"

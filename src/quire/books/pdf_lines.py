@@ -11,6 +11,8 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
+from quire.books.pdf_glyphs import VOID, repair_page
+
 # A gap of so many type sizes parts two columns, not two words; in a single column it is closed again.
 COLUMN_GAP = 1.2
 # Note marks are kept between these two until it is known whether the page has notes.
@@ -19,7 +21,8 @@ _BREAK = re.compile(r"\r\n|\r|\n|(?<=[\ufffe\x02\u00ad])")
 _CUT = "\ufffe\x02\u00ad"
 # The hyphen of Unicode, which some typesetters put at line ends while the author's own is `-`.
 _HYPHEN = "\u2010"
-_MIXED = re.compile(r"[a-zà-ÿ][A-ZÀ-Ý]")
+_IN_LOWER = re.compile(r"[a-zà-ÿ][A-ZÀ-Ý]")
+_MIXED = re.compile(r"[a-zà-ÿ][A-ZÀ-Ý]|[A-ZÀ-Ý]{2}")
 _RAISED = re.compile(
     r"(?<=[^\s\d])[ ]?(\d{1,3}|[*†‡§¶]{1,3})(?=\s|$|[.,;:!?»”’)\]—])|^(\d{1,3}|"
     r"[*†‡§¶]{1,3})(?=\s*\S)|(?<=\s)(\d{1,3})(?=\s|$)"
@@ -69,10 +72,10 @@ def page_text(page: Any) -> str:
 
 def page_lines(page: Any, number: int) -> list[Line]:
     """All pieces of lines of a text page in the order of the file, those of one baseline joined."""
-    text = page_text(page)
+    probe = Probe(page)
+    text = repair_page(probe, page_text(page))
     pieces: list[Line] = []
     start = 0
-    probe = Probe(page)
     for match in [*_BREAK.finditer(text), None]:
         stop = match.start() if match else len(text)
         for begin, end in _split_wide(probe, text, start, stop):
@@ -126,8 +129,8 @@ def _split_wide(probe: Probe, text: str, start: int, stop: int) -> list[tuple[in
 
 
 def _piece(probe: Probe, text: str, start: int, stop: int, page: int, order: int) -> Line | None:
-    raw = text[start:stop].rstrip(" \t")
-    body = raw.rstrip(" \t" + _CUT + _HYPHEN)
+    raw = text[start:stop].rstrip(" \t" + VOID)
+    body = raw.rstrip(" \t" + VOID + _CUT + _HYPHEN)
     if raw.endswith(_HYPHEN) and not body[-1:].isalpha():
         body = raw
     first = start + len(raw) - len(raw.lstrip(" \t"))
@@ -156,10 +159,14 @@ def _lower_small_capitals(probe: Probe, text: str, first: int, stop: int) -> str
     if not _MIXED.search(text, first, stop):
         return text
     sizes = [probe.size(index) if text[index].isalpha() else 0.0 for index in range(first, stop)]
-    most = 0.88 * max(sizes)
-    line = "".join(
-        char.lower() if 0 < size < most else char for char, size in zip(text[first:stop], sizes, strict=True)
-    )
+    largest = max(sizes)
+    small = [0.6 * largest < size < 0.88 * largest for size in sizes]
+    if not _IN_LOWER.search(text, first, stop):
+        # Capitals alone: a full one must pass into small ones somewhere.
+        pairs = zip(sizes, sizes[1:], small[1:], strict=False)
+        if not any(size == largest and following and is_small for size, following, is_small in pairs):
+            return text
+    line = "".join(char.lower() if low else char for char, low in zip(text[first:stop], small, strict=True))
     return text[:first] + line + text[stop:] if len(line) == stop - first else text
 
 
@@ -188,6 +195,7 @@ def _mark_notes(probe: Probe, text: str, first: int, stop: int, size: float, y: 
 
 
 def _repair(text: str) -> str:
+    text = text.replace(VOID, "")
     if any(ord(char) < 32 for char in text):
         return "".join(_T1.get(ord(char), char) if ord(char) < 32 else char for char in text)
     return text

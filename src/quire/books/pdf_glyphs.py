@@ -1,0 +1,115 @@
+"""What the fonts of a PDF page say wrongly: TeX's own codes, accents drawn apart from their letters, letters set wide.
+
+Each repair keeps the number of characters, so that positions in the text stay PDFium's indices: where a character goes,
+`VOID` stands until the line is whole.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Protocol
+
+VOID = "\ue002"
+_OT1_LIGATURE = re.compile(r"(?<=[^\W\d_])[\x0b\x0c\x0e\x0f]|[\x0b\x0c\x0e\x0f](?=[^\W\d_])")
+_LONE_RETURN = re.compile(r"\r(?!\n)")
+# Fonts in TeX's OT1 encoding without a map to Unicode (bitmaps, above all) give their own codes.
+_OT1 = str.maketrans(
+    {
+        "\x0b": "ﬀ", "\x0c": "ﬁ", "\x0e": "ﬃ", "\x0f": "ﬄ", "\x10": "ı", "\x12": "`", "\x13": "´", "\x14": "ˇ",
+        "\x17": "˚", "\x18": "¸", "\x19": "ß", "\x1a": "æ", "\x1b": "œ", "\x1c": "ø", "\x1d": "Æ", "\x1e": "Œ",
+        "\x1f": "Ø", "\x7f": "¨", "\\": "“", '"': "”", "{": "–", "|": "—", "^": "ˆ", "~": "˜",
+    }
+)  # fmt: skip
+# In T1 these are œ and Œ, elsewhere the signs of arithmetic, which never stand beside letters.
+_OE = re.compile(r"(?<=[a-zà-ÿ’'])÷(?=[a-z])|(?<![\w\s])÷(?=[a-zà-ÿ]{2})|(?<!\S)÷(?=[a-zà-ÿ]{2})|×(?=[a-zà-ÿ])")
+_COMBINING = {
+    "´": "\u0301", "`": "\u0300", "ˋ": "\u0300", "ˊ": "\u0301", "ˆ": "\u0302", "^": "\u0302", "¨": "\u0308",
+    "˜": "\u0303", "¸": "\u0327", "ˇ": "\u030c", "˚": "\u030a",
+}  # fmt: skip
+_ACCENT = re.compile("[´`ˋˊˆ^¨˜¸ˇ˚]")
+# TeX's French draws its guillemets with signs of mathematics where the font has none.
+_SIGNS = str.maketrans({"≪": "«", "≫": "»", "∗": "*", "⁎": "*"})
+_WIDE = re.compile(r"(?<!\S)(?:[^\W\d_][’'.,:;!?]? |[^\W\d_]{2} ){3,}[^\W\d_]{1,2}(?!\w)[.,:;!?]?")
+
+
+class Geometry(Protocol):
+    """Where the characters of a page stand."""
+
+    def origin(self, index: int) -> tuple[float, float]: ...
+
+    def right(self, index: int) -> float: ...
+
+    def size(self, index: int) -> float: ...
+
+
+def repair_page(page: Geometry, text: str) -> str:
+    """The characters of a page as they were meant."""
+    if _OT1_LIGATURE.search(text):
+        text = _LONE_RETURN.sub("ﬂ", text).translate(_OT1)
+    text = text.translate(_SIGNS)
+    if "÷" in text or "×" in text:
+        text = _OE.sub(lambda match: "œ" if match[0] == "÷" else "Œ", text)
+    if _ACCENT.search(text):
+        text = _join_accents(page, text)
+    if _WIDE.search(text):
+        text = _close_wide(page, text)
+    return text
+
+
+def _join_accents(page: Geometry, text: str) -> str:
+    """Accents that stand over a letter of their own, as one character with it."""
+    chars = list(text)
+    for match in _ACCENT.finditer(text):
+        index = match.start()
+        middle = (page.origin(index)[0] + page.right(index)) / 2
+        for letter in (index + 1, index + 2, index - 1):
+            if not (0 <= letter < len(chars)) or not chars[letter].isalpha():
+                if letter < len(chars) and letter == index + 1 and chars[letter] != " ":
+                    break
+                continue
+            left, right = page.origin(letter)[0], page.right(letter)
+            slack = 0.12 * (right - left)
+            base = {"ı": "i", "ȷ": "j"}.get(chars[letter], chars[letter])
+            whole = unicodedata.normalize("NFC", base + _COMBINING[match[0]])
+            if left - slack <= middle <= right + slack and len(whole) == 1:
+                chars[letter], chars[index] = whole, VOID
+                _close_around(page, chars, index, letter)
+                break
+    return "".join(chars)
+
+
+def _close_around(page: Geometry, chars: list[str], accent: int, letter: int) -> None:
+    """The spaces beside an accent and its letter go where no white stands."""
+    first, last = min(accent, letter), max(accent, letter)
+    for index in range(first + 1, last):
+        chars[index] = VOID
+    size = page.size(letter)
+    before = first - 1
+    apart = before > 0 and chars[before] == " " and chars[before - 1] not in "\r\n"
+    if apart and page.origin(letter)[0] - page.right(before - 1) < 0.15 * size:
+        chars[before] = VOID
+    after = last + 1
+    if after + 1 < len(chars) and chars[after] == " " and chars[after + 1] not in "\r\n":
+        following = after + 1
+        if _ACCENT.match(chars[following]):
+            # The next accent stands right of its letter's edge: the letter tells.
+            following += 1 if chars[following + 1 : following + 2] != [" "] else 2
+        if following < len(chars) and page.origin(following)[0] - page.right(letter) < 0.15 * size:
+            chars[after] = VOID
+
+
+def _close_wide(page: Geometry, text: str) -> str:
+    """Words set with white between their letters: the white that is no wider than between most of them goes."""
+    chars = list(text)
+    for match in _WIDE.finditer(text):
+        spaces = [index for index in range(match.start(), match.end()) if text[index] == " "]
+        gaps = {index: page.origin(index + 1)[0] - page.right(index - 1) for index in spaces}
+        usual = sorted(gaps.values())[len(gaps) // 2]
+        size = page.size(match.start())
+        wide = [index for index, gap in gaps.items() if gap > 1.6 * usual + 0.06 * size]
+        if usual < 0.24 * size or wide or (match[0].isupper() and len(spaces) >= 5):
+            for index in spaces:
+                if index not in wide:
+                    chars[index] = VOID
+    return "".join(chars)
