@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quire.books.book import Block, Book, Chapter, Passage, Place, Shelf, count_words
+from quire.books.duplicates import describe_leak, find_leaks, find_repeats
 from quire.books.split import cut
 from quire.errors import BookError
 
@@ -214,3 +216,71 @@ def test_every_character_goes_to_exactly_one_passage(
     assert (counts["test"] > 0) == (test > 0)
     assert counts["train"] > 0
     assert sum(p.ends_work for p in passages) == 1
+
+
+def own_words(book: Book) -> Book:
+    """The same shape in words that no other book has."""
+
+    def rename(one: Chapter) -> Chapter:
+        return chapter(one.title, [block.text.replace("w", book.title) for block in one.blocks])
+
+    return replace(book, chapters=tuple(rename(one) for one in book.chapters))
+
+
+def respelt(book: Book) -> Book:
+    """Another edition: every ninth word is another."""
+
+    def edit(text: str) -> str:
+        return " ".join("other" if number % 9 == 5 else word for number, word in enumerate(text.split(" ")))
+
+    chapters = tuple(
+        Chapter(None, tuple(Block(block.kind, edit(block.text), PLACE) for block in one.blocks))
+        for one in book.chapters
+    )
+    return Book("edition", "Another edition", chapters)
+
+
+@pytest.mark.parametrize("works", [1, 9], ids=["a novel", "a shelf"])
+@pytest.mark.parametrize("parts", [1, 2])
+def test_two_editions_of_a_work_are_held_out_in_the_same_places(works: int, parts: int) -> None:
+    books = [own_words(novel(12, name=chr(97 + n))) for n in range(works)]
+    shelf = Shelf((*books, respelt(books[0])))
+    passages = cut(shelf, validation=0.1, test=0.1, parts=parts)
+    assert_whole(shelf, passages)
+    assert find_leaks(find_repeats(shelf), passages) == ()
+    side = {(p.book, p.chapter): p.split for p in passages}
+    assert all(side[0, n] == side[works, n] for n in range(12))
+    assert {"train", "validation", "test"} <= {p.split for p in passages}
+
+
+def test_a_paragraph_that_comes_again_follows_the_first() -> None:
+    story = novel(30)
+    again = story.chapters[2].blocks[4]
+    chapters = tuple(Chapter(c.title, (*c.blocks, again)) for c in story.chapters)
+    shelf = Shelf((Book("a", "a", chapters),))
+    passages = cut(shelf, validation=0.1, test=0.2)
+    assert find_leaks(find_repeats(shelf), passages) == ()
+    assert len({p.split for p in passages if again.text in p.text}) == 1
+
+
+def test_a_data_sets_own_splits_are_kept_and_what_they_share_is_named() -> None:
+    story = novel(6)
+    shelf = Shelf(
+        (
+            replace(story, split="train"),
+            replace(own_words(novel(6, name="b")), split="validation"),
+            replace(respelt(story), split="test"),
+        )
+    )
+    passages = cut(shelf, validation=0.1, test=0.1)
+    assert {p.book: p.split for p in passages} == {0: "train", 1: "validation", 2: "test"}
+    repeats = find_repeats(shelf)
+    leaks = find_leaks(repeats, passages)
+    assert sum(leak.words for leak in leaks) > 0.8 * story.words
+    assert all((leak.trained.book, leak.held_out.book) == (0, 2) for leak in leaks)
+    assert "Another edition" in describe_leak(shelf, leaks[0])
+
+
+def test_a_text_that_only_repeats_itself_is_cut_all_the_same() -> None:
+    story = Book("a", "a", tuple(chapter(f"{n}", [paragraph(1, 60)] * 5) for n in range(12)))
+    assert {p.split for p in cut(Shelf((story,)), 0.1, 0.1)} == {"train", "validation", "test"}

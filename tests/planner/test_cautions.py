@@ -43,6 +43,7 @@ def test_an_ordinary_novel_gets_no_warning() -> None:
             "16.0 GiB are on the GPU",
         ),
         (warned(disk=2**40), "of disk, and 64.0 GiB are free"),
+        (warned(text=replace(NOVEL, leaks=("A repeats B", "C repeats D"))), "A repeats B (and 1 more such places)"),
         (warned(text=replace(NOVEL, words=2_000)), "2,000 words are very little"),
         (warned(text=replace(NOVEL, words=20_000)), "enough for a manner"),
         (warned(epochs=20), "by heart"),

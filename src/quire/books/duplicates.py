@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from quire.books.book import BLOCK_GAP, Chapter, Place, Shelf
+from quire.books.book import BLOCK_GAP, Chapter, Passage, Place, Shelf
 from quire.books.matching import ALIKE, SHORTEST, Match, Stream, find_matches, read_words
 from quire.books.spans import word_places
 
 Key = tuple[int, ...]
+BlockKey = tuple[int, int, int]
+"""Book, chapter and block, by their numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,25 @@ class Duplicate:
     similarity: float
 
 
+@dataclass(frozen=True)
+class Repeats:
+    """What was found on a shelf, for whoever asks more than one thing of it."""
+
+    shelf: Shelf
+    stream: Stream
+    matches: Sequence[Match]
+
+
+def find_repeats(shelf: Shelf) -> Repeats:
+    """All that stands twice, as runs of words; the other functions say what it comes to."""
+    stream = read_words(shelf)
+    return Repeats(shelf, stream, find_matches(shelf, stream))
+
+
 def find_duplicates(shelf: Shelf) -> tuple[Duplicate, ...]:
     """What stands twice, in reading order of the second: whole works, whole chapters, then passages."""
-    stream = read_words(shelf)
-    matches = find_matches(shelf, stream)
+    repeats = find_repeats(shelf)
+    stream, matches = repeats.stream, repeats.matches
     works = _whole(stream, matches, 1)
     rest = [m for m in matches if not {_pair(stream, m.pieces[0], 1)} & works.keys()]
     chapters = _whole(stream, rest, 2)
@@ -113,14 +130,17 @@ def _duplicate(shelf: Shelf, stream: Stream, match: Match) -> Duplicate:
 
 
 def _where(shelf: Shelf, stream: Stream, start: int, stop: int) -> Where:
+    """The place of a run of words; of one that goes on over chapters, up to the end of the first."""
     begin, end = stream.block_at(start), stream.block_at(stop - 1)
     book, number, index = stream.blocks[begin]
     chapter = shelf.books[book].chapters[number]
-    last = stream.blocks[end][2]
-    _, from_, _ = word_places(chapter.blocks[index].text)[start - stream.block_starts[begin]]
-    _, _, to = word_places(chapter.blocks[last].text)[stop - 1 - stream.block_starts[end]]
     starts = block_offsets(chapter)
-    return Where(book, number, starts[index] + from_, starts[last] + to, chapter.blocks[index].place)
+    _, from_, _ = word_places(chapter.blocks[index].text)[start - stream.block_starts[begin]]
+    to = len(chapter.text)
+    if stream.blocks[end][:2] == (book, number):
+        last = stream.blocks[end][2]
+        to = starts[last] + word_places(chapter.blocks[last].text)[stop - 1 - stream.block_starts[end]][2]
+    return Where(book, number, starts[index] + from_, to, chapter.blocks[index].place)
 
 
 def block_offsets(chapter: Chapter) -> list[int]:
@@ -131,6 +151,68 @@ def block_offsets(chapter: Chapter) -> list[int]:
         offsets.append(position)
         position += len(block.text) + len(BLOCK_GAP)
     return offsets
+
+
+def find_copies(repeats: Repeats) -> dict[BlockKey, BlockKey]:
+    """The blocks that repeat an earlier one, most of it, and which; also those of works that stand twice."""
+    stream = repeats.stream
+    agreeing: dict[int, dict[int, int]] = {}
+    for match in repeats.matches:
+        for i, j, length in match.pieces:
+            done = 0
+            while done < length:
+                first, second = stream.block_at(i + done), stream.block_at(j + done)
+                step = min(length - done, stream.block_end(first) - i - done, stream.block_end(second) - j - done)
+                if first != second:
+                    of = agreeing.setdefault(second, {})
+                    of[first] = of.get(first, 0) + step
+                done += step
+    copies: dict[BlockKey, BlockKey] = {}
+    for number, firsts in agreeing.items():
+        first = max(firsts, key=lambda one: (firsts[one], -one))
+        smaller = min(stream.block_end(at) - stream.block_starts[at] for at in (first, number))
+        if firsts[first] >= ALIKE * smaller:
+            copies[stream.blocks[number]] = stream.blocks[first]
+    return dict(sorted(copies.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """Words that stand in training text and again in held-out text, one place of them."""
+
+    words: int
+    trained: Where
+    held_out: Where
+
+
+def find_leaks(repeats: Repeats, passages: Sequence[Passage]) -> tuple[Leak, ...]:
+    """What stands on both sides of a cut, the longest first.  Nothing of it is moved."""
+    shelf, stream = repeats.shelf, repeats.stream
+    cuts: dict[tuple[int, int], list[Passage]] = {}
+    for passage in passages:
+        cuts.setdefault((passage.book, passage.chapter), []).append(passage)
+    offsets: dict[tuple[int, int], list[int]] = {}
+
+    def trained(word: int) -> bool:
+        book, chapter, index = stream.blocks[stream.block_at(word)]
+        if (book, chapter) not in offsets:
+            offsets[book, chapter] = block_offsets(shelf.books[book].chapters[chapter])
+        at = offsets[book, chapter][index]
+        return any(p.split == "train" for p in cuts.get((book, chapter), ()) if p.start <= at < p.stop)
+
+    leaks = []
+    for match in repeats.matches:
+        sides: dict[bool, list[tuple[int, int, int]]] = {}
+        for _, part in _cut(stream, match, 3):
+            sides_of = trained(part.first[0]), trained(part.second[0])
+            if sides_of[0] != sides_of[1]:
+                sides.setdefault(sides_of[0], []).extend(part.pieces)
+        for first_trained, pieces in sides.items():
+            crossing = Match(tuple(pieces))
+            if crossing.equal >= SHORTEST:
+                first, second = (_where(shelf, stream, *span) for span in (crossing.first, crossing.second))
+                leaks.append(Leak(crossing.equal, *((first, second) if first_trained else (second, first))))
+    return tuple(sorted(leaks, key=lambda leak: -leak.words))
 
 
 def text_at(shelf: Shelf, where: Where) -> str:
@@ -145,6 +227,11 @@ def describe(shelf: Shelf, duplicate: Duplicate) -> str:
     how = "the same" if duplicate.kind == "exact" else f"{duplicate.similarity:.0%} the same"
     begins = " ".join(text_at(shelf, duplicate.second)[:200].split())
     return f"{duplicate.words} words, {how}: {second} repeats {first} (“{begins[:60].rstrip()}…”)"
+
+
+def describe_leak(shelf: Shelf, leak: Leak) -> str:
+    """One line: how much stands on both sides, and where."""
+    return f"{leak.words} words of {_name(shelf, leak.held_out)}, held out, stand in {_name(shelf, leak.trained)} too"
 
 
 def _name(shelf: Shelf, where: Where) -> str:

@@ -8,11 +8,13 @@ can bring one near the other.
 from __future__ import annotations
 
 import random
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from quire.books.book import BLOCK_GAP, Book, Chapter, Passage, Shelf, Split, count_words
+from quire.books.duplicates import Repeats, block_offsets, find_copies, find_repeats
 from quire.books.sentences import split_sentences
 from quire.errors import BookError
 
@@ -22,6 +24,7 @@ SMALLEST_BLOCK_WORDS = 120
 # A "paragraph" this long is a text without paragraphs: it is cut between sentences.
 LONGEST_PARAGRAPH_WORDS = 1500
 _TRIES = 64
+LEAST_OWN_WORDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +43,25 @@ Unit = list[int]
 Mode = Literal["works", "chapters", "blocks"]
 
 
-def cut(shelf: Shelf, validation: float, test: float, parts: int = 1, seed: int = 7) -> list[Passage]:
+def cut(
+    shelf: Shelf, validation: float, test: float, parts: int = 1, seed: int = 7, repeats: Repeats | None = None
+) -> list[Passage]:
     """Every character of the shelf in one passage (but white space between passages), in reading order.
 
     `validation` and `test` are shares of the words, held out as exactly as whole units allow and never empty when
     asked for.  A data set's own splits are kept.  With several `parts`, test text is held out first; the rest is cut
     in reading order into contiguous slices of about the same number of words, each with validation text of its own.
-    Copies of a work follow the first.  Raises BookError when the shelf is too short for what is asked.
+    Copies follow what they repeat: a work, a chapter, a paragraph that stands twice, nearly so too, is on one side.
+    `repeats` are those of this shelf, where they are known.  Raises BookError when the shelf is too short.
     """
     atoms = [atom for number, book in enumerate(shelf.books) for atom in _atoms(number, book)]
     splits: list[Split] = ["train"] * len(atoms)
     part_of = [0] * len(atoms)
-    originals = _originals(shelf.books)
+    originals = _originals(repeats or find_repeats(shelf), atoms)
     own = {book.split for book in shelf if book.split}
     for index, atom in enumerate(atoms):
         splits[index] = shelf.books[atom.book].split or "train"
-    free = [index for index, atom in enumerate(atoms) if originals[atom.book] == atom.book and splits[index] == "train"]
+    free = [index for index in range(len(atoms)) if originals[index] == index and splits[index] == "train"]
     chooser = _Chooser(shelf, atoms, random.Random(seed))
     mode = chooser.mode(free)
     if test > 0:
@@ -69,7 +75,9 @@ def cut(shelf: Shelf, validation: float, test: float, parts: int = 1, seed: int 
         total = sum(atoms[i].words for i in free) + sum(atoms[i].words for i, s in enumerate(splits) if s == "test")
         share = validation * total / max(1, sum(atoms[i].words for i in open_to_validation)) if not own else validation
         _hold_out(chooser, open_to_validation, share, "validation", splits, mode, needed=2)
-    _copy_to_duplicates(atoms, originals, splits, part_of)
+    for index, original in enumerate(originals):
+        if shelf.books[atoms[index].book].split is None:
+            splits[index], part_of[index] = splits[original], part_of[original]
     return _passages(shelf, atoms, splits, part_of)
 
 
@@ -113,26 +121,28 @@ def _paragraph_spans(chapter: Chapter, language: str) -> list[tuple[int, int]]:
     return spans
 
 
-def _originals(books: Sequence[Book]) -> list[int]:
-    """For each book the first one with the same blocks, itself in most cases."""
-    seen: dict[tuple[tuple[str, ...], ...], int] = {}
-    return [
-        seen.setdefault(tuple(tuple(block.text for block in chapter.blocks) for chapter in book.chapters), number)
-        for number, book in enumerate(books)
-    ]
+def _originals(repeats: Repeats, atoms: Sequence[Atom]) -> list[int]:
+    """For each atom the earlier one that it repeats, itself in most cases.
 
+    Of a text that repeats itself so much that little would be left to choose from, nothing follows.
+    """
+    starts: dict[tuple[int, int], list[int]] = {}
+    for index, atom in enumerate(atoms):
+        starts.setdefault((atom.book, atom.chapter), []).append(index)
 
-def _copy_to_duplicates(
-    atoms: Sequence[Atom], originals: Sequence[int], splits: list[Split], part_of: list[int]
-) -> None:
-    first: dict[int, int] = {}
-    for index, atom in enumerate(atoms):
-        first.setdefault(atom.book, index)
-    for index, atom in enumerate(atoms):
-        original = originals[atom.book]
-        if original != atom.book:
-            twin = first[original] + index - first[atom.book]
-            splits[index], part_of[index] = splits[twin], part_of[twin]
+    def atom_at(block: tuple[int, int, int]) -> int:
+        book, chapter, number = block
+        among = starts[book, chapter]
+        offset = block_offsets(repeats.shelf.books[book].chapters[chapter])[number]
+        return among[bisect_right(among, offset, key=lambda index: atoms[index].start) - 1]
+
+    originals = list(range(len(atoms)))
+    for copy, first in find_copies(repeats).items():
+        index, original = atom_at(copy), atom_at(first)
+        originals[index] = min(originals[index], originals[original])
+    own = [index for index, original in enumerate(originals) if original == index]
+    enough = len(own) >= WHOLE_UNITS and sum(atoms[index].words for index in own) >= LEAST_OWN_WORDS
+    return originals if enough else list(range(len(atoms)))
 
 
 @dataclass(frozen=True)

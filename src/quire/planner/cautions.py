@@ -39,6 +39,7 @@ def warnings_for(
     found = [
         _memory(settings, memory, machine),
         _disk(disk_bytes, machine),
+        _leaking(text),
         _little_text(text),
         _memorising(settings, text),
         _short_parts(settings, text),
@@ -62,6 +63,17 @@ def _memory(settings: TrainSettings, memory: Memory, machine: MachineFacts | Non
         "choose a smaller base or a shorter train.window"
         + ("" if settings.checkpointing is True else ", or train.checkpointing=true"),
         "out-of-memory",
+    )
+
+
+def _leaking(text: TextFacts) -> Warned | None:
+    if not text.leaks:
+        return None
+    more = f" (and {len(text.leaks) - 1} more such places)" if len(text.leaks) > 1 else ""
+    return Warned(
+        f"held-out text is trained on: {text.leaks[0]}{more}",
+        "leave one of them out; quire read lists what stands twice",
+        "how-much-text",
     )
 
 

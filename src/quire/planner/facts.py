@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TextFacts:
-    """Counts of one stage's text, in tokens of its base.  `counted` is False where they are estimated from bytes."""
+    """Counts of one stage's text, in tokens of its base.  `counted` is False where they are estimated from bytes;
+    `leaks` says, a line each, what stands in training text and in held-out text.
+    """
 
     words: int
     tokens_train: int
@@ -16,6 +18,7 @@ class TextFacts:
     rows_per_epoch: tuple[int, ...]  # one number per part
     tokens_per_epoch: tuple[int, ...]  # trained tokens per part
     counted: bool = True
+    leaks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quire.books.book import Passage, Shelf, Split
+from quire.books.duplicates import describe_leak, find_leaks, find_repeats
 from quire.books.reading import read_shelf
 from quire.books.split import cut
 from quire.errors import BookError, RecipeError
@@ -28,12 +29,16 @@ _UNLEARNED = ("context only", "not reached")
 
 @dataclass(frozen=True)
 class Material:
-    """The works of a recipe and every passage of them, each in one split and one part."""
+    """The works of a recipe and every passage of them, each in one split and one part.
+
+    `leaks` says what stands on both sides of the cut all the same: a data set's own splits are not moved.
+    """
 
     recipe: Recipe
     shelf: Shelf
     passages: tuple[Passage, ...]
     language: str
+    leaks: tuple[str, ...] = ()
 
     def words(self, split: Split) -> int:
         return sum(len(p.text.split()) for p in self.passages if p.split == split)
@@ -74,10 +79,12 @@ def cut_shelf(recipe: Recipe, shelf: Shelf) -> Material:
     if not shelf.books:
         raise BookError("there is nothing to read", "name a book file, a folder of books, or sample:novella")
     validation, test = _shares(recipe)
-    passages = tuple(cut(shelf, validation, test, recipe.train.parts, recipe.seed))
+    repeats = find_repeats(shelf)
+    passages = tuple(cut(shelf, validation, test, recipe.train.parts, recipe.seed, repeats))
     assert sum(len(p.text.split()) for p in passages) == shelf.words, "a word was lost or doubled in the cut"
     _check_validation(passages, validation, recipe.train.parts)
-    return Material(recipe, shelf, passages, recipe.language or main_language(shelf))
+    leaks = tuple(describe_leak(shelf, leak) for leak in find_leaks(repeats, passages))
+    return Material(recipe, shelf, passages, recipe.language or main_language(shelf), leaks)
 
 
 def rows_of(material: Material, tokenizer: Tokenizer, split: Split, part: int | None) -> Rows:
@@ -100,6 +107,7 @@ def count_text(material: Material, tokenizer: Tokenizer, rows: Sequence[Rows]) -
         tokens_test=_tokens(encode(material.passages, tokenizer, "test")),
         rows_per_epoch=tuple(len(part) for part in rows),
         tokens_per_epoch=tuple(count.targets for count in counts),
+        leaks=material.leaks,
     )
 
 

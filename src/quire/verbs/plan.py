@@ -148,4 +148,5 @@ def _estimate(material: Material) -> TextFacts:
         rows_per_epoch=tuple(max(1, -(-tokens // step)) for tokens in sizes["train"]),
         tokens_per_epoch=tuple(sizes["train"]),
         counted=False,
+        leaks=material.leaks,
     )
