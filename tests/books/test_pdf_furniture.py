@@ -12,7 +12,6 @@ from quire.books.pdf_furniture import (
     find_mark,
     line_step,
     note_label,
-    take_footnotes,
 )
 from quire.books.pdf_lines import MARK_CLOSE, MARK_OPEN, Line
 
@@ -78,29 +77,6 @@ def test_an_index_at_the_end_goes_and_numbers_amid_text_stay() -> None:
     pages = [page(n) for n in range(1, 10)] + [Page(10, 360, 540, list(entries))]
     drop_lists(pages)
     assert {reason for reason, _ in dropped(pages)} == {"index"}
-
-
-def test_small_lines_with_a_mark_at_the_foot_are_notes() -> None:
-    body = [line("The ferry left at six.", 400), line("Nobody knew.", 388)]
-    notes = [
-        line("1 A flat boat,", 360, size=8),
-        line("as they are there.", 350, size=8),
-        line("2 The east one.", 340, size=8),
-    ]
-    rest, groups, unfinished = take_footnotes([*body, *notes], SIZE, STEP, open_note=False)
-    assert rest == body
-    assert groups == [notes[:2], notes[2:]]
-    assert not unfinished
-
-
-def test_a_note_that_does_not_end_goes_on_overleaf() -> None:
-    first = [line("The ferry left.", 400), line("1 A flat boat, and", 360, size=8)]
-    _, _, unfinished = take_footnotes(first, SIZE, STEP, open_note=False)
-    assert unfinished
-    second = [line("Nobody knew.", 400, 2), line("rather a slow one.", 360, 2, size=8)]
-    rest, groups, _ = take_footnotes(second, SIZE, STEP, open_note=True)
-    assert (rest, groups) == (second[:1], [second[1:]])
-    assert take_footnotes(second, SIZE, STEP, open_note=False) == (second, [], False)
 
 
 @pytest.mark.parametrize(

@@ -75,3 +75,9 @@ def test_single_letters_with_the_white_of_words_stay_apart() -> None:
     text = "plan a b c d e f"
     at = [6.0 * index for index, _ in enumerate(text)]
     assert repaired(text, at) == text
+
+
+def test_short_words_in_a_row_stay_words() -> None:
+    text = "de M. de La Tour et là on a"
+    at = [5.0 * index - 3.2 * text[:index].count(" ") for index, _ in enumerate(text)]
+    assert repaired(text, at) == text

@@ -22,13 +22,11 @@ from quire.books.pdf_furniture import (
     body_size,
     drop_furniture,
     drop_lists,
-    find_mark,
     line_step,
-    note_label,
-    take_footnotes,
 )
-from quire.books.pdf_lines import MARK_CLOSE, MARK_OPEN, Line, columns_of, find_gutter
+from quire.books.pdf_lines import Line
 from quire.books.pdf_measure import Column, Measure, find_gap, find_indent, is_book_of_verse, set_margins
+from quire.books.pdf_notes import columns_and_notes, note_text
 from quire.books.pdf_outline import Bookmark, apply_bookmarks, find_author, read_bookmarks, read_title
 from quire.books.pdf_pages import Reading, read_pages, report
 from quire.books.pdf_rescue import rescue
@@ -122,7 +120,7 @@ def _fill(draft: Draft, pages: list[Page], bookmarks: Sequence[Bookmark]) -> Non
         for page, lines in zip(pages, whole, strict=True):
             page.lines, page.dropped = lines, []
         draft.title, draft.author = said
-    columns, notes = _columns_and_notes(pages, size, step)
+    columns, notes = columns_and_notes(pages, size, step)
     body = set_margins(columns, size)
     verse = is_book_of_verse(body, size, step)
     if verse:
@@ -132,21 +130,15 @@ def _fill(draft: Draft, pages: list[Page], bookmarks: Sequence[Bookmark]) -> Non
         for reason, line in page.dropped:
             draft.drop(reason, line.plain, _place(draft, line.page))
     hyphens = _hyphens(body)
-    noted = frozenset(group[0].page for group in notes)
+    # A note may stand overleaf of its mark.
+    noted = frozenset(page for group in notes for page in (group[0].page, group[0].page - 1))
     gap, spaced = find_gap(body, size, step)
     measure = Measure(size, step, indent, gap, verse or (spaced and not indent), verse)
     found = _with_text(apply_bookmarks(Blocks(measure, hyphens, noted).run(body), bookmarks))
     for block in found:
         draft.add(block.kind, block.text, _place(draft, block.page), block.level)
     for group in notes:
-        text = " ".join(
-            Blocks(Measure(size, step, 0, 1.45 * step), hyphens, frozenset())
-            .run([_as_column(group)])[0:1][0]
-            .text.split()
-        )
-        draft.add(
-            "note", re.sub(r"^(?:\d{1,3}|[*†‡§¶]{1,3}|[⁰¹²³⁴-⁹]{1,3})[.)]?\s*", "", text), _place(draft, group[0].page)
-        )
+        draft.add("note", note_text(group, size, step, hyphens), _place(draft, group[0].page))
 
 
 def _with_text(found: list[Found]) -> list[Found]:
@@ -158,70 +150,6 @@ def _with_text(found: list[Found]) -> list[Found]:
 
 def _place(draft: Draft, page: int) -> Place:
     return Place(draft.path, "page", page + 1)
-
-
-def _as_column(lines: Sequence[Line]) -> Column:
-    """Lines of a note set as one paragraph: nothing in it begins another."""
-    width = max(line.right for line in lines)
-    flat = [
-        Line(line.text.replace(MARK_OPEN, "").replace(MARK_CLOSE, " "), 0, width, -float(i), 1, line.page, line.hyphen)
-        for i, line in enumerate(lines)
-    ]
-    return Column(tuple(flat), 0, width, 1e9)
-
-
-def _columns_and_notes(
-    pages: Sequence[Page], size: float, step: float
-) -> tuple[list[tuple[list[Line], int, float]], list[list[Line]]]:
-    """The body's columns in reading order, and the footnotes, a list of lines each."""
-    gutters = [find_gutter(page.lines, page.width) for page in pages]
-    two = sum(gutter is not None for gutter in gutters) >= 0.3 * max(1, sum(len(page.lines) > 8 for page in pages))
-    if two:
-        usual = sorted(gutter for gutter in gutters if gutter is not None)
-        middle = usual[len(usual) // 2]
-        gutters = [
-            middle if gutter is None and _parts(page, middle) else gutter
-            for page, gutter in zip(pages, gutters, strict=True)
-        ]
-    columns: list[tuple[list[Line], int, float]] = []
-    notes: list[list[Line]] = []
-    open_note = False
-    for page, gutter in zip(pages, gutters, strict=True):
-        before, known = len(columns), len(notes)
-        for column in columns_of(page.lines, gutter if two else None):
-            body, found, goes_on = take_footnotes(column, size, step, open_note)
-            if found and open_note and notes and not _opens_note(found[0][0]):
-                notes[-1].extend(found.pop(0))
-            notes.extend(found)
-            open_note = goes_on
-            if body:
-                place = 0 if gutter is None or not two else 1 + (body[0].left >= gutter - 3)
-                columns.append((body, place, page.height))
-        for group in notes[known:]:
-            _mark(columns[before:], note_label(group[0].text))
-    return columns, notes
-
-
-def _mark(columns: Sequence[tuple[list[Line], int, float]], label: str) -> None:
-    """Put the mark of a note between signs, at the first word of the page's columns that bears it."""
-    for lines, _, _ in columns if label else ():
-        for index, line in enumerate(lines):
-            if span := find_mark(line.text, label):
-                start, stop = span
-                if line.text[start] != MARK_OPEN:
-                    text = f"{line.text[:start]}{MARK_OPEN}{label}{MARK_CLOSE}{line.text[stop:]}"
-                    lines[index] = replace(line, text=text)
-                return
-
-
-def _parts(page: Page, gutter: float) -> bool:
-    """Whether the gutter of other pages parts most lines of this one too."""
-    crossing = sum(line.left < gutter - 3 and line.right > gutter + 3 for line in page.lines)
-    return bool(page.lines) and crossing <= 0.4 * len(page.lines)
-
-
-def _opens_note(line: Line) -> bool:
-    return bool(re.match(rf"{MARK_OPEN}|\d{{1,3}}[.)]?\s*\S|[*†‡§¶]", line.text))
 
 
 def _drop_title_pages(draft: Draft, pages: Sequence[Page], size: float) -> None:

@@ -22,8 +22,8 @@ SUPERIORS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _PLAIN_FIGURES = str.maketrans(SUPERIORS, "0123456789")
 _RAISED_FIGURES = str.maketrans("0123456789", SUPERIORS)
 _SAME_LESS = re.compile(r"[#\W]+")
-_NOTE_START = re.compile(
-    rf"^{MARK_OPEN}[^{MARK_CLOSE}]+{MARK_CLOSE}|^[{SUPERIORS}]{{1,3}}\s*\S|^(?:\d{{1,3}}|[*†‡§¶]{{1,3}})[.)]?\s*[^\s\d]"
+NOTE_START = re.compile(
+    rf"^{MARK_OPEN}[^{MARK_CLOSE}]+{MARK_CLOSE}|^[{SUPERIORS}]{{1,3}}\s*\S|^(?:\d{{1,3}}|[*†‡§¶‖]{{1,3}})[.)]?\s*[^\s\d]"
 )
 
 
@@ -146,7 +146,7 @@ def _is_furniture(
 
 def _is_note(page: Page, line: Line, size: float) -> bool:
     """Whether a line at the foot is a footnote: in small type, with a mark that stands at a word of the page."""
-    match = _NOTE_START.match(line.text)
+    match = NOTE_START.match(line.text)
     label = note_label(line.text)
     if not match or not label or line.size > 0.93 * size:
         return False
@@ -155,7 +155,7 @@ def _is_note(page: Page, line: Line, size: float) -> bool:
 
 def note_label(text: str) -> str:
     """The mark with which a footnote begins; `""` where it has none."""
-    match = re.match(rf"{MARK_OPEN}?(\d{{1,3}}|[*†‡§¶]{{1,3}}|[{SUPERIORS}]{{1,3}}){MARK_CLOSE}?", text)
+    match = re.match(rf"{MARK_OPEN}?(\d{{1,3}}|[*†‡§¶‖]{{1,3}}|[{SUPERIORS}]{{1,3}}){MARK_CLOSE}?", text)
     return match[1].translate(_PLAIN_FIGURES) if match else ""
 
 
@@ -209,38 +209,3 @@ def drop_lists(pages: Sequence[Page]) -> None:
             continue
         for line in list(lines):
             page.take(reason, line)
-
-
-def take_footnotes(
-    column: list[Line], size: float, step: float, open_note: bool
-) -> tuple[list[Line], list[list[Line]], bool]:
-    """The body of a column, its footnotes (each a list of lines), and whether the last note may go on overleaf.
-
-    Notes are the lines at the foot in smaller type, from the first that begins with a mark; or all of them, when a
-    note of the page before was not finished.
-    """
-    start = len(column)
-    while start > 0 and column[start - 1].size <= 0.93 * size:
-        start -= 1
-    small = column[start:]
-    if not small:
-        return column, [], False
-    marked = [index for index, line in enumerate(small) if _NOTE_START.match(line.text)]
-    apart = start == 0 or column[start - 1].y - small[0].y > 1.05 * step
-    if not marked and not (open_note and apart):
-        return column, [], False
-    first = 0 if open_note and apart and (not marked or marked[0] > 0) else marked[0]
-    if first > 0 and not _starts_small(small, first, column[start - 1] if start else None):
-        first = 0 if apart and open_note else first
-    body, notes = column[: start + first], small[first:]
-    groups: list[list[Line]] = []
-    for line in notes:
-        if _NOTE_START.match(line.text) or not groups:
-            groups.append([])
-        groups[-1].append(line)
-    last = groups[-1][-1].plain.rstrip()
-    return body, groups, not last.endswith((".", "!", "?", "”", "’", ")", "]", "»"))
-
-
-def _starts_small(small: Sequence[Line], first: int, above: Line | None) -> bool:
-    return first == 0 or above is None or small[first - 1].y - small[first].y > 0

@@ -103,6 +103,9 @@ def _close_wide(page: Geometry, text: str) -> str:
     """Words set with white between their letters: the white that is no wider than between most of them goes."""
     chars = list(text)
     for match in _WIDE.finditer(text):
+        words = match[0].split(" ")
+        if len(words) < 5 or sum(len(word) == 1 for word in words) < 0.7 * len(words):
+            continue
         spaces = [index for index in range(match.start(), match.end()) if text[index] == " "]
         gaps = {index: page.origin(index + 1)[0] - page.right(index - 1) for index in spaces}
         usual = sorted(gaps.values())[len(gaps) // 2]

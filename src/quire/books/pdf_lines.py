@@ -24,9 +24,10 @@ _HYPHEN = "\u2010"
 _IN_LOWER = re.compile(r"[a-zà-ÿ][A-ZÀ-Ý]")
 _MIXED = re.compile(r"[a-zà-ÿ][A-ZÀ-Ý]|[A-ZÀ-Ý]{2}")
 _RAISED = re.compile(
-    r"(?<=[^\s\d])[ ]?(\d{1,3}|[*†‡§¶]{1,3})(?=\s|$|[.,;:!?»”’)\]—])|^(\d{1,3}|"
-    r"[*†‡§¶]{1,3})(?=\s*\S)|(?<=\s)(\d{1,3})(?=\s|$)"
+    r"(?<=[^\s\d])[ ]?(\d{1,3}|[*†‡§¶‖]{1,3})(?=\s|$|[.,;:!?»”’)\]—])|^(\d{1,3}|"
+    r"[*†‡§¶‖]{1,3})(?=\s*\S)|(?<=\s)(\d{1,3})(?=\s|$)"
 )
+_LABEL = re.compile(r"\d{1,3}|[*†‡§¶‖]{1,3}|[a-z]")
 # Fonts in TeX's T1 encoding without a map to Unicode give their own codes.
 _T1 = {
     0x10: "“", 0x11: "”", 0x12: "„", 0x13: "«", 0x14: "»", 0x15: "–", 0x16: "—", 0x17: "", 0x19: "ı", 0x1B: "ff",
@@ -181,7 +182,7 @@ def _mark_notes(probe: Probe, text: str, first: int, stop: int, size: float, y: 
         if (
             probe.size(begin) < 0.82 * size
             and height > y + 0.12 * size
-            or (match[group][0] in "*†‡§¶" and begin > first)
+            or (match[group][0] in "*†‡§¶‖" and begin > first)
         ):
             shown += [
                 text[position : match.start()] if group == 1 else text[position:begin],
@@ -206,11 +207,15 @@ def _join_pieces(pieces: Sequence[Line]) -> list[Line]:
     joined: list[Line] = []
     for piece in pieces:
         last = joined[-1] if joined else None
+        if last is not None and _is_label(last, piece):
+            text = f"{MARK_OPEN}{last.text.strip()}{MARK_CLOSE}{piece.text}"
+            joined[-1] = replace(piece, text=text, left=last.left, order=last.order)
+            continue
         if last is not None and _same_line(last, piece):
             gap = piece.left - last.right
             raised = piece.y > last.y + 0.15 * last.size and piece.size < 0.85 * last.size
             text = piece.text
-            if raised and re.fullmatch(r"\d{1,3}|[*†‡§¶]{1,3}", text):
+            if raised and re.fullmatch(r"\d{1,3}|[*†‡§¶‖]{1,3}", text):
                 text = f"{MARK_OPEN}{text}{MARK_CLOSE}"
             space = " " if gap > 0.12 * last.size and not raised else ""
             big = last if last.size >= piece.size or len(last.text) > len(piece.text) else piece
@@ -230,6 +235,13 @@ def _join_pieces(pieces: Sequence[Line]) -> list[Line]:
 def _is_initial(line: Line, beside: Line) -> bool:
     """Whether a piece is a large initial, which stands beside more lines than one."""
     return line.size >= 1.6 * beside.size and len(line.text.strip()) <= 3
+
+
+def _is_label(last: Line, piece: Line) -> bool:
+    """Whether a piece is the raised mark before a note's first words."""
+    raised = 0.1 * piece.size < last.y - piece.y < 0.7 * piece.size and last.size < 0.85 * piece.size
+    beside = -0.2 * piece.size <= piece.left - last.right <= COLUMN_GAP * piece.size
+    return raised and beside and bool(_LABEL.fullmatch(last.text.strip()))
 
 
 def _same_line(last: Line, piece: Line) -> bool:
