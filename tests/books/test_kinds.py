@@ -24,6 +24,11 @@ from quire.errors import BookError
         ("a.txt", b"Plain words.", "txt"),
         ("a", b"Plain words.", "txt"),
         ("a.md", b"# Title", "md"),
+        ("a.csv", b"a,b\n", "jsonl"),
+        ("a.parquet", b"PAR1\x00\x01\x02", "jsonl"),
+        ("a", b"PAR1\x00\x01\x02", "jsonl"),
+        ("a.jsonl.gz", b"\x1f\x8b\x08", "jsonl"),
+        ("a.csv.xz", b"\xfd7zXZ\x00", "jsonl"),
         ("a.txt", b"\n <!DOCTYPE html><html>", "html"),
         ("a.htm", b"<p>Only nearly a page", "html"),
         ("a.dat", b"junk before %PDF-1.4", "pdf"),
@@ -78,7 +83,6 @@ def test_an_archive_of_something_else_is_named(tmp_path: Path, names: list[str],
         ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1", "old Word document"),
         ("a.xml", b"<?xml version='1.0'?><note/>", "XML, but not TEI"),
         ("a.docx", b"Plain words.", "no Word document, whatever its name says"),
-        ("a.csv", b"a,b\n", "is a table"),
         ("a.txt", bytes(range(256)), "binary data"),
         ("a.pdf", b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
         ("a.epub", b"Rar!\x1a\x07", "a RAR archive"),
@@ -193,7 +197,5 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 
 
 def test_names_of_books() -> None:
-    assert [name for name in ("a.TXT", "b.epub", "c.png", "d", "e.csv") if is_book_name(Path(name))] == [
-        "a.TXT",
-        "b.epub",
-    ]
+    names = ["a.TXT", "b.epub", "c.png", "d", "e.csv", "f.jsonl.xz", "g.txt.xz"]
+    assert [name for name in names if is_book_name(Path(name))] == ["a.TXT", "b.epub", "e.csv", "f.jsonl.xz"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import bookfiles as making
+from quire.books.limits import ReadOptions
 from quire.books.reading import read_path, read_shelf
 from quire.errors import BookError
 from quire.recipe.schema import ShelfItem
@@ -66,7 +67,7 @@ def test_files_that_are_no_books_are_named_for_what_they_are(tmp_path: Path) -> 
     refused(tmp_path / "c.pdf", "is no PDF")
     refused(tmp_path / "d.txt", "binary data")
     refused(tmp_path / "e.epub", "damaged archive")
-    refused(tmp_path / "f.csv", "is a table")
+    refused(tmp_path / "f.csv", "no column of text among a, b")
     making.zipped(tmp_path / "g.zip", {"readme": "nothing"})
     refused(tmp_path / "g.zip", "zip archive without a book")
 
@@ -176,3 +177,28 @@ def outcome(path: Path) -> tuple[str, str, BookError | None]:
         return path.name, "".join(book.text for book in read_path(path)), None
     except BookError as error:
         return path.name, "", error
+
+
+def test_columns_are_asked_of_tables_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Some words that are a text.\n", encoding="utf-8")
+    with pytest.raises(BookError, match="has no columns for text: to name") as raised:
+        read_path(tmp_path / "a.txt", ReadOptions(text="body"))
+    assert raised.value.code == "wrong-kind"
+    with pytest.raises(BookError, match="has no columns for where: to name"):
+        read_path(tmp_path / "a.txt", ReadOptions(where=(("age", ("modern",)),)))
+
+
+def test_tables_of_every_kind_are_read_by_the_child(tmp_path: Path) -> None:
+    import lzma
+
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    rows = [{"title": "One", "text": "Some words that are a text."}]
+    parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    (tmp_path / "b.csv").write_text("title,text\nOne,Some words that are a text.\n", encoding="utf-8")
+    (tmp_path / "c.jsonl.xz").write_bytes(lzma.compress(json.dumps(rows[0]).encode()))
+    (tmp_path / "d.json").write_text(json.dumps(rows, indent=2), encoding="utf-8")
+    shelf = read_shelf([ShelfItem(path=str(tmp_path))])
+    assert [(book.title, book.text) for book in shelf] == [("One", "Some words that are a text.")] * 4
+    assert shelf.unreadable == ()

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quire.books.rows import Bad, Row
-from quire.books.tables import find_format, open_rows, table_suffix
+from quire.books.rows import Bad, Row, table_suffix
+from quire.books.tables import find_format, open_rows
 from quire.errors import BookError
 
 

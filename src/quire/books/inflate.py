@@ -36,11 +36,6 @@ class Line:
     start: bytes = b""
 
 
-def is_packed(head: bytes) -> bool:
-    """Whether a file that begins so is packed with a method that `open_unpacked` knows."""
-    return head.startswith((b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh"))
-
-
 def open_unpacked(path: Path) -> BinaryIO:
     """The file, unpacked while it is read; text in UTF-16 becomes UTF-8."""
     with path.open("rb") as file:

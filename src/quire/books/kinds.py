@@ -12,9 +12,10 @@ from pathlib import Path
 from quire.books.encoding import utf16_without_mark
 from quire.books.limits import MIB, Limits
 from quire.books.readers import Kind
+from quire.books.rows import PACKED_MAGIC, table_suffix
 from quire.errors import BookError
 
-READS = "Quire reads .txt, .md, .html, .epub, .pdf, .docx, .odt, .rtf, .jsonl and TEI .xml"
+READS = "Quire reads .txt, .md, .html, .epub, .pdf, .docx, .odt, .rtf, TEI .xml, and tables: .jsonl, .csv, .parquet"
 _HEAD_BYTES = 8192
 # What is told by its first bytes, or by those at an offset: (offset, bytes, what it is, what to do).
 _SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (
@@ -87,7 +88,6 @@ _SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (
             (0, b"\xcf\xfa\xed\xfe", "a program"),
             (0, b"\x00asm", "a program"),
             (0, b"SQLite format 3", "a database"),
-            (0, b"PAR1", "a Parquet table"),
             (0, b"ARROW1", "an Arrow table"),
             (0, b"OTTO\x00", "a font"),
             (0, b"wOFF", "a font"),
@@ -125,6 +125,9 @@ _BY_NAME: dict[str, Kind] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "jsonl",
+    ".csv": "jsonl",
+    ".tsv": "jsonl",
+    ".parquet": "jsonl",
     ".xml": "tei",
     ".tei": "tei",
 }
@@ -213,7 +216,7 @@ def _not_a_file(mode: int) -> str:
 
 def guess_kind(path: Path) -> Kind | None:
     """What the name says; None where it says nothing."""
-    suffix = path.suffix.lower()
+    suffix = table_suffix(path) or path.suffix.lower()
     return _BINARY_NAMES[suffix][0] if suffix in _BINARY_NAMES else _BY_NAME.get(suffix)
 
 
@@ -233,6 +236,8 @@ def find_kind(path: Path) -> Kind:
         return "rtf"
     if head.startswith(_OFFICE):
         raise _old_office(path)
+    if head.startswith(b"PAR1") or (head.startswith(PACKED_MAGIC) and table_suffix(path)):
+        return "jsonl"
     for offset, signature, name, then in _SIGNATURES:
         if head.startswith(signature, offset):
             raise BookError(f"{path} is {name}, not a book", then=then or READS, code="wrong-kind")
@@ -310,9 +315,6 @@ def _text_kind(path: Path, head: bytes, suffix: str) -> Kind:
     if _MARKUP.search(text[:3000]) and text.startswith("<"):
         return "html"
     by_name = _BY_NAME.get(suffix)
-    if suffix in (".csv", ".tsv"):
-        then = "save it as .jsonl: one JSON object with a text a line"
-        raise BookError(f"{path} is a table", then=then, code="wrong-kind")
     if by_name == "tei":
         raise BookError(f"{path} is XML, but not TEI", then=READS, code="wrong-kind")
     if by_name is not None and by_name != "txt":
@@ -344,4 +346,4 @@ def _first_line_is_object(text: str) -> bool:
 
 def is_book_name(path: Path) -> bool:
     """Whether a file in a folder is named like a book; others are listed and not opened."""
-    return path.suffix.lower() in _BY_NAME or path.suffix.lower() in _BINARY_NAMES
+    return guess_kind(path) is not None

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from quire.books.book import Book
 from quire.books.limits import ReadOptions
+from quire.errors import BookError
 
 Kind = Literal["txt", "md", "html", "epub", "pdf", "docx", "odt", "rtf", "jsonl", "tei"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -20,6 +21,11 @@ def load(kind: Kind) -> None:
 
 def read_kind(kind: Kind, path: Path, options: ReadOptions) -> list[Book]:
     """Read `path` as a file of this kind.  Raises BookError when it is not one or holds no text."""
+    if kind != "jsonl" and (options.text or options.where):
+        what = f"{path} has no columns for {'where' if options.where else 'text'}: to name"
+        raise BookError(
+            what, then="text: and where: are for tables, such as .jsonl, .csv or .parquet", code="wrong-kind"
+        )
     if kind == "txt":
         from quire.books import txt
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+TABLE_NAMES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+PACKED_NAMES = (".gz", ".xz", ".bz2")
+PACKED_MAGIC = (b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh")
 
 Values = dict[str, Any]
 
@@ -43,3 +48,11 @@ class Position:
 
 Entry = Row | Bad
 START = Position()
+
+
+def table_suffix(path: Path) -> str:
+    """`.jsonl` for `a.jsonl` and for `a.jsonl.xz`; empty where the name is no table's."""
+    names = [suffix.lower() for suffix in path.suffixes[-2:]]
+    if names and names[-1] in PACKED_NAMES:
+        names.pop()
+    return names[-1] if names and names[-1] in TABLE_NAMES else ""

@@ -16,20 +16,10 @@ from quire.books.csv_rows import read_csv
 from quire.books.inflate import DAMAGES, open_unpacked, read_head
 from quire.books.json_rows import read_json_array, read_json_lines
 from quire.books.parquet_rows import read_parquet
-from quire.books.rows import START, Bad, Entry, Position
+from quire.books.rows import START, Bad, Entry, Position, table_suffix
 from quire.errors import BookError
 
 Format = Literal["lines", "array", "csv", "parquet"]
-TABLE_NAMES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
-PACKED_NAMES = (".gz", ".xz", ".bz2")
-
-
-def table_suffix(path: Path) -> str:
-    """`.jsonl` for `a.jsonl` and for `a.jsonl.xz`; empty where the name is no table's."""
-    names = [suffix.lower() for suffix in path.suffixes[-2:]]
-    if names and names[-1] in PACKED_NAMES:
-        names.pop()
-    return names[-1] if names and names[-1] in TABLE_NAMES else ""
 
 
 def find_format(path: Path) -> Format:
