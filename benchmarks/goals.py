@@ -6,16 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.measure import Count, Measured
+from benchmarks.sentences import Sentences
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One goal: what was reached, by the worst book where there are several, and which book that was."""
+    """One goal: what was reached, by the worst book where there are several, and which book that was.
+
+    `passed` is None for a figure that has no goal.
+    """
 
     goal: str
-    wanted: float
+    wanted: float | None
     reached: str
-    passed: bool
+    passed: bool | None
     worst: str
 
 
@@ -57,14 +61,27 @@ _GOALS = (
 )  # fmt: skip
 
 
-def judge(results: Sequence[Measured]) -> list[Outcome]:
+_COUNTS: tuple[tuple[str, Callable[[Measured], Count | None]], ...] = (
+    ("headings found", lambda m: m.headings),
+    ("verse lines kept", lambda m: m.verse),
+    ("scene breaks found", lambda m: m.breaks),
+)
+
+
+def judge(results: Sequence[Measured], sentences: Sequence[Sentences] = ()) -> list[Outcome]:
     """Every goal of which something was measured."""
     outcomes = [outcome for goal in _GOALS if (outcome := _reach(goal, results)) is not None]
     for language, least in (("en", 0.99), ("fr", 0.98)):
         outcomes += _hyphens(results, language, least)
     outcomes += _image_only(results)
+    outcomes += [
+        Outcome(
+            f"sentences, {s.name} ({s.count}): F1 ≥ 0.98", 0.98, f"{s.f1:.4f}", s.f1 >= 0.98, f"{len(s.wrong)} wrong"
+        )
+        for s in sentences
+    ]
     outcomes += _speed(results)
-    return outcomes
+    return outcomes + _without_goal(results)
 
 
 def _reach(goal: _Goal, results: Sequence[Measured]) -> Outcome | None:
@@ -117,4 +134,23 @@ def _speed(results: Sequence[Measured]) -> list[Outcome]:
         slow = min(epubs, key=lambda m: m.text_bytes / m.seconds)
         told = f"{slow.name} {slow.text_bytes / slow.seconds / 1e6:.1f}"
         outcomes.append(Outcome("EPUB: MB of text a second ≥ 20", 20, f"{rate:.1f}", rate >= 20, told))
+    return outcomes
+
+
+def _without_goal(results: Sequence[Measured]) -> list[Outcome]:
+    """Sums over all books of a kind, and the book that lacks most."""
+    outcomes = []
+    for name, groups in (("PDF", (*_PDF, "whitehead")), ("other formats", ("epub", *_MARKED, "odt", "rtf", "txt"))):
+        here = [m for m in results if m.group in groups and not m.refused]
+        for figure, value in _COUNTS:
+            counts = [(count, m.name) for m in here if (count := value(m)) is not None and count.all]
+            if counts:
+                whole = Count(sum(count.right for count, _ in counts), sum(count.all for count, _ in counts))
+                worst = min(counts, key=lambda pair: pair[0].share)
+                told = "" if worst[0].share >= 1 else f"{worst[1]} {worst[0]}"
+                outcomes.append(Outcome(f"{name}: {figure}", None, f"{whole.share:.4f} ({whole})", None, told))
+        if here:
+            worst_letters = min(here, key=lambda m: m.letters)
+            told = f"{worst_letters.letters:.4f}"
+            outcomes.append(Outcome(f"{name}: characters in order, worst", None, told, None, worst_letters.name))
     return outcomes

@@ -22,9 +22,11 @@ from pathlib import Path
 import pypdfium2
 
 from benchmarks.designs import DESIGNS
+from benchmarks.formats import write_all
 from benchmarks.given import find_books
 from benchmarks.goals import Outcome, judge
 from benchmarks.measure import Measured, Truth, furniture_of, measure
+from benchmarks.sentences import measure_sentences
 from benchmarks.typeset import typeset
 from benchmarks.works import named
 from quire.books.kinds import find_kind
@@ -75,12 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             results.append(result)
             _print_row(result, asked.examples)
         peers = _peers(cases) if asked.with_peers else []
-    outcomes = judge(results)
+    only_some = asked.folder or asked.typeset or asked.only
+    outcomes = judge(results, () if only_some else measure_sentences())
     _print_outcomes(outcomes, missing)
-    whole = not (asked.folder or asked.typeset or asked.only or asked.texts)
-    if whole:
+    if not (only_some or asked.texts):
         write(results, outcomes, missing, peers)
-    return int(asked.strict and any(not outcome.passed for outcome in outcomes))
+    return int(asked.strict and any(outcome.passed is False for outcome in outcomes))
 
 
 def _cases(asked: argparse.Namespace, folder: Path) -> tuple[list[Case], list[str]]:
@@ -95,6 +97,8 @@ def _cases(asked: argparse.Namespace, folder: Path) -> tuple[list[Case], list[st
             missing.append(f"{given} is no folder: the books with their true text were not measured")
     if asked.folder:
         return cases, missing
+    if not asked.typeset:
+        cases += [Case(path, truth, _group(path)) for path, truth in write_all(folder)]
     try:
         cases += list(_set(folder, asked.texts, asked.only))
     except ImportError:
@@ -211,7 +215,8 @@ def _rate(result: Measured) -> str:
 def _print_outcomes(outcomes: Sequence[Outcome], missing: Sequence[str]) -> None:
     print()
     for outcome in outcomes:
-        print(f"{'pass' if outcome.passed else 'MISS':<6}{outcome.goal:<62}{outcome.reached:<20}{outcome.worst}")
+        verdict = "" if outcome.passed is None else "pass" if outcome.passed else "MISS"
+        print(f"{verdict:<6}{outcome.goal:<62}{outcome.reached:<20}{outcome.worst}")
     for line in missing:
         print(f"not measured: {line}")
 

@@ -1,0 +1,131 @@
+"""Read every file of some folders as `quire read` would, and tell whether any of them did harm.
+
+    python -m benchmarks.hostile ../shared/data/hostile more/malformed/files
+
+A file may be read or refused.  What it may not do: end this process, raise anything but BookError, take longer than its
+limits, or be refused without a reason that programs understand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from quire.books import child
+from quire.books.limits import MIB, Limits
+from quire.books.reading import read_path
+from quire.errors import BOOK_FAULTS, BookError
+
+# For the start of a process and for what this one does itself.
+GRACE_SECONDS = 3.0
+GRACE_MEMORY = 256 * MIB
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a file: `read` or the code of its refusal, with the most memory that its child had."""
+
+    path: str
+    code: str
+    reason: str
+    words: int
+    seconds: float
+    memory: int
+    violation: str = ""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read everything; exit code 1 where something did harm."""
+    parser = argparse.ArgumentParser(prog="benchmarks.hostile", description=__doc__)
+    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--memory", type=int, default=4096, help="address space of this process, MiB (as ulimit -v)")
+    parser.add_argument("--json", type=Path, help="write every outcome there, one object a line")
+    parser.add_argument("--most", type=int, default=0, help="at most so many files of each folder")
+    given = parser.parse_args(arguments)
+    resource.setrlimit(resource.RLIMIT_AS, (given.memory * MIB, given.memory * MIB))
+    outcomes: list[Outcome] = []
+    for folder in given.folders:
+        found = [read(path) for path in files(folder, given.most)]
+        outcomes += found
+        show(str(folder), found)
+    if len(given.folders) > 1:
+        show("all", outcomes)
+    if given.json:
+        given.json.write_text("".join(json.dumps(asdict(outcome)) + "\n" for outcome in outcomes), encoding="utf-8")
+    return 1 if any(outcome.violation for outcome in outcomes) else 0
+
+
+def files(folder: Path, most: int = 0) -> Iterator[Path]:
+    """The files under a folder, in order, spread evenly where only some are wanted."""
+    found = sorted(path for path in folder.rglob("*") if not path.is_dir()) if folder.is_dir() else [folder]
+    step = max(1, len(found) // most) if most else 1
+    yield from found[::step][: most or None]
+
+
+def read(path: Path) -> Outcome:
+    """Read one file, and look what that did."""
+    peaks: list[int] = []
+    inner = child._books
+
+    def watched(task: child._Task, ended: child._Ended) -> list[child.Book]:
+        peaks.append(ended.memory)
+        return inner(task, ended)
+
+    child._books = watched
+    began = time.monotonic()
+    words, code, reason, violation = 0, "read", "", ""
+    try:
+        words = sum(book.words for book in read_path(path))
+    except BookError as error:
+        code, reason = error.code, error.what
+        violation = _untyped(error)
+    except BaseException as error:
+        code, reason, violation = "escaped", repr(error)[:200], "another exception than BookError"
+    finally:
+        child._books = inner
+    seconds = time.monotonic() - began
+    memory = max(peaks, default=0)
+    limits = Limits()
+    if seconds > limits.seconds + GRACE_SECONDS and code != "read":
+        violation = "longer than its limits"
+    if memory > limits.memory + GRACE_MEMORY:
+        violation = "more memory than its limits"
+    return Outcome(str(path), code, reason, words, round(seconds, 3), memory, violation)
+
+
+def _untyped(error: BookError) -> str:
+    """What is wrong with a refusal, if anything."""
+    if error.code not in BOOK_FAULTS:
+        return "an unknown code"
+    if "\n" in error.what or not error.what.strip() or "Traceback" in error.what:
+        return "a reason that is not one line"
+    return "" if error.then else "no next step"
+
+
+def show(name: str, outcomes: Sequence[Outcome]) -> None:
+    """How many ended how, the slowest and the largest, and every violation."""
+    codes = Counter(outcome.code for outcome in outcomes)
+    print(f"{name}: {len(outcomes)} files")
+    print("  " + ", ".join(f"{code} {count}" for code, count in codes.most_common()))
+    for title, worst in (
+        ("slowest", max(outcomes, key=lambda outcome: outcome.seconds, default=None)),
+        ("largest", max(outcomes, key=lambda outcome: outcome.memory, default=None)),
+    ):
+        if worst is not None:
+            print(f"  {title}: {worst.seconds:.2f} s, {worst.memory / MIB:.0f} MB ({Path(worst.path).name})")
+    print(f"  this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB at most")
+    for outcome in outcomes:
+        if outcome.violation:
+            print(f"  VIOLATION {outcome.violation}: {outcome.path} ({outcome.code}: {outcome.reason})")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
