@@ -19,6 +19,7 @@ _ACT = re.compile(
     r"acte?|akt|aufzug|acto|atto|ato|jornada|journée|handlung|bedrijf|akten|part|partie|book|livre|tableau|día",
     re.IGNORECASE,
 )
+_STRICT_ACT = re.compile(r"acte?|akt|aufzug|acto|atto|ato|jornada|bedrijf|akten", re.IGNORECASE)
 _SCENE = re.compile(
     r"sc[eèé]ne|scena|sz[eé]ne|escena|cena|auftritt|tooneel|toneel|scen|tableau|bild|cuadro|quadro", re.IGNORECASE
 )
@@ -67,8 +68,9 @@ def is_cast_heading(text: str) -> bool:
     return len(line) <= 80 and bool(_CAST.fullmatch(line))
 
 
-def is_act(text: str) -> bool:
-    return _names(text, _ACT)
+def is_act(text: str, strict: bool = False) -> bool:
+    """Whether a heading names an act, or (not `strict`) a part or book, which plays have too."""
+    return _names(text, _STRICT_ACT if strict else _ACT)
 
 
 def is_scene(text: str) -> bool:

@@ -21,6 +21,8 @@ _SCENE_REST = re.compile(
     r"^(?P<head>[^.:—–]*?(?:\w|\b[IVXLC]+|\d))\s*(?:\.\s*[—–-]+|[.:—–]|\s-\s)\s*(?P<rest>\S.*)$", re.DOTALL
 )
 
+_LONGEST_FRONT = 80
+
 Unwrap = Callable[[Sequence[str]], list[str]]
 
 
@@ -116,8 +118,8 @@ class Scenes:
             self._direction(item.text, item)
             return
         run: list[str] = []
-        for line in lines:
-            label = self.cast.label(line)
+        for index, line in enumerate(lines):
+            label = self.cast.label(line, index == 0)
             if label is None:
                 run.append(line)
                 continue
@@ -168,11 +170,22 @@ def _first_spoken(items: Sequence[Item], cast: Cast) -> int:
     told = [index for index, item in enumerate(items) if is_division(item.text)]
     persons = [index for index, item in enumerate(items) if plays.is_cast_heading(item.text)]
     after = persons[-1] + 1 if persons and persons[-1] < 0.5 * len(items) else 0
-    beginning = [index for index in told if index >= after]
-    if beginning and beginning[0] <= max(60, 0.4 * len(items)):
-        return beginning[0]
+    beginning = next((index for index in told if index >= after), len(items))
+    # A list of persons is shorter than this: what is said there is said in an act whose heading is missing.
+    if beginning < len(items) and beginning <= max(_LONGEST_FRONT, 0.2 * len(items)):
+        return beginning
     for index in range(after, len(items)):
         label = cast.label(items[index].text.split("\n")[0])
-        if label is not None and "," not in label.printed:
+        if label is not None and "," not in label.printed and _has_words(items[index : index + 2], cast):
             return index
     return after
+
+
+def _has_words(items: Sequence[Item], cast: Cast) -> bool:
+    """Whether a label has a speech to it, in its own block or the next."""
+    lines = [line for item in items for line in item.text.split("\n")]
+    first = cast.label(lines[0])
+    assert first is not None
+    if first.rest:
+        return len(first.rest.split()) >= 3
+    return len(lines) > 1 and cast.label(lines[1]) is None

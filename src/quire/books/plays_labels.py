@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 Style = Literal["caps", "caps alone", "mixed", "mixed alone"]
 
 _UP = "A-ZÀ-ÖØ-ÞŒŸ"
-_CAP_WORD = (
-    rf"(?:[{_UP}](?:[{_UP}'’\-]|(?<=M)c)*\.?|\d{{1,2}}(?:ST|ND|RD|TH|D|ER|RE|E|e|er|st|nd|rd|th)?\.?|"
-    rf"Mr\.?|Mrs\.?|Dr\.?|St\.?|Mme|Mlle|[dl][’'][{_UP}]+)"
-)
+# A stop inside a name follows a short form; after any other word it ends the name.
+_SHORT = r"(?:M|MM|Mr|Mrs|MR|MRS|Dr|DR|St|ST|Mme|MME|Mlle|MLLE|Sig|SIG|Gen|GEN|Capt|CAPT|Col|COL|Rev|REV)\."
+_NUMERAL = r"\d{1,2}(?:ST|ND|RD|TH|D|ER|RE|E|e|er|re|st|nd|rd|th|d|º|°)?\.?"
+_CAP_WORD = rf"(?:{_SHORT}|[{_UP}]\.|{_NUMERAL}|(?:Mc|Mac)?[{_UP}][{_UP}'’\-]*|[dl][’'][{_UP}'’\-]+)(?!\w)"
 _LINK = r"(?:and|et|und|y|of|the|de|du|des|la|le|les|von|van|to|à|&|AND|ET)"
 _CAPS = rf"{_CAP_WORD}(?:(?:,?[ ]+|[ ]*/[ ]*)(?:{_LINK}[ ]+)*(?:{_CAP_WORD})){{0,6}}"
-_MIXED_WORD = rf"[{_UP}][\w’'\-]*\.?|\d{{1,2}}(?:st|nd|rd|th|d|er|re|e)?\.?"
-_MIXED = rf"(?:{_MIXED_WORD})(?:[ ]+(?:{_LINK}[ ]+)?(?:{_MIXED_WORD})){{0,3}}"
+_MIXED_WORD = rf"(?:{_SHORT}|{_NUMERAL}|[{_UP}][\w’'\-]*)(?!\w)"
+_MIXED = rf"{_MIXED_WORD}(?:[ ]+(?:{_LINK}[ ]+)?{_MIXED_WORD}){{0,3}}(?:(?<=\w\w)\.[ ][{_UP}](?=\.))?"
 # What is done while speaking: after a comma, or in brackets.
 _MANNER = r"(?P<manner>\s*,\s*[^.:—\n]{1,160}?|(?:\s*[.,]?\s*(?:\([^)\n]{1,300}\)|\[[^\]\n]{1,300}\]))+)?"
 _END = r"(?P<end>\s*[.:](?:\s*[—–-]+)?|\s*[—–]{1,2}|\s*\.?--)"
@@ -41,10 +41,14 @@ _NO_NAME = re.compile(
 )
 _ROMAN = re.compile(r"[IVXLCDM]+\.?")
 _ENTRANCE = re.compile(
-    r"[\[(_\s]*(?:enter|re-?enter|exit|exeunt|flourish|alarum|sennet|curtain|entre(?:nt)?|sort(?:ent)?|rideau|"
-    r"la toile|(?:il|elle)s? (?:sort|entre)(?:nt)?|manet|manent)\b",
+    r"[_\s]*(?:[\[(][_\s]*(?:entre(?:nt)?|sort(?:ent)?|la toile|(?:il|elle)s? (?:sort|entre)(?:nt)?)|"
+    r"[\[(]?[_\s]*(?:enter|re-?enter|exit|exeunt|flourish|alarum|sennet|curtain|rideau|manent|manet))\b",
     re.IGNORECASE,
 )
+
+
+# A word alone on a line amid others may be verse.
+_INSIDE = frozenset(("caps", "caps alone", "mixed"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +68,15 @@ class Cast:
     names: frozenset[str]
     styles: frozenset[str]
 
-    def label(self, line: str) -> Label | None:
-        """The label that a line begins with, if it is one of this play."""
+    def label(self, line: str, first: bool = True) -> Label | None:
+        """The label that a line begins with, if it is one of this play; `first` is whether it opens a block."""
         return next(
-            (found for found in labels(line) if found.style in self.styles and key(found.name) in self.names), None
+            (
+                found
+                for found in labels(line)
+                if found.style in self.styles and key(found.name) in self.names and (first or found.style in _INSIDE)
+            ),
+            None,
         )
 
 
@@ -110,7 +119,7 @@ def _is_name(name: str) -> bool:
 def is_division(text: str) -> bool:
     """`ACT I`, `SCENE II. A street.`, `ACTE PREMIER`: the heading of an act or a scene by its words."""
     line = " ".join(text.split())
-    if len(line) > 400 or not (plays.is_act(line) or plays.is_scene(line)):
+    if len(line) > 400 or not (plays.is_act(line, strict=True) or plays.is_scene(line)):
         return False
     first = re.split(r"(?<=\w)\s*[.:—–-]", line, maxsplit=1)[0]
     heading = recognise(first)
@@ -125,22 +134,31 @@ def find_cast(items: Sequence[Item], asked: bool = False) -> Cast | None:
     told = [item for item in items if item.kind in ("paragraph", "verse", "heading", "speech", "direction")]
     counts: Counter[tuple[str, Style]] = Counter()
     for item in told:
-        for line in item.text.split("\n"):
-            counts.update((key(label.name), label.style) for label in labels(line))
+        for index, line in enumerate(item.text.split("\n")):
+            found = (label for label in labels(line) if index == 0 or label.style in _INSIDE)
+            counts.update((key(label.name), label.style) for label in found)
     best: Cast | None = None
     most = 0.0
     for styles in (("caps", "caps alone"), ("mixed",), ("mixed alone",)):
         cast = _cast(counts, frozenset(styles), 1 if asked else 8)
-        if cast is not None and (share := _share(told, cast)) > most:
+        # The stricter form wins unless a looser one tells much more: words in capitals are of both.
+        if cast is not None and (share := _share(told, cast)) > 1.25 * most:
             best, most = cast, share
-    if best is None:
-        return None
-    if asked:
+    if best is None or asked:
         return best
-    staged = _is_staged(told)
-    capitals = "caps" in best.styles
-    needed = (0.12 if capitals else 0.3) if staged else (0.45 if capitals else 0.55)
-    return best if most >= needed and _is_spread(told, best) else None
+    return best if most >= _needed(told, counts, best) and _is_spread(told, best) else None
+
+
+def _needed(items: Sequence[Item], counts: Counter[tuple[str, Style]], cast: Cast) -> float:
+    """The share of speeches that makes sure: less where acts and entrances are told, and where names are in capitals.
+
+    Without them it takes a company: a novel may be a talk of two.
+    """
+    capitals = "caps" in cast.styles
+    if _is_staged(items):
+        return 0.12 if capitals else 0.3
+    often = {name for (name, style), count in counts.items() if style in cast.styles and count >= 3}
+    return 2.0 if len(often) < 4 or "mixed alone" in cast.styles else 0.7 if capitals else 0.75
 
 
 def _cast(counts: Counter[tuple[str, Style]], styles: frozenset[str], fewest: int) -> Cast | None:
@@ -163,7 +181,7 @@ def _share(items: Sequence[Item], cast: Cast) -> float:
     blocks = labelled = 0
     for item in items:
         lines = item.text.split("\n")
-        found = sum(cast.label(line) is not None for line in lines)
+        found = sum(cast.label(line, index == 0) is not None for index, line in enumerate(lines))
         alone = len(lines) == 1 and found and (first := cast.label(lines[0])) is not None and not first.rest
         labelled += found
         blocks += 0 if alone else max(1, found)
@@ -184,9 +202,10 @@ def _is_spread(items: Sequence[Item], cast: Cast) -> bool:
     tenths = set()
     passed = 0
     for item in items:
-        if any(cast.label(line) is not None for line in item.text.split("\n")):
-            tenths.add(10 * passed // max(1, total))
-        passed += len(item.text)
+        for index, line in enumerate(item.text.split("\n")):
+            if cast.label(line, index == 0) is not None:
+                tenths.add(10 * passed // max(1, total))
+            passed += len(line)
     return len(tenths) >= 6 or total < 4000
 
 
