@@ -22,7 +22,7 @@ def test_html(tmp_path: Path) -> None:
     )
     (book,) = html.read(path)
     assert_small_book(book)
-    assert {drop.reason for drop in book.dropped} == {"page furniture", "title page"}
+    assert {drop.reason for drop in book.dropped} == {"page furniture", "title page", "script"}
 
 
 def test_html_in_latin_1_by_its_own_word(tmp_path: Path) -> None:

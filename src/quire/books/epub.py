@@ -1,49 +1,27 @@
-"""EPUB 2 and 3: the spine's pages in order, without navigation and imprint, notes aside."""
+"""EPUB 2 and 3: the spine's pages in order, notes aside, each page known for what it is."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 from lxml import etree
 
-from quire.books.archive import Archive, resolve
+from quire.books import matter
+from quire.books.archive import Archive
 from quire.books.book import Book, Place
 from quire.books.draft import Draft, Item, finish
 from quire.books.headings import is_title_line, recognise
-from quire.books.limits import PLAIN, ReadOptions
-from quire.books.markup import Element, Skip, Walk, classes, parse_page, parse_xml, plain_text, tag, types
+from quire.books.limits import MIB, PLAIN, ReadOptions
+from quire.books.looks import Look, Looks
+from quire.books.markup import Element, parse_page, parse_xml, plain_text, tag
+from quire.books.note_links import NoteLinks, find_notes
+from quire.books.package import Label, Package, read_package
+from quire.books.pulse import beat
+from quire.books.walk import Reason, Walk
 from quire.errors import BookError
 
-_SKIPPED_TYPES = {
-    "toc": "contents",
-    "landmarks": "contents",
-    "page-list": "contents",
-    "loi": "list of illustrations",
-    "lot": "list of tables",
-    "index": "index",
-    "colophon": "colophon",
-    "imprint": "imprint",
-    "copyright-page": "copyright page",
-    "titlepage": "title page",
-    "halftitlepage": "title page",
-    "fulltitle": "title page",
-    "halftitle": "title page",
-    "cover": "cover",
-    "other-credits": "credits",
-    "contributors": "credits",
-}
-_GUIDE = {
-    "cover": "cover",
-    "title-page": "title page",
-    "toc": "contents",
-    "index": "index",
-    "colophon": "colophon",
-    "copyright-page": "copyright page",
-    "loi": "list of illustrations",
-    "lot": "list of tables",
-}
 _NAMES = (
     (re.compile(r"(?:^|[/_.-])(?:cover|couverture)(?:page)?(?:[_.-]|\d*\.)", re.IGNORECASE), "cover"),
     (re.compile(r"(?:^|[/_.-])(?:half-?)?title-?_?page(?:[_.-]|\d*\.)", re.IGNORECASE), "title page"),
@@ -55,40 +33,40 @@ _NAMES = (
     (re.compile(r"(?:^|[/_.-])imprint(?:[_.-]|\d*\.)", re.IGNORECASE), "imprint"),
     (re.compile(r"(?:^|[/_.-])colophon(?:[_.-]|\d*\.)", re.IGNORECASE), "colophon"),
 )
-_LEGAL = re.compile(
-    r"\ball rights reserved\b|\bISBN[ :\d-]|©|\bcopyright\b|tous droits réservés|dépôt légal", re.IGNORECASE
-)
-_PAGES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml", "text/x-oeb1-document")
-
-
-@dataclass
-class Package:
-    """What the OPF file says: metadata, the spine's entries in order, what each is, and what the contents call it."""
-
-    title: str
-    author: str
-    language: str
-    spine: list[str]
-    missing: list[str]
-    roles: dict[str, str]
-    labels: dict[str, list[tuple[str, str]]]
+# A page of rights or links is short; only short pages are looked at for what their words say they are.
+_SMALL_PAGE = 12_000
+_LONGEST_NAMED = 1200
+# Pages are parsed together so that links between them can be followed; more than any novel holds goes in batches.
+_BATCH = 24 * MIB
+_GUTENBERG = {"pg-boilerplate", "pgheader", "pgfooter"}
+Page = tuple[int, str, int, Element]
+"""Number in the spine, name, bytes, root."""
 
 
 def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     """The one book of an EPUB.  Raises BookError when it is damaged, protected (DRM) or holds no text."""
     archive = Archive(path)
     _refuse_protected(path, archive)
-    package = _read_package(path, archive)
+    package = read_package(path, archive)
     draft = Draft(str(path), title=package.title or path.stem, author=package.author, language=package.language)
     for name in package.missing:
         draft.warnings.append(f"{name} is named in the book's order of reading but missing")
-    targets: set[str] = set()
-    for number, name in enumerate(package.spine, start=1):
-        root = parse_page(archive.read(name))
-        if root is None:
-            draft.warnings.append(f"{name} cannot be read")
-            continue
-        _read_page(draft, package, name, (number, root), targets)
+    reader = _Reader(draft, package, options)
+    for batch in _batches(archive, package, draft):
+        links = find_notes([(name, root) for _, name, _, root in batch], reader.looks)
+        for page in batch:
+            beat()
+            reader.read_page(page, links)
+    reader.mark_blanks()
+    speeches = sum(item.kind == "speech" for item in draft.items)
+    if speeches >= 10 and speeches > 0.4 * sum(item.kind != "note" for item in draft.items):
+        draft.kind = "plays"
+    if not any(item.kind not in ("chapter", "break") for item in draft.items) and reader.pictures:
+        raise BookError(
+            f"{path} has only pictures of pages: no text in {reader.pictures} of them",
+            then="recognise its text with an OCR program and read that",
+            code="image-only",
+        )
     return [finish(draft, options)]
 
 
@@ -108,215 +86,236 @@ def _refuse_protected(path: Path, archive: Archive) -> None:
             raise BookError(
                 f"{path} is protected (DRM): its text is encrypted",
                 then="use a copy without protection, from a shop that sells them or the author's own",
+                code="protected",
             )
 
 
-def _read_package(path: Path, archive: Archive) -> Package:
-    name = _find_opf(path, archive)
-    try:
-        root = parse_xml(archive.read(name))
-    except etree.XMLSyntaxError:
-        parsed = parse_page(archive.read(name))
-        if parsed is None:
-            raise BookError(f"{path} is a damaged EPUB: {name} cannot be read", then="get the file again") from None
-        root = parsed
-    manifest = {
-        item.get("id") or "": (resolve(name, item.get("href") or ""), item)
-        for item in root.iter()
-        if tag(item) == "item"
-    }
-    spine: list[str] = []
-    missing: list[str] = []
-    for reference in (element for element in root.iter() if tag(element) == "itemref"):
-        target, item = manifest.get(reference.get("idref") or "", ("", None))
-        if item is None or target not in archive:
-            missing.append(target or (reference.get("idref") or "an unnamed page"))
-        elif (item.get("media-type") or _PAGES[0]) in _PAGES:
-            spine.append(target)
-    if not spine:
-        spine = sorted(entry for entry in archive.names if re.search(r"\.x?html?$", entry, re.IGNORECASE))
-    roles = {
-        target: "contents" for target, item in manifest.values() if "nav" in (item.get("properties") or "").split()
-    }
-    for element in root.iter():
-        if tag(element) == "reference" and (element.get("type") or "").lower() in _GUIDE:
-            roles.setdefault(resolve(name, element.get("href") or ""), _GUIDE[(element.get("type") or "").lower()])
-    return Package(
-        title=_main_title(root),
-        author=_authors(root),
-        language=_first(root, "language"),
-        spine=list(dict.fromkeys(spine)),
-        missing=missing,
-        roles=roles,
-        labels=_labels(archive, manifest),
-    )
-
-
-def _find_opf(path: Path, archive: Archive) -> str:
-    """The package file: as the container says, or the only one there is."""
-    if "META-INF/container.xml" in archive:
+def _batches(archive: Archive, package: Package, draft: Draft) -> Iterator[list[Page]]:
+    """The pages of the spine and those aside of it, parsed."""
+    batch: list[Page] = []
+    size = 0
+    for number, name in enumerate([*package.spine, *package.aside], start=1):
         try:
-            for element in parse_xml(archive.read("META-INF/container.xml")).iter():
-                if tag(element) == "rootfile" and element.get("full-path") in archive:
-                    return str(element.get("full-path"))
-        except etree.XMLSyntaxError:
-            pass
-    found = sorted(name for name in archive.names if name.lower().endswith(".opf"))
-    if not found:
-        raise BookError(f"{path} is no EPUB: it has no package file", then="check that it is the file you meant")
-    return found[0]
-
-
-def _first(root: Element, name: str) -> str:
-    return next((plain_text(element) for element in root.iter() if tag(element) == name and plain_text(element)), "")
-
-
-def _main_title(root: Element) -> str:
-    """The title marked as the main one, else the first."""
-    marked = {
-        (meta.get("refines") or "").lstrip("#")
-        for meta in root.iter()
-        if tag(meta) == "meta" and meta.get("property") == "title-type" and plain_text(meta) == "main"
-    }
-    titles = [element for element in root.iter() if tag(element) == "title" and plain_text(element)]
-    for element in titles:
-        if element.get("id") in marked:
-            return plain_text(element)
-    return plain_text(titles[0]) if titles else ""
-
-
-def _authors(root: Element) -> str:
-    """The creators that are authors; all creators where none says what they did."""
-    roles: dict[str, set[str]] = {}
-    for meta in root.iter():
-        if tag(meta) == "meta" and meta.get("property") == "role":
-            roles.setdefault((meta.get("refines") or "").lstrip("#"), set()).add(plain_text(meta))
-    people = []
-    for element in root.iter():
-        if tag(element) == "creator" and plain_text(element):
-            said = next((value for key, value in element.attrib.items() if str(key).rsplit("}", 1)[-1] == "role"), "")
-            kinds = {str(said)} if said else roles.get(element.get("id") or "", set())
-            people.append((plain_text(element), not kinds or "aut" in kinds))
-    authors = [name for name, wrote in people if wrote] or [name for name, _ in people]
-    return ", ".join(dict.fromkeys(authors))
-
-
-def _labels(archive: Archive, manifest: dict[str, tuple[str, Element]]) -> dict[str, list[tuple[str, str]]]:
-    """For each page the (fragment, label) pairs that the book's contents have for it, from the nav or the NCX."""
-    labels: dict[str, list[tuple[str, str]]] = {}
-    sources = [t for t, item in manifest.values() if "nav" in (item.get("properties") or "").split()]
-    sources += [t for t, item in manifest.values() if item.get("media-type") == "application/x-dtbncx+xml"]
-    for source in sources:
-        page = parse_page(archive.read(source)) if source in archive else None
-        if page is None:
+            data = archive.read(name)
+        except BookError as error:
+            # One spoilt page of many is no reason to give up the others.
+            if error.code != "damaged" or len(package.spine) == 1:
+                raise
+            draft.warnings.append(f"{name} is damaged and left out")
             continue
-        for label, href in _entries(page):
-            target = resolve(source, href)
-            if target and label:
-                labels.setdefault(target, []).append((href.partition("#")[2], label))
-        if labels:
-            break
-    return labels
+        root = parse_page(data)
+        if root is None:
+            draft.warnings.append(f"{name} cannot be read")
+            continue
+        batch.append((number, name, len(data), root))
+        size += len(data)
+        beat()
+        if size > _BATCH:
+            yield batch
+            batch, size = [], 0
+    yield batch
 
 
-def _entries(page: Element) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    navs = [element for element in page.iter() if tag(element) == "nav" and "toc" in types(element)]
-    for nav in navs[:1]:
-        found += [(plain_text(a), a.get("href") or "") for a in nav.iter() if tag(a) == "a"]
-    for point in page.iter():
-        if tag(point) == "navpoint":
-            label = next((plain_text(child) for child in point if tag(child) == "navlabel"), "")
-            href = next((child.get("src") or "" for child in point if tag(child) == "content"), "")
-            found.append((label, href))
+class _Reader:
+    """What is known while the pages of one book are read."""
+
+    def __init__(self, draft: Draft, package: Package, options: ReadOptions) -> None:
+        self.draft = draft
+        self.package = package
+        self.looks = Looks(package.hidden)
+        self.reason = _reason(options)
+        self.pictures = 0
+        self.blanks: list[Place] = []
+        self._closed = False
+
+    def read_page(self, page: Page, links: NoteLinks) -> None:
+        """One page: put aside, or walked, and opened with the heading that the contents have for it."""
+        number, name, size, root = page
+        draft = self.draft
+        body = next((element for element in root.iter("{*}body", "{*}BODY", "{*}svg")), root)
+        place = Place(draft.path, "spine item", number, name)
+        before = len(draft.items)
+        if tag(body) == "svg":
+            self._read_svg(body, place)
+        labels = self.package.labels.get(name, [])
+        walk = Walk(draft, name, self.reason, self.looks, links, _spots(root, labels))
+        walk.run(body)
+        added = draft.items[before:]
+        if not any(item.kind != "chapter" for item in added) and any(tag(e) in ("img", "image") for e in body.iter()):
+            self.pictures += 1
+        if name in self.package.aside:
+            del draft.items[before:]
+            self._put_aside(added)
+            return
+        role = self._role(name, body, size) if not any(item.role for item in added) else ""
+        if role:
+            draft.items[before:] = [Item("chapter", "", place, role=role), *added]
+            self._closed = True
+            return
+        whole = next((label for label in labels if not label.fragment), None)
+        if whole is None and labels and not walk.labelled:
+            whole = labels[0]
+        self._blanks(walk, before)
+        opened = self._open(added, walk, before, whole, place)
+        if self._closed and opened and opened[0].kind != "chapter":
+            opened.insert(0, Item("chapter", "", place))
+        if opened:
+            self._closed = bool(added and added[0].role)
+        draft.items[before:] = opened
+
+    def _read_svg(self, root: Element, place: Place) -> None:
+        """The lines of a page that is a drawing."""
+        for element in root.iter("{*}text"):
+            self.draft.add("paragraph", plain_text(element), place)
+
+    def _put_aside(self, items: list[Item]) -> None:
+        """A page outside of the order of reading gives its notes; the rest is left out."""
+        for item in items:
+            if item.kind == "note":
+                self.draft.items.append(item)
+            elif item.kind not in ("break", "chapter"):
+                self.draft.drop("outside the order of reading", item.text, item.place)
+
+    def _role(self, name: str, body: Element, size: int) -> str:
+        role = self.package.roles.get(name, "")
+        if role and (role != "contents" or _is_list_of_links(body) or any(tag(e) == "nav" for e in body.iter())):
+            return role
+        named = [role for pattern, role in _NAMES if pattern.search(name)]
+        if not named and size > _SMALL_PAGE:
+            return "contents" if _is_list_of_links(body) else ""
+        text = plain_text(body)
+        for role in named:
+            if len(text.split()) < _LONGEST_NAMED and (role != "contents" or _is_list_of_links(body)):
+                return role
+        if matter.is_legal(text):
+            return "copyright page"
+        return "contents" if _is_list_of_links(body) else ""
+
+    def _open(self, items: list[Item], walk: Walk, before: int, whole: Label | None, place: Place) -> list[Item]:
+        """The items of a page with the headings that the contents have for it and for places in it."""
+        for position, text, level in reversed(walk.labelled):
+            at = position - before
+            if at > 0 or whole is not None:
+                items = items[:at] + _as_labelled(items[at:], text, level)
+            else:
+                whole = Label("", text, level)
+        return self._open_chapter(items, whole, place)
+
+    def _open_chapter(self, items: list[Item], label: Label | None, place: Place) -> list[Item]:
+        """A page without a heading gets the one that the book's contents have for it.
+
+        Where the label's words are the page's first lines, those lines are the heading.  A page that the contents do
+        not name goes on with the chapter before.
+        """
+        body = [item for item in items if item.kind != "note"]
+        first = [item for item in body if item.kind != "chapter"]
+        if not first or any(item.kind == "heading" for item in first[:3]):
+            return items
+        if label is None:
+            if (said := recognise(first[0].text)) and len(first[0].text) < 100 and said.kind != "named":
+                return _with_heading(items, first[:1], 2)
+            return items if self.package.labels else [*_opening(items, place), *items]
+        marked = _as_labelled(items, label.text, label.level)
+        if marked is not items:
+            return marked
+        if _letters(label.text) == _letters(self.package.title):
+            return [*_opening(items, place), *items]
+        if (said := recognise(first[0].text)) and said.kind != "named" and is_title_line(first[0].text):
+            return _with_heading(items, first[:1], label.level)
+        heading = Item("heading", label.text, place, label.level)
+        if items[0].kind == "chapter":
+            heading.role, heading.matter = items[0].role, items[0].matter
+            items = items[1:]
+        return [heading, *items]
+
+    def _blanks(self, walk: Walk, before: int) -> None:
+        """Where empty paragraphs stand between two others: perhaps scenes end there."""
+        items = self.draft.items
+        for position in walk.blanks:
+            if before < position < len(items) and items[position - 1].kind == items[position].kind == "paragraph":
+                self.blanks.append(items[position].place)
+
+    def mark_blanks(self) -> None:
+        """Empty paragraphs part scenes where they are few; where they are many they only part paragraphs."""
+        paragraphs = sum(item.kind == "paragraph" for item in self.draft.items)
+        if not self.blanks or len(self.blanks) > 0.15 * paragraphs:
+            return
+        places = set(self.blanks)
+        items: list[Item] = []
+        for item in self.draft.items:
+            if item.kind == "paragraph" and item.place in places:
+                items.append(Item("break", "* * *", item.place))
+            items.append(item)
+        self.draft.items = items
+
+
+def _spots(root: Element, labels: list[Label]) -> dict[Element, tuple[str, int]]:
+    """The elements of a page that entries of the contents point to."""
+    wanted = {label.fragment: (label.text, label.level) for label in reversed(labels) if label.fragment}
+    if not wanted:
+        return {}
+    found: dict[Element, tuple[str, int]] = {}
+    for element in root.xpath("//*[@id or @name]"):
+        for name in (element.get("id"), element.get("name")):
+            if name in wanted:
+                found.setdefault(element, wanted[name])
     return found
 
 
-def _read_page(draft: Draft, package: Package, name: str, page: tuple[int, Element], targets: set[str]) -> None:
-    """One page of the spine: left out as a whole, put among the notes, or walked.
-
-    `page` is its number and its root; `targets` gathers what marks of notes point to, over all pages.
-    """
-    number, root = page
-    place = Place(draft.path, "spine item", number, name)
-    body = next((element for element in root.iter() if tag(element) == "body"), root)
-    reason = _page_reason(package, name, body)
-    if reason:
-        draft.drop(reason, plain_text(body), place)
-        return
-    before = len(draft.items)
-    Walk(draft, inside=name, skip=Skip(_element_reason), targets=targets).run(body)
-    added = draft.items[before:]
-    draft.items[before:] = _open_chapter(package, name, added, place)
+def _opening(items: list[Item], place: Place) -> list[Item]:
+    return [] if items and items[0].kind == "chapter" else [Item("chapter", "", place)]
 
 
-def _page_reason(package: Package, name: str, body: Element) -> str | None:
-    if reason := package.roles.get(name):
-        return (
-            reason
-            if reason != "contents" or _is_list_of_links(body) or "nav" in {tag(e) for e in body.iter()}
-            else None
-        )
-    words = len(plain_text(body).split())
-    for pattern, reason in _NAMES:
-        if pattern.search(name) and words < 1200 and (reason != "contents" or _is_list_of_links(body)):
-            return reason
-    if words < 600 and len(_LEGAL.findall(plain_text(body))) >= 2:
-        return "copyright page"
-    return "contents" if _is_list_of_links(body) else None
-
-
-def _is_list_of_links(body: Element) -> bool:
-    links = [element for element in body.iter() if tag(element) == "a" and element.get("href")]
-    linked = sum(len(plain_text(link)) for link in links)
-    return len(links) >= 5 and linked >= 0.6 * len(plain_text(body))
-
-
-def _element_reason(element: Element) -> str | None:
-    for kind in types(element):
-        if kind in _SKIPPED_TYPES:
-            return _SKIPPED_TYPES[kind]
-    name = tag(element)
-    if name == "nav":
-        return "contents"
-    if name == "figcaption" or "caption" in classes(element):
-        return "caption"
-    if name in ("section", "div") and classes(element) & {"pg-boilerplate", "pgheader", "pgfooter"}:
-        return "Gutenberg licence"
-    return None
-
-
-def _open_chapter(package: Package, name: str, items: list[Item], place: Place) -> list[Item]:
-    """A page without a heading gets the one that the book's contents have for it.
-
-    Where the label's words are the page's first lines, those lines are the heading.  A page that the contents do not
-    name goes on with the chapter before.
-    """
-    body = [item for item in items if item.kind != "note"]
-    if not body or any(item.kind == "heading" for item in body[:3]):
+def _as_labelled(items: list[Item], label: str, level: int) -> list[Item]:
+    """The items with their first lines as a heading, where those are the words of `label`; else the same list."""
+    body = [item for item in items if item.kind not in ("note", "chapter")]
+    if any(item.kind == "heading" for item in body[:1]):
         return items
-    labels = package.labels.get(name, [])
-    label = next((text for fragment, text in labels if not fragment), labels[0][1] if labels else "")
-    if not label:
-        if (said := recognise(body[0].text)) and len(body[0].text) < 100 and said.kind != "named":
-            return _as_heading(items, body[:1])
-        return items if package.labels else [Item("chapter", "", place), *items]
     key = _letters(label)
     for count in (1, 2, 3):
         lines = body[:count]
         if all(len(item.text) < 160 for item in lines) and _letters("".join(item.text for item in lines)) == key:
-            return _as_heading(items, lines)
-    if _letters(label) == _letters(package.title):
-        return [Item("chapter", "", place), *items]
-    if (said := recognise(body[0].text)) and said.kind != "named" and is_title_line(body[0].text):
-        return _as_heading(items, body[:1])
-    return [Item("heading", label, place, 2), *items]
+            return _with_heading(items, lines, level)
+    return items
 
 
-def _as_heading(items: list[Item], lines: list[Item]) -> list[Item]:
-    heading = Item("heading", "\n".join(item.text for item in lines), lines[0].place, 2)
-    return [heading, *(item for item in items if item not in lines)]
+def _with_heading(items: list[Item], lines: list[Item], level: int) -> list[Item]:
+    heading = Item("heading", "\n".join(item.text for item in lines), lines[0].place, level)
+    opening = [item for item in items[:1] if item.kind == "chapter"]
+    if opening:
+        heading.role, heading.matter = opening[0].role, opening[0].matter
+    gone = {id(item) for item in (*lines, *opening)}
+    return [heading, *(item for item in items if id(item) not in gone)]
 
 
 def _letters(text: str) -> str:
     return "".join(char for char in text.lower() if char.isalnum())
+
+
+def _is_list_of_links(body: Element) -> bool:
+    links = [element for element in body.iter("{*}a") if element.get("href")]
+    if len(links) < 5:
+        return False
+    linked = sum(len(plain_text(link)) for link in links)
+    return linked >= 0.6 * len(plain_text(body))
+
+
+def _reason(options: ReadOptions) -> Reason:
+    """What pages hold besides text."""
+
+    def reason(element: Element, look: Look) -> str | None:
+        if look.name == "nav":
+            return None if options.matter == "all" or matter.role_of_type(look.kinds) else "contents"
+        if look.caption and holds_picture(element):
+            return "caption"
+        if look.classes & _GUTENBERG and look.name in ("section", "div"):
+            return "Gutenberg licence"
+        return None
+
+    return reason
+
+
+def holds_picture(caption: Element) -> bool:
+    """Whether what a caption stands in holds a picture."""
+    parent = caption.getparent()
+    return parent is not None and next(parent.iter("{*}img", "{*}image", "{*}svg", "{*}object"), None) is not None

@@ -8,14 +8,24 @@ from pathlib import Path
 from quire.books.book import Book, Place
 from quire.books.draft import Draft, finish
 from quire.books.encoding import decode
+from quire.books.epub import holds_picture
 from quire.books.limits import PLAIN, ReadOptions
-from quire.books.markup import Element, Skip, Walk, classes, is_hidden, parse_page, plain_text, tag, types
+from quire.books.looks import Look, Looks
+from quire.books.markup import Element, classes, parse_page, plain_text, tag
+from quire.books.package import hidden_classes
+from quire.books.pulse import beat
+from quire.books.walk import Reason, Walk
 from quire.errors import BookError
 
 _CHARSET = re.compile(
     rb"""<meta[^>]+charset\s*=\s*["']?\s*([A-Za-z0-9_-]+)|<\?xml[^>]+encoding\s*=\s*["']([A-Za-z0-9_-]+)""",
     re.IGNORECASE,
 )
+_FURNITURE_NAMES = frozenset(("div", "ul", "ol", "section", "p", "table", "aside", "span"))
+_GUTENBERG = frozenset(("pgheader", "pg-boilerplate", "pgfooter"))
+_JUMPS = frozenset(("p", "div", "center", "a", "span"))
+_LISTS = frozenset(("ul", "ol", "table", "p", "div", "dl"))
+_LONGEST_DROPPED = 20_000
 _FURNITURE = frozenset(("nav", "form", "menu", "dialog"))
 _FURNITURE_ROLES = frozenset(("navigation", "banner", "contentinfo", "search", "complementary", "toc"))
 _JUMP = re.compile(
@@ -42,9 +52,12 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
         raise BookError(f"{path} holds no page that can be read", then="check the file in a browser")
     draft = Draft(str(path))
     read_head(draft, root)
+    beat()
     body = next((element for element in root.iter() if tag(element) == "body"), root)
-    main = _main(draft, body)
-    Walk(draft, skip=Skip(_furniture)).run(main)
+    sheets = "\n".join(element.text or "" for element in root.iter() if tag(element) == "style")
+    looks = Looks(hidden_classes(sheets))
+    main = _main(draft, body, looks)
+    Walk(draft, reason=_furniture(main, options), looks=looks).run(main)
     if not draft.title:
         draft.title = path.stem
     return [finish(draft, options)]
@@ -93,7 +106,7 @@ def _alike(one: str, other: str) -> bool:
     return one.lower().strip(" .") == other.lower().strip(" .")
 
 
-def _main(draft: Draft, body: Element) -> Element:
+def _main(draft: Draft, body: Element, looks: Looks) -> Element:
     """The element that holds the text: `<main>`, else a single `<article>`, else the body; the rest is dropped."""
     mains = [element for element in body.iter() if tag(element) == "main" or element.get("role") == "main"]
     articles = [element for element in body.iter() if tag(element) == "article"]
@@ -104,11 +117,13 @@ def _main(draft: Draft, body: Element) -> Element:
     if inside < 0.5 * total:
         return body
     for child in _outside(body, chosen):
-        text = plain_text(child)
+        text = plain_text(child) if tag(child) != "head" else ""
         if not draft.author and "author" in classes(child):
             draft.author = re.sub(r"^by\s+", "", text, flags=re.IGNORECASE)
-        if text and not is_hidden(child) and tag(child) not in ("script", "style", "template", "noscript"):
-            draft.drop("page furniture", text, Place(draft.path, "paragraph", 0))
+        if text:
+            draft.drop(
+                looks.of(child).gone or "page furniture", text[:_LONGEST_DROPPED], Place(draft.path, "paragraph", 0)
+            )
         if tag(child) == "h1" and text:
             draft.title = text
     return chosen
@@ -123,34 +138,52 @@ def _outside(body: Element, chosen: Element) -> list[Element]:
     return found
 
 
-def _furniture(element: Element) -> str | None:
-    name = tag(element)
-    if name in _FURNITURE or types(element) & _FURNITURE_ROLES:
-        return "page furniture"
-    if name in ("header", "footer"):
-        top = element.getparent() is None or tag(element.getparent()) == "body"
-        headed = any(tag(inner) in ("h1", "h2", "h3") for inner in element.iter())
-        if top and not headed:
+def _furniture(root: Element, options: ReadOptions) -> Reason:
+    """What a page has around its text: menus, banners, jumps, lists of links."""
+    linked: set[Element] = set()
+    for link in root.iter("{*}a"):
+        if link.get("href"):
+            above: Element | None = link
+            while above is not None and above not in linked:
+                linked.add(above)
+                above = above.getparent()
+
+    def reason(element: Element, look: Look) -> str | None:
+        name = look.name
+        if name in _FURNITURE or (look.kinds and look.kinds & _FURNITURE_ROLES):
             return "page furniture"
-    if name in ("div", "ul", "ol", "section", "p", "table") and any(map(_FURNITURE_CLASS.fullmatch, classes(element))):
-        return "page furniture"
-    if name in ("p", "div", "center", "a", "span") and _JUMP.fullmatch(plain_text(element)) and _is_linked(element):
-        return "page furniture"
-    if name in ("ul", "ol", "table", "p", "div") and _is_link_list(element):
-        return "contents"
-    if name == "figure" or name == "figcaption" or "caption" in classes(element):
-        return "caption"
-    return None
+        if name in ("header", "footer") and _is_banner(element):
+            return "page furniture"
+        if look.classes and name in _FURNITURE_NAMES and any(map(_FURNITURE_CLASS.fullmatch, look.classes)):
+            return "Gutenberg licence" if look.classes & _GUTENBERG else "page furniture"
+        if look.caption and holds_picture(element):
+            return "caption"
+        if element in linked and name in _JUMPS and _JUMP.fullmatch(plain_text(element)) and _stands_alone(element):
+            return "page furniture"
+        if element in linked and name in _LISTS and options.matter != "all" and _is_link_list(element):
+            return "contents"
+        return None
+
+    return reason
 
 
-def _is_linked(element: Element) -> bool:
-    """Whether the text of a short element is that of links."""
-    return any(tag(inner) == "a" and inner.get("href") for inner in element.iter())
+def _stands_alone(element: Element) -> bool:
+    """Whether a jump is no word of a sentence: a block, a link in brackets, or a link beside a heading."""
+    if tag(element) not in ("a", "span"):
+        return True
+    parent = element.getparent()
+    return plain_text(element)[:1] in "[(↑^←→" or (parent is not None and tag(parent) in ("h1", "h2", "h3", "h4"))
+
+
+def _is_banner(element: Element) -> bool:
+    parent = element.getparent()
+    top = parent is None or tag(parent) == "body"
+    return top and not any(tag(inner) in ("h1", "h2", "h3") for inner in element.iter())
 
 
 def _is_link_list(element: Element) -> bool:
     """A list of links within the page or to other pages: four or more, and nearly nothing else."""
-    links = [inner for inner in element.iterdescendants() if tag(inner) == "a" and inner.get("href")]
+    links = [inner for inner in element.iterdescendants("{*}a") if inner.get("href")]
     if len(links) < 4 or any(tag(inner) in ("h1", "h2", "h3") for inner in element.iterdescendants()):
         return False
     linked = sum(len(plain_text(link)) for link in links)
