@@ -87,3 +87,24 @@ def test_items_of_any_format_lose_the_frame_with_reasons() -> None:
         "Gutenberg licence",
         "Gutenberg credits",
     ]
+
+
+def test_old_headers_name_the_work_in_a_line() -> None:
+    fields = header_fields("**The Project Gutenberg Etext of The Ferry, by A. Writer**\n\n*END*THE SMALL PRINT!\n")
+    assert (fields["title"], fields["author"]) == ("The Ferry", "A. Writer")
+
+
+def test_the_small_print_ends_the_header_in_each_of_its_forms() -> None:
+    for line in (
+        "*END*THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*",
+        "**END THE SMALL PRINT! FOR ETEXTS*Ver.04.08.01*END**",
+    ):
+        text = f"***This file should be named ferry.txt***\n{line}\n{BODY}"
+        start, stop = frame(text)
+        assert text[start:stop] == BODY
+
+
+def test_small_print_behind_the_book_is_no_start() -> None:
+    text = HEADER + BODY + FOOTER + "*END*THE SMALL PRINT!\nLast words.\n"
+    start, stop = frame(text)
+    assert text[start:stop].strip() == BODY.strip()

@@ -84,3 +84,18 @@ def test_capitals_with_space_above_are_headings_where_nothing_is_numbered() -> N
     text = "\n\n\n".join(f"{title}\n\n{WRAPPED}" for title in ("", "THE BOAT", "THE OAR", "THE BANK"))
     groups = group_lines(text)
     assert [groups[index].text for index in sorted(find_headings(groups))] == ["THE BOAT", "THE OAR", "THE BANK"]
+
+
+def test_prose_broken_where_the_sense_breaks_is_no_verse() -> None:
+    """Typists of the first electronic texts ended their lines at commas, with much room left."""
+    lines = [
+        "the ferry had left before the bell of the harbour was heard,",
+        "and the boy, who sat",
+        "between two crates of lamps on the after deck of the old boat,",
+        "saw nobody on the pier;",
+        "for whoever had come down to the water that evening to see him go",
+        "was gone by then.",
+    ]
+    groups = group_lines("\n\n".join("\n".join(lines[turn % 5 :] + lines[: turn % 5]) for turn in range(40)))
+    layout = find_layout(groups)
+    assert not any(is_verse(group, layout) for group in groups)

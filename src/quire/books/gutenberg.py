@@ -11,13 +11,27 @@ if TYPE_CHECKING:
     from quire.books.draft import Draft, Item
 
 _START = re.compile(
-    r"^\s*\*{2,}\s*START OF (?:THIS|THE) PROJECT GUTENBERG|^\s*\*END\*?\s*THE SMALL PRINT|"
-    r"^\s*\*?END\*?THE SMALL PRINT!? FOR PUBLIC DOMAIN",
+    r"^[\W_]*START OF (?:THIS|THE) PROJECT GUTENBERG|^\W*END\W{0,4}THE SMALL PRINT|"
+    r"^[\W_]*(?:DÉBUT|DEBUT) (?:DE|DU) (?:CE |LE )?(?:LIVRE |PROJET |PROJECT )+GUTENBERG",
     re.IGNORECASE | re.MULTILINE,
 )
 _END = re.compile(
-    r"^\s*\*{2,}\s*END OF (?:THIS|THE) PROJECT GUTENBERG|^\s*End of (?:the |this )?Project Gutenberg(?:['’]s)?\b|"
-    r"^\s*\*{2,}\s*This file should be named|^\s*(?:THE )?FULL PROJECT GUTENBERG LICENSE",
+    r"^\s*\*{2,}\s*END OF (?:THIS|THE) PROJECT GUTENBERG|"
+    r"^\W*(?:this is the )?End of (?:the |this )?(?:\w+/)?Project Gutenberg(?:['’]?s)?\b|"
+    r"^\W*(?:Fin (?:de ce |du )?|Ende (?:dieses |des )?|Fine (?:del )?)Proje[ck]?t Gutenberg|"
+    r"^\s*\*{2,}\s*This file should be named|^\s*(?:THE )?FULL PROJECT GUTENBERG LICENSE|"
+    r"^\s*START: FULL LICENSE",
+    re.IGNORECASE | re.MULTILINE,
+)
+_HEADLINE = re.compile(
+    r"\W*(?:(?:this is |welcome to )?(?:the |a )?(?:internet wiretap|project gutenberg)(?:['’]?s)?\b.{0,40}"
+    r"(?:e-?text|e-?book|edition)s?\b.{0,160}|project gutenberg['’]s .{1,100}, by .{1,60}|"
+    r"\[?e-?(?:text|book) #?\s?\d+\]?)",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(
+    r"^\W*(?:the )?project gutenberg(?:['’]?s)?(?: (?:e-?text|e-?book))?(?: of|,)?\s+(?P<title>[^\n]{1,120}?)"
+    r"(?:\s*\(.{1,20}\))?,?\s+by\s+(?P<author>[^\n*#,(\[]{2,60}?)\s*(?:$|[*#,(\[])",
     re.IGNORECASE | re.MULTILINE,
 )
 _FIELD = re.compile(
@@ -25,7 +39,10 @@ _FIELD = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _CREDIT = re.compile(
-    r"^\W*(?:produced by\b|e-?text prepared by|this e-?text (?:was )?(?:prepared|produced)|credits?:|"
+    r"^\W*(?:produced by\b|e-?text prepared by|credits?:|(?:this|the) e-?(?:text|book) (?:was |is )?(?:first )?"
+    r"(?:prepared|produced|created|typed|scanned|updated|made|converted|transcribed|released)\b|"
+    r"scanned (?:and|by|from)\b|"
+    r"(?:typed|prepared|created|digitized) (?:and \w+ )?by [A-Z]|"
     r"transcribed (?:from|by)\b|transcriber['’]?s? note|\[?note (?:from|by) the transcriber|html version by|"
     r"this e-?book was produced by|updated editions will replace|proofread(?:ing|ers) team|"
     r"note (?:sur la|de) transcription|\[transcriber)",
@@ -59,22 +76,36 @@ def header_fields(text: str) -> dict[str, str]:
         more = re.match(r"(?:\n {4,}\S[^\n]*)+", head[match.end() :])
         value = " ".join((match[2] + (more[0] if more else "")).split())
         found.setdefault(match[1].lower(), value)
+    if "title" not in found and (named := _NAMED.search(head)):
+        found["title"], found["author"] = named["title"].strip(" ,_*"), found.get("author") or named["author"].strip()
     return found
 
 
 def frame(text: str) -> tuple[int, int]:
     """Start and stop of what stands between the header and the licence; (0, len(text)) without them."""
     start, stop = 0, len(text)
-    if match := _START.search(text[:HEADER_CHARS]):
-        end_of_line = text.find("\n", match.end())
+    opening = None
+    for match in _START.finditer(text[:HEADER_CHARS]):
+        # The licence of small print may stand at the end of a short text: that is no start.
+        if opening is None or not _END.search(text, opening.end(), match.start()):
+            opening = match
+    if opening is not None:
+        end_of_line = text.find("\n", opening.end())
         start = len(text) if end_of_line < 0 else end_of_line + 1
         # The marker may run over two lines: it ends with stars.
         rest = re.match(r"[^\n]*\*\*\*[ \t]*\n", text[start : start + 200])
-        if "***" not in text[match.end() : start] and rest:
+        if "***" not in text[opening.end() : start] and rest:
             start += rest.end()
-    if match := _END.search(text, start):
-        stop = match.start()
+    # Without a start, what sounds like an end may stand in the header.
+    least = start if opening is not None else len(text) // 2
+    if ending := _END.search(text, least):
+        stop = ending.start()
     return start, stop
+
+
+def is_headline(text: str) -> bool:
+    """Whether a line only names the electronic edition."""
+    return len(text) <= 240 and bool(_HEADLINE.fullmatch(" ".join(text.split())))
 
 
 def is_credit(text: str) -> bool:

@@ -5,92 +5,62 @@ languages.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from quire.books.numerals import NumberStyle, plain, read_number
+
 HeadingKind = Literal["part", "chapter", "named", "bare"]
 
-_PART = r"part|book|volume|partie|livre|tome|teil|buch|band|parte|libro|livro|deel|boek|period|époque|epoque|cycle"
+_PART = (
+    r"part|book|volume|vol\.?|partie|livre|tome|teil|buch|band|parte|libro|livro|deel|boek|period|époque|epoque|epoch|"
+    r"cycle"
+)
 _CHAPTER = (
-    r"chapter|chap\.?|chapitre|kapitel|capítulo|capitulo|capitolo|hoofdstuk|caput|letter|lettre|brief|carta|lettera|"
-    r"stave|canto|chant|act|acte|scene|scène|sonnet|adventure|episode|épisode|fable|nuit|night|journ[ée]e|veill[ée]e"
+    r"chapter|chap\.?|ch\.|chapitre|kapitel|capítulo|capitulo|capitolo|hoofdstuk|caput|letter|lettre|let\.|brief|carta|"
+    r"lettera|stave|canto|chant|act|acte|scene|scène|sonnet|adventure|episode|épisode|fable|nuit|night|journ[ée]e|"
+    r"veill[ée]e|section|tale|conte|story|lecture|narrative|fit|tableau|entretien|récit"
 )
 _NAMED = (
     r"prologue?|epilogue|épilogue|préface|preface|foreword|avant-propos|introduction|introductory|afterword|postface|"
     r"postscript|post-scriptum|conclusion|interlude|interm[eè]de|entr[’']acte|appendix|appendice|dedication|dédicace|"
     r"envoi|finale|vorwort|nachwort|einleitung|prolog|epilog|prólogo|prefacio|epílogo|introducción|conclusión|"
     r"prefazione|prologo|epilogo|introduzione|conclusione|prefácio|introdução|conclusão|author[’']s note|"
-    r"note de l[’']auteur|to the reader|au lecteur|notice|pr[ée]ambule|preamble"
+    r"note de l[’']auteur|to the reader|au lecteur|notice|pr[ée]ambule|preamble|prelude|prélude|avertissement|"
+    r"avis au lecteur|acknowledge?ments?|remerciements"
 )
-_ORDINALS = (
-    r"first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|last|"
-    r"premi(?:er|[eè]re)|second[e]?|deuxi[eè]me|troisi[eè]me|quatri[eè]me|cinqui[eè]me|"
-    r"sixi[eè]me|septi[eè]me|huiti[eè]me|"
-    r"neuvi[eè]me|dixi[eè]me|onzi[eè]me|douzi[eè]me|derni(?:er|[eè]re)|"
-    r"erste[rs]?|zweite[rs]?|dritte[rs]?|vierte[rs]?|fünfte[rs]?|sechste[rs]?|siebte[rs]?|"
-    r"achte[rs]?|neunte[rs]?|zehnte[rs]?|"
-    r"primer[oa]?|segund[oa]|tercer[oa]?|cuart[oa]|quint[oa]|prim[oa]|second[oa]|terz[oa]|quart[oa]|terceir[oa]"
+_KIND = re.compile(
+    rf"(?:the\s+)?(?:(?P<part>{_PART})|(?P<chapter>{_CHAPTER}))(?:\s+the|\s+n[°ºo]\.?|\s+number)?\s+(?=[^\W_])",
+    re.IGNORECASE,
 )
-_UNITS = (
-    r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
-    r"eighteen|nineteen|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:[- ](?:one|two|three|four|five|six|"
-    r"seven|eight|nine))?|(?:a |one )?hundred|un|une|deux|trois|quatre|cinq|sept|huit|neuf|dix|"
-    r"onze|douze|treize|quatorze|"
-    r"quinze|seize|dix-(?:sept|huit|neuf)|(?:vingt|trente|quarante|cinquante|soixante)(?:[- "
-    r"](?:et[- ])?(?:un|deux|trois|"
-    r"quatre|cinq|six|sept|huit|neuf|dix|onze|douze))?|eins|zwei|drei|vier|fünf|sechs|sieben|"
-    r"acht|neun|zehn|uno|dos|tres|"
-    r"cuatro|cinco|seis|siete|ocho|nueve|diez"
+_KIND_AFTER = re.compile(rf"[.]?\s+(?:(?P<part>{_PART})|(?P<chapter>{_CHAPTER}))(?![\w'’-])", re.IGNORECASE)
+_NAME = re.compile(
+    rf"(?:the\s+|l[’'])?(?:{_NAMED})(?![\w'’-])(?:\s+(?:to|of|by|de|du|à)\b.{{0,60}}|\s*[:—–-]+\s*[^a-z].{{0,60}})?\.?$",
+    re.IGNORECASE,
 )
-_ROMAN = r"(?=[mdclxvi])m{0,3}(?:c[md]|d?c{0,4})(?:x[cl]|l?x{0,4})(?:i[xv]|v?i{0,4})"
-_NUMBER = rf"(?:{_ROMAN}|\d{{1,3}}(?:er|re|[eè]me|e|st|nd|rd|th)?|{_ORDINALS}|{_UNITS})"
-# What may follow the number: the end, or a stop, a dash or a space and then the chapter's own title.
-_TAIL = r"(?P<tail>\s*[.:;,—–-]+\s*(?P<title>\S.*)|\s+(?P<loose>\S.*))?"
-
-_NUMBERED = re.compile(
-    rf"(?:the\s+)?(?:(?P<part>{_PART})|(?P<chapter>{_CHAPTER}))\s+(?:the\s+|"
-    rf"n[°o]\.?\s*)?(?P<number>{_NUMBER})\b\.?{_TAIL}$",
-    re.IGNORECASE | re.DOTALL,
-)
-_ORDINAL_FIRST = re.compile(
-    rf"(?:the\s+)?(?P<number>{_ORDINALS}|{_ROMAN}\.?|\d{{1,2}}(?:[eè]re?|[eè]me|\.)?)\s+"
-    rf"(?:(?P<part>{_PART})|(?P<chapter>{_CHAPTER}))\b\.?{_TAIL}$",
-    re.IGNORECASE | re.DOTALL,
-)
-_NAME = re.compile(rf"(?:the\s+)?(?:{_NAMED})\b(?:\s+(?:to|of|by|de|du|à)\b.{{0,60}})?\.?$", re.IGNORECASE)
-_BARE_ROMAN = re.compile(r"(?:§\s*)?([MDCLXVI]+)[.)]?")
-_CARDINALS = {
-    word: number
-    for words in (
-        (
-            "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-            "seventeen eighteen nineteen twenty"
-        ),
-        (
-            "un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept "
-            "dix-huit dix-neuf vingt"
-        ),
-        "eins zwei drei vier fünf sechs sieben acht neun zehn",
-    )
-    for number, word in enumerate(words.split(), start=1)
-}
-_TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "vingt": 20, "trente": 30, "quarante": 40}
-_BARE_DIGITS = re.compile(r"(?:§\s*)?(\d{1,3})[.)]?")
-_TITLED_ROMAN = re.compile(r"([MDCLXVI]+)\s*(?:[.:)]|\s[—–-])\s*(\S.{0,120})", re.DOTALL)
-_TITLED_DIGITS = re.compile(r"(\d{1,3})\s*[.:)]\s*(\S.{0,120})", re.DOTALL)
-_ROMAN_ONLY = re.compile(_ROMAN, re.IGNORECASE)
-_VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
+_SPACED = re.compile(r"(?:[^\W\d_] ){3,}[^\W\d_]")
+_BRACKETED = re.compile(r"[\[(|{]\s*(.*?)\s*[\])|}]\.?")
+_SEPARATOR = re.compile(r"\s*(?:[.:;,)\]|]+\s*[—–-]*|[—–-]+)\s*")
 LONGEST = 160
+_CARDINALS = frozenset(
+    (
+        "one two three four five six seven eight nine ten eleven twelve un une deux trois quatre cinq sept huit neuf "
+        "dix ein zwei drei vier funf sechs sieben acht neun zehn uno una dos tres cuatro cinco due tre quattro een twee"
+    ).split()
+)
 _SENTENCE_END = re.compile(r"[a-zà-ÿ][.!?…;,][”’»\"')]*$")
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What a line says of itself: its kind, its number where it has one, and whether a title of its own follows."""
+    """What a line says of itself: its kind, its number where it has one, whether a title of its own follows, and how
+    the number is written."""
 
     kind: HeadingKind
     number: int | None
     titled: bool
+    style: NumberStyle | None = None
 
 
 def recognise(text: str) -> Heading | None:
@@ -101,48 +71,97 @@ def recognise(text: str) -> Heading | None:
     if not line or len(line) > LONGEST:
         return None
     line = line.strip("*_=~#–— ").strip()
-    if not line:
+    if match := _BRACKETED.fullmatch(line):
+        line = match[1].strip("*_=~#–— ")
+    if not line or not line[0].isalnum() and line[0] != "§":
         return None
-    for pattern in (_NUMBERED, _ORDINAL_FIRST):
-        match = pattern.match(line)
-        if match and _plausible(line, match):
-            kind: HeadingKind = "part" if match["part"] else "chapter"
-            return Heading(kind, _value(match["number"]), bool(match["title"] or match["loose"]))
+    if _SPACED.fullmatch(line):
+        line = line.replace(" ", "")
+    if heading := _with_kind(line) or _kind_after(line):
+        return heading
     if _NAME.match(line) and not _reads_on(line):
         return Heading("named", None, False)
-    if match := _BARE_ROMAN.fullmatch(line) or _BARE_DIGITS.fullmatch(line):
-        number = _value(match[1])
-        return Heading("bare", number, False) if number else None
-    if line[0].isupper() and (number := _in_words(line)):
-        return Heading("bare", number, False)
-    if match := _TITLED_ROMAN.fullmatch(line) or _TITLED_DIGITS.fullmatch(line):
-        number = _value(match[1])
-        if number and _title_like(match[2]):
-            return Heading("bare", number, True)
-    return None
+    return _bare(line)
 
 
-def _in_words(line: str) -> int | None:
-    """The number that a line of one or two words writes out, up to sixty-nine."""
-    word = line.rstrip(".").lower()
-    if word in _CARDINALS or word in _TENS:
-        return _CARDINALS.get(word) or _TENS[word]
-    ten, _, unit = word.replace(" et ", "-").replace(" ", "-").partition("-")
-    if ten in _TENS and _CARDINALS.get(unit, 10) < 10:
-        return _TENS[ten] + _CARDINALS[unit]
-    return None
+def _with_kind(line: str) -> Heading | None:
+    """`Chapter IV`, `Book the Second`, `CHAPITRE PREMIER. — Le retour`."""
+    match = _KIND.match(line)
+    if match is None or line[0].islower():
+        return None
+    found = read_number(line[match.end() :])
+    if found is None:
+        return None
+    number, style, end = found
+    rest = line[match.end() + end :]
+    loud = (match["part"] or match["chapter"]).isupper()
+    if not _plausible(rest, loud):
+        return None
+    return Heading("part" if match["part"] else "chapter", number, _is_titled(rest), style)
 
 
-def _plausible(line: str, match: re.Match[str]) -> bool:
-    """`Part two of the plan was worse.` is a sentence; `PART TWO`, `Chapter 3. A storm` and `Book IV` are not."""
-    loose = match["loose"]
-    word = match["part"] or match["chapter"]
-    if line[0].islower() or (word.islower() and line[0].islower()):
-        return False
-    if loose is None:
-        return not (match["title"] and len(match["title"]) > 60 and _SENTENCE_END.search(match["title"]))
-    first = loose[0]
-    return (loose.isupper() or first.isupper() or first in "«“\"'‘(") and not _SENTENCE_END.search(loose)
+def _kind_after(line: str) -> Heading | None:
+    """`Première partie`, `THE SECOND BOOK`, `2e Chapitre`."""
+    start = 4 if line[:4].lower() == "the " else 0
+    found = read_number(line[start:])
+    if found is None or line[0].islower():
+        return None
+    number, style, end = found
+    match = _KIND_AFTER.match(line, start + end)
+    # `Two parts` and `One night` are no headings; `First Part` and `I. Teil` are.
+    if match is None or (style == "words" and plain(line[start : start + end]) in _CARDINALS):
+        return None
+    rest = line[match.end() :]
+    loud = (match["part"] or match["chapter"]).isupper()
+    if not _plausible(rest, loud):
+        return None
+    return Heading("part" if match["part"] else "chapter", number, _is_titled(rest), style)
+
+
+def _is_titled(rest: str) -> bool:
+    return any(char.isalnum() for char in rest)
+
+
+def _plausible(rest: str, loud: bool) -> bool:
+    """`Part two of the plan was worse.` is a sentence; `PART TWO`, `Chapter 3. A storm` and `Book IV` are not.
+
+    `rest` is what follows the number; `loud` says that the word before it stands in capitals, as headings do.
+    """
+    separator = _SEPARATOR.match(rest)
+    title = rest[separator.end() :] if separator else rest.strip()
+    if not _is_titled(title):
+        return title in ("", ".") or not title.strip('.…!?—–-"”’»)]| ')
+    ends = bool(_SENTENCE_END.search(title))
+    if separator is None:
+        if rest[0] not in " (":
+            return False
+        opens = title[0].isupper() or title[0].isdigit() or title[0] in "«“\"'‘("
+        return title.isupper() or (opens and (not ends or (loud and len(title) <= 60)))
+    if separator[0].strip()[0] in ",;":
+        return loud or (title[0].isupper() and not ends) or _KIND.match(title) is not None
+    return loud or not ends or (len(title) <= 60 and (title[0].isupper() or title[0] in "«“\"'‘("))
+
+
+def _bare(line: str) -> Heading | None:
+    """Nothing but a number, or a number and a title."""
+    mark = re.match(r"§\s*|n[°º]\s*|no\.\s*", line, re.IGNORECASE)
+    body = line[mark.end() :] if mark else line
+    found = read_number(body)
+    if found is None:
+        return None
+    number, style, end = found
+    written, rest = body[:end], body[end:]
+    if number is None or (style == "roman" and not written.isupper()) or (style == "words" and not line[0].isupper()):
+        return None
+    if rest in ("", ".", ")", ":", ".)", ".—", ".-"):
+        return Heading("bare", number, False, style)
+    separator = re.match(r"\s*[.:)]\s*[—–-]*\s*|\s*[—–-]+\s+|\s*--+\s*|\s+[—–]\s*", rest)
+    if style == "words":
+        return None
+    if separator is None:
+        shouts = style == "roman" and rest[0] == " " and rest.isupper() and len(rest) >= 6
+        return Heading("bare", number, True, style) if shouts else None
+    return Heading("bare", number, True, style) if _title_like(rest[separator.end() :]) else None
 
 
 def _reads_on(line: str) -> bool:
@@ -151,6 +170,8 @@ def _reads_on(line: str) -> bool:
 
 def _title_like(title: str) -> bool:
     """Whether the words after a number may be a chapter's title and not a list's item or a sentence."""
+    if not _is_titled(title):
+        return False
     if title.isupper():
         return True
     return title[0].isupper() and len(title.split()) <= 14 and not _SENTENCE_END.search(title)
@@ -159,10 +180,12 @@ def _title_like(title: str) -> bool:
 def is_title_line(text: str) -> bool:
     """Whether a short text after `CHAPTER I` may be that chapter's title: it is no sentence and opens no speech."""
     line = " ".join(text.split())
-    if not line or len(line) > LONGEST or line[0] in "“\"«—–-‘'[(*" or line[0].islower():
+    if not line or len(line) > LONGEST or line[0] in "—–-[(*" or line[0].islower():
         return False
-    if line.isupper():
+    if line.isupper() and (line[0] not in "“\"«‘'" or " " in line):
         return True
+    if line[0] in "“\"«‘'" or is_dateline(line):
+        return False
     return len(line) <= 100 and not re.search(r"[.!?…;,:][”’»\"')]*$", line.rstrip(".") if _title_case(line) else line)
 
 
@@ -182,18 +205,6 @@ def is_numbered(title: str) -> bool:
     return recognise(title.split("\n")[0]) is not None
 
 
-def _value(number: str) -> int | None:
-    """The number that digits or Roman numerals say; None for words."""
-    plain = number.strip(". ").lower()
-    digits = re.match(r"\d+", plain)
-    if digits:
-        return int(digits[0])
-    if not plain or not _ROMAN_ONLY.fullmatch(plain):
-        return None
-    values = [_VALUES[char] for char in plain]
-    return sum(-a if a < b else a for a, b in zip(values, values[1:] + [0], strict=True))
-
-
 def in_order(numbers: list[int | None]) -> list[bool]:
     """Which bare numbers belong to a run that counts up from 1 (again, after a part): the others are page numbers."""
     good = [False] * len(numbers)
@@ -211,6 +222,80 @@ def in_order(numbers: list[int | None]) -> list[bool]:
                 for position in run:
                     good[position] = True
     return good
+
+
+def bare_in_order(headings: Sequence[Heading]) -> list[bool]:
+    """Which headings can be believed: those with a word of their own, and bare numbers that count up.
+
+    Each way of writing counts for itself, so that page numbers do not disturb Roman numerals; a bare number may also
+    go on from `Chapter VI`.  Where many have been found in order, one that is missing is forgiven.
+    """
+    good = [heading.kind != "bare" for heading in headings]
+    for style in ("digits", "roman", "words"):
+        run: list[int] = []
+        last: int | None = None
+        for index, heading in enumerate(headings):
+            if heading.kind == "chapter":
+                last = heading.number
+                run = [index]
+            if heading.kind != "bare" or heading.style != style or heading.number is None:
+                continue
+            steps = (1, 2) if len(run) >= 3 else (1,)
+            if last is not None and run and heading.number - last in steps:
+                run.append(index)
+            elif heading.number == 1:
+                run = [index]
+            else:
+                continue
+            last = heading.number
+            if len(run) >= 2:
+                for position in run:
+                    good[position] = True
+    return good
+
+
+_MONTH = (
+    r"jan(?:uary|\.)|feb(?:ruary|r?\.)|mar(?:ch|\.)|apr(?:il|\.)|may|june|july|aug(?:ust|\.)|sept?(?:ember|\.)|"
+    r"oct(?:ober|\.)|nov(?:ember|\.)|dec(?:ember|\.)|janvier|février|fevrier|mars|avril|mai|juin|juillet|août|aoust|"
+    r"septembre|octobre|novembre|décembre|decembre|januar|februar|märz|juni|juli|oktober|dezember|vendémiaire|brumaire|"
+    r"frimaire|nivôse|pluviôse|ventôse|germinal|floréal|prairial|messidor|thermidor|fructidor"
+)
+_WEEKDAY = (
+    r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|"
+    r"montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag"
+)
+_YEAR = r"(?:1[0-9]|20)(?:\d\d|\*\*|--|——|[—–]|\.\.)"
+_DATE = re.compile(
+    rf"\b(?:\d{{1,2}}(?:st|nd|rd|th|er|\.)?\s+(?:of\s+|de\s+)?(?:{_MONTH})|(?:{_MONTH})\s+(?:the\s+)?\d{{1,2}}|"
+    rf"(?:{_WEEKDAY})\b(?=[,.\s]*(?:\d|morning|evening|night|noon|afternoon|matin|soir|midi|minuit|$))|"
+    rf"(?:{_MONTH}),?\s+{_YEAR})",
+    re.IGNORECASE,
+)
+
+
+def is_dateline(text: str) -> bool:
+    """Whether a line is the place and date above a letter or an entry of a journal: text, and no heading."""
+    line = " ".join(text.split()).strip("_*=() ")
+    if not line or len(line) > 90 or len(line.split()) > 14 or not (line[0].isupper() or line[0].isdigit()):
+        return False
+    date = _DATE.search(line)
+    if date is None or recognise_kind(line):
+        return False
+    # Beside the date only names (of places, of ships) and small words: no verb can be told, but lower case can.
+    others = [word for word in re.findall(r"[^\W\d_]+", line[: date.start()] + line[date.end() :]) if len(word) > 3]
+    small = [word for word in others if word[0].islower() and word.lower() not in _DATE_WORDS]
+    return len(small) <= 1
+
+
+_DATE_WORDS = frozenset(
+    "morning evening night noon afternoon midnight from near this o'clock clock matin soir midi minuit heures heure "
+    "dans l'an après avant".split()
+)
+
+
+def recognise_kind(line: str) -> bool:
+    """Whether a line begins with a word for a chapter and its number."""
+    return bool(_with_kind(line) or _kind_after(line))
 
 
 _CONTENTS = re.compile(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quire.books.draft import is_scene_break
-from quire.books.headings import Heading, in_order, is_title_line, recognise
+from quire.books.headings import Heading, bare_in_order, is_dateline, is_title_line, recognise
 
 SENTENCE_END = re.compile(r"[.!?…:][”’»\"')\]]*\s*$")
 
@@ -86,7 +86,22 @@ def find_layout(groups: Sequence[Lines]) -> Layout:
         wrapped = width >= 55 and nearly_full >= 0.15 * len(lengths)
     if not wrapped:
         return Layout(0, False)
+    width -= _room_left(pairs, width)
     return Layout(width, _is_indented(groups, width))
+
+
+def _room_left(pairs: Sequence[tuple[str, str]], width: int) -> int:
+    """How much room lines of prose leave at their end although the next word would fit.
+
+    Typists who break lines where the sense does leave much, and then a short line alone says nothing of verse.  What
+    begins in lower case goes on from the line before; where most lines do, they tell.
+    """
+    goes_on = [(a, b) for a, b in pairs if b.lstrip()[:1].islower() and _indent(a) <= 4 and _indent(b) <= 4]
+    if len(goes_on) < 60 or len(goes_on) < 0.5 * len(pairs):
+        return 0
+    rooms = sorted(width - len(a) - 1 - len(b.split()[0]) for a, b in goes_on)
+    room = rooms[int(0.95 * (len(rooms) - 1))]
+    return min(max(0, room), int(0.6 * width))
 
 
 def _is_full(line: str, following: str, width: int) -> bool:
@@ -183,8 +198,10 @@ def is_verse(group: Lines, layout: Layout) -> bool:
     if short < 0.6:
         return False
     own = max(len(line) for line in lines)
-    ragged = sum(not _is_full(first, second, own) for first, second in pairs) / len(pairs)
     capitals = sum(_begins_line(line) for line in lines) / len(lines)
+    if capitals < 0.5 and indent <= 1 and own > 0.8 * layout.width:
+        return False
+    ragged = sum(not _is_full(first, second, own) for first, second in pairs) / len(pairs)
     return ragged >= 0.35 or (capitals >= 0.8 and short >= 0.8)
 
 
@@ -224,12 +241,10 @@ def find_headings(groups: Sequence[Lines]) -> dict[int, Heading | None]:
         for index, group in enumerate(groups)
         if len(group.lines) <= 3 and (heading := recognise(group.text)) and not is_scene_break(group.text)
     }
-    bare = [index for index, heading in candidates.items() if heading.kind == "bare"]
-    good = in_order([candidates[index].number for index in bare])
-    kept_bare = {index for index, ok in zip(bare, good, strict=True) if ok}
-    others = {index for index, heading in candidates.items() if heading.kind != "bare"}
-    for index in sorted(others | kept_bare):
-        found[index] = candidates[index]
+    believed = bare_in_order(list(candidates.values()))
+    for (index, heading), good in zip(candidates.items(), believed, strict=True):
+        if good:
+            found[index] = heading
     _add_titles(groups, found)
     _add_apart(groups, found)
     if sum(heading is not None and heading.kind != "named" for heading in found.values()) < 2:
@@ -298,6 +313,7 @@ def _add_capitals(groups: Sequence[Lines], found: dict[int, Heading | None]) -> 
         and sum(char.isalpha() for char in group.text) >= 3
         and group.gap >= 2
         and not is_scene_break(group.text)
+        and not is_dateline(group.text)
     ]
     if len(titles) >= 3:
         found.update(dict.fromkeys(titles, None))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from quire.books import gutenberg
+from quire.books import gutenberg, plays_text
+from quire.books.boilerplate import strip_boilerplate
 from quire.books.book import Book, Place
 from quire.books.cleaning import line_ends
 from quire.books.draft import Draft, finish, is_scene_break
 from quire.books.encoding import decode
-from quire.books.headings import Heading, is_contents_label, recognise
+from quire.books.headings import Heading, recognise
 from quire.books.limits import PLAIN, ReadOptions
 from quire.books.lines import (
     Layout,
@@ -24,7 +25,9 @@ from quire.books.lines import (
     split_indented,
     usual_indent,
 )
+from quire.books.text_contents import find_contents
 from quire.books.text_notes import take_notes
+from quire.books.text_pages import group_pages
 from quire.errors import BookError
 
 # Fewer words between Gutenberg's header and licence are a title or a credit, no work.
@@ -38,9 +41,10 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     """The one book of a plain text file.  Raises BookError when it holds no text."""
     text, _, warnings = decode(path.read_bytes())
     draft = Draft(str(path), warnings=warnings)
-    text = line_ends(text)
+    # Page feeds tell where the pages of a scan end; `line_ends` would make line ends of them.
+    text = "\x0c".join(map(line_ends, text.split("\x0c")))
     body, skipped, framed = _unframe(draft, text)
-    read_lines(draft, body, skipped, emphasis=framed)
+    read_lines(draft, body, skipped, emphasis=framed or _has_emphasis(body), whole=True, format=options.format)
     if not draft.title:
         draft.title = guess_title(draft) or path.stem
     only_frame = f"{path} holds nothing but Gutenberg's header and licence"
@@ -71,9 +75,26 @@ def _unframe(draft: Draft, text: str) -> tuple[str, int, bool]:
     return body, skipped, True
 
 
-def read_lines(draft: Draft, text: str, skipped: int = 0, inside: str = "", emphasis: bool = False) -> None:
-    """Put the paragraphs, verse and headings of plain lines into a draft; `skipped` lines stood before them."""
-    groups = group_lines(text)
+def read_lines(
+    draft: Draft,
+    text: str,
+    skipped: int = 0,
+    inside: str = "",
+    emphasis: bool = False,
+    whole: bool = False,
+    format: str | None = None,
+) -> None:
+    """Put the paragraphs, verse and headings of plain lines into a draft; `skipped` lines stood before them.
+
+    `whole`: they are a whole file, which may have pages and what libraries add.  `format` is what the recipe says of
+    the text: lines of a play, surely one or said to be, become its speeches.
+    """
+    groups = _own_groups(draft, text, skipped) if whole else group_lines(text)
+    if (cast := plays_text.find_play(groups, format)) is not None:
+        groups, notes = take_notes(_drop_contents(draft, groups, skipped, inside))
+        plays_text.add_play(draft, groups, cast, skipped, inside)
+        _add_notes(draft, notes, emphasis, skipped, inside)
+        return
     layout = find_layout(groups)
     if layout.indented:
         usual = usual_indent(groups)
@@ -83,10 +104,11 @@ def read_lines(draft: Draft, text: str, skipped: int = 0, inside: str = "", emph
     groups = _drop_contents(draft, groups, skipped, inside)
     groups, notes = take_notes(groups)
     headings = find_headings(groups)
+    levels = _levels(headings, groups)
     for index, group in enumerate(groups):
         place = Place(draft.path, "line", group.number + skipped, inside)
         if index in headings:
-            level = _level(headings[index])
+            level = levels[index]
             draft.add("heading", _plain(group.text, True), place, level)
         elif is_scene_break(group.text):
             draft.add("break", group.text, place)
@@ -94,8 +116,31 @@ def read_lines(draft: Draft, text: str, skipped: int = 0, inside: str = "", emph
             draft.add("verse", _plain("\n".join(line.strip() for line in group.lines), emphasis), place)
         else:
             draft.add("paragraph", _plain(rejoin(group.lines), emphasis), place)
+    _add_notes(draft, notes, emphasis, skipped, inside)
+
+
+def _add_notes(draft: Draft, notes: list[tuple[int, str]], emphasis: bool, skipped: int, inside: str) -> None:
     for number, note in notes:
         draft.add("note", _plain(note, emphasis), Place(draft.path, "line", number + skipped, inside))
+
+
+def _own_groups(draft: Draft, text: str, skipped: int) -> list[Lines]:
+    """The groups of lines of a file, without the furniture of its pages and what a library says around it."""
+    groups, furniture = group_pages(text)
+    for gone in furniture:
+        draft.drop(gone.reason, gone.text, Place(draft.path, "line", gone.number + skipped))
+    groups, notes, fields = strip_boilerplate(groups)
+    for reason, said, number in notes:
+        draft.drop(reason, said, Place(draft.path, "line", number + skipped))
+    draft.title = draft.title or fields.get("title", "")
+    draft.author = draft.author or fields.get("author", "")
+    draft.language = draft.language or fields.get("language", "")
+    return groups
+
+
+def _has_emphasis(text: str) -> bool:
+    """Whether several words stand between underscores, as those write who cannot set italics."""
+    return sum(1 for _ in zip(_EMPHASIS.finditer(text), range(3), strict=False)) == 3
 
 
 def _keeps_lines(group: Lines, layout: Layout) -> bool:
@@ -114,9 +159,37 @@ def _one_by_one(groups: list[Lines]) -> list[Lines]:
     return groups if stanzas or not several else part_unwrapped(groups)
 
 
-def _level(heading: Heading | None) -> int:
-    """Parts above chapters; a title line belongs to the chapter whose number stands before it."""
-    return 1 if heading is not None and heading.kind == "part" else 2
+def _levels(found: dict[int, Heading | None], groups: list[Lines]) -> dict[int, int]:
+    """Parts (1) above chapters (2) above what stands within a chapter (3).
+
+    Where most chapters call themselves so, a bare number that counts anew after one, and a line that is only set like
+    a heading, divide that chapter; a title line belongs to the chapter whose number stands before it.
+    """
+    order = sorted(found)
+    kinds = {index: heading.kind if heading else "title" for index, heading in found.items()}
+    chapters = [index for index in order if kinds[index] == "chapter"]
+    bare = [index for index in order if kinds[index] == "bare"]
+    gaps = sorted(groups[index].gap for index in chapters)
+    inner = len(chapters) >= 3 and len(chapters) >= 0.25 * len(bare)
+    levels: dict[int, int] = {}
+    last: int | None = None
+    counting = False
+    for index in order:
+        heading = found[index]
+        levels[index] = 1 if kinds[index] == "part" else 2
+        if heading is not None and heading.kind == "chapter":
+            last, counting = heading.number, False
+        elif heading is not None and heading.kind == "bare" and inner and index > chapters[0]:
+            counting = (counting or heading.number == 1) and heading.number != (last or 0) + 1
+            if counting:
+                levels[index] = 3
+            else:
+                last = heading.number
+        elif heading is None and inner and chapters[0] < index < chapters[-1] and index - 1 not in found:
+            levels[index] = 3 if groups[index].gap < gaps[len(gaps) // 2] else 2
+        elif heading is None and index - 1 in levels:
+            levels[index] = levels[index - 1] if kinds[index - 1] != "part" else 1
+    return levels
 
 
 def _plain(text: str, emphasis: bool) -> str:
@@ -128,41 +201,11 @@ def _plain(text: str, emphasis: bool) -> str:
 
 
 def _drop_contents(draft: Draft, groups: list[Lines], skipped: int, inside: str) -> list[Lines]:
-    """A list of chapters at the head: lines that are headings, three or more, with no text between them."""
-    kept: list[Lines] = []
-    run: list[Lines] = []
-
-    def close() -> None:
-        entries = sum(max(1, sum(recognise(line) is not None for line in group.lines)) for group in run)
-        if entries >= 4 and len(kept) < 60:
-            # The last heading of a run of single lines belongs to the text that follows.
-            last = run.pop() if len(run[-1].lines) == 1 and len(run) >= 2 else None
-            if kept and is_contents_label(kept[-1].text):
-                run.insert(0, kept.pop())
-            for group in run:
-                place = Place(draft.path, "line", group.number + skipped, inside)
-                draft.drop("contents", "\n".join(group.lines), place)
-            kept.extend([last] if last else [])
-        else:
-            kept.extend(run)
-        run.clear()
-
-    for group in groups:
-        named = sum(recognise(line) is not None for line in group.lines)
-        listed = len(group.lines) >= 3 and named >= max(3, 0.4 * len(group.lines))
-        if listed or (len(group.lines) <= 2 and recognise(group.text)):
-            run.append(group)
-        elif run and not re.search(r"[.!?…][”»\"]?$", group.text) and len(group.lines) <= 2 and _amid_contents(run):
-            run.append(group)
-        else:
-            close()
-            kept.append(group)
-    close()
-    return kept
-
-
-def _amid_contents(run: list[Lines]) -> bool:
-    return len(run) >= 3 and all(group.gap <= 1 for group in run[1:])
+    gone = set(find_contents(groups))
+    for index in sorted(gone):
+        place = Place(draft.path, "line", groups[index].number + skipped, inside)
+        draft.drop("contents", "\n".join(groups[index].lines), place)
+    return [group for index, group in enumerate(groups) if index not in gone]
 
 
 def guess_title(draft: Draft) -> str:
