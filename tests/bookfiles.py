@@ -114,6 +114,38 @@ def pdf(path: Path, pages: Sequence[Sequence[Placed]], image: bool = False, pass
     return _write_pdf(path, objects, encrypt, identity)
 
 
+def drawn_pdf(
+    path: Path,
+    contents: Sequence[bytes],
+    page: bytes = b"",
+    catalogue: bytes = b"",
+    resources: bytes = b"",
+    objects: Mapping[int, bytes] | None = None,
+    info: bytes = b"",
+) -> Path:
+    """A PDF of 360 × 540 points whose pages are drawn by the operators in `contents`, with Helvetica as `/F` and a grey
+    pixel as `/I`; `page`, `catalogue` and `resources` are more entries of those dictionaries, `objects` what they name
+    (from 4 to 9)."""
+    kids = " ".join(f"{10 + 2 * n} 0 R" for n in range(len(contents)))
+    made: dict[int, bytes] = {
+        1: b"<< /Type /Catalog /Pages 2 0 R " + catalogue + b" >>",
+        2: f"<< /Type /Pages /Kids [{kids}] /Count {len(contents)} >>".encode(),
+        3: b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
+        4: b"<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8 "
+        b"/Length 1 >>\nstream\n\x80\nendstream",
+        **(objects or {}),
+    }
+    for n, content in enumerate(contents):
+        made[10 + 2 * n] = (
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 360 540] /Resources << /Font << /F 3 0 R >> /XObject << "
+            b"/I 4 0 R " + resources + b" >> >> /Contents " + f"{11 + 2 * n} 0 R ".encode() + page + b" >>"
+        )
+        made[11 + 2 * n] = f"<< /Length {len(content)} >>\nstream\n".encode() + content + b"\nendstream"
+    if info:
+        made[9] = b"<< " + info + b" >>"
+    return _write_pdf(path, dict(sorted(made.items())), b"/Info 9 0 R " if info else b"", b"0123456789abcdef")
+
+
 def _write_pdf(path: Path, objects: Mapping[int, bytes], encrypt: bytes, identity: bytes) -> Path:
     data = bytearray(b"%PDF-1.4\n")
     offsets = {}

@@ -63,7 +63,8 @@ def _read_document(path: Path, draft: Draft) -> tuple[Reading, list[Bookmark]]:
             reading = read_pages(document)
         draft.title, draft.author = read_title(document, path.stem)
         if names := _attached(document):
-            draft.warnings.append(f"{len(names)} attached files were not read: {', '.join(names[:5])}")
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            draft.warnings.append(f"attached files were not read: {', '.join(names[:5])}{more}")
         return reading, read_bookmarks(document)
     finally:
         document.close()
@@ -166,7 +167,7 @@ def _drop_title_pages(draft: Draft, pages: Sequence[Page], size: float) -> None:
         text = " ".join(line.plain for line in page.lines)
         headed = any(recognise(line.plain) for line in page.lines)
         largest = max(page.lines, key=lambda line: line.size)
-        if not headed and (largest.size >= 1.25 * size or _LEGAL.search(text) or _says_title(draft, text)):
+        if not headed and (largest.size >= 1.25 * size or _LEGAL.search(text) or _says_title(draft, page)):
             if not draft.title:
                 same = [line.plain.strip() for line in page.lines if abs(line.size - largest.size) < 0.5]
                 draft.title = " ".join(same)
@@ -175,10 +176,19 @@ def _drop_title_pages(draft: Draft, pages: Sequence[Page], size: float) -> None:
             _take_all(page, "copyright page" if _LEGAL.search(text) else "title page")
 
 
-def _says_title(draft: Draft, text: str) -> bool:
-    plain = "".join(char for char in text.lower() if char.isalnum())
-    title = "".join(char for char in draft.title.lower() if char.isalnum())
-    return bool(title) and title in plain
+def _says_title(draft: Draft, page: Page) -> bool:
+    """Whether a page bears the title in lines of its own: a sentence may have the same words."""
+    title = _letters(draft.title)
+    lines = [_letters(line.plain) for line in page.lines]
+    return bool(title) and any(
+        title == "".join(lines[start:stop])
+        for start in range(len(lines))
+        for stop in range(start + 1, min(start + 6, len(lines) + 1))
+    )
+
+
+def _letters(text: str) -> str:
+    return "".join(char for char in text.lower() if char.isalnum())
 
 
 def _take_all(page: Page, reason: str) -> None:

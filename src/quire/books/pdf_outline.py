@@ -39,9 +39,9 @@ _BY = re.compile(
 _CREDIT = re.compile(rf"{_BY.pattern}[:\s]\s*(\S.*)", re.IGNORECASE)
 _NAME_WORD = re.compile(r"[^\W\d_][\w.’'-]*")
 _NOT_A_NAME = re.compile(
-    r"press|books?|publish|edition|éditions|verlag|house|company|\bco\b|\binc\b|\bltd\b|library|university|london|paris|"
-    r"new york|novel|roman|stories|tales|poems|volume|tome|part|chapter|illustrat|translat|traduit|copyright|rights|"
-    r"printed|imprim|project|gutenberg|series|collection|the |a |and|of |le |la |les |und ",
+    r"\b(?:press|books?|publi\w*|editions?|éditions?|verlag|house|company|co|inc|ltd|library|university|london|paris|"
+    r"new york|novel|roman|stories|tales|poems|volume|tome|part|chapter|illustrat\w*|translat\w*|traduit\w*|copyright|"
+    r"rights|printed|imprim\w*|project|gutenberg|series|collection|the|and|of|les|und)\b|\ba\s",
     re.IGNORECASE,
 )
 
@@ -95,8 +95,9 @@ def is_name(line: str) -> bool:
     small = {"de", "du", "von", "van", "der", "den", "la", "le", "di", "da", "y", "und", "ter"}
     return (
         2 <= len(words) <= 5
+        and len(text) <= 60
         and all(_NAME_WORD.fullmatch(word) for word in words)
-        and not _NOT_A_NAME.search(f"{text} ")
+        and not _NOT_A_NAME.search(text)
         and not recognise(text)
         and all(word[0].isupper() or word in small or word[:2] in ("d’", "d'") for word in words)
     )

@@ -190,7 +190,7 @@ def report(draft: Draft, reading: Reading, ocr: bool) -> None:
             "and were left out"
         )
     if reading.ended:
-        draft.warnings.append(f"the file claims {reading.claimed:,} pages, but no more than {count} are there")
+        draft.warnings.append(f"the file claims {reading.claimed:,} pages, but only {count} could be found")
     elif reading.claimed > MOST_PAGES:
         draft.warnings.append(f"only the first {MOST_PAGES:,} of {reading.claimed:,} pages were read")
     _report_hidden(draft, reading)
@@ -206,7 +206,7 @@ def _report_hidden(draft: Draft, reading: Reading) -> None:
         draft.warnings.append(f"text that no reader of {name_pages(unseen)} sees was left out")
     said = [number for kind, text, number in reading.notes if kind == "comment on the page" and text]
     if said:
-        draft.warnings.append(f"{len(said)} comments on {name_pages(sorted(set(said)))} were left out")
+        draft.warnings.append(f"comments on {name_pages(sorted(set(said)))} were left out ({len(said)})")
 
 
 def _refuse(draft: Draft, reading: Reading, ocr: bool) -> None:

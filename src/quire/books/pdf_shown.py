@@ -95,7 +95,9 @@ class Sight:
         left, bottom, right, top = page.get_bbox()
         drawing = _Drawing()
         self._walk(drawing, pdfium.FPDFPage_CountObjects(raw), lambda n: pdfium.FPDFPage_GetObject(raw, n), _SAME, 0)
+        # The writing says which way is up; PDFium would sort lines by how the page is to be turned for display.
         upright = _main_turn(drawing.texts)
+        pdfium.FPDFPage_SetRotation(raw, 0)
         coverage = _coverage(drawing.pictures, (left, bottom, right, top))
         recognised = coverage >= SCAN_COVERAGE and _is_layer(drawing)
         gone = self._sort_out(drawing, (left, bottom, right, top), upright, recognised)
