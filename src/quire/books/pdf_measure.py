@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quire.books.pdf_lines import Line
+from quire.books.pdf_lines import MARK_OPEN, Line
 
 SENTENCE_END = re.compile(r"[.!?…:;][”’»\"')\]]*$|[—–]$|[”»]$")
 # Which of the lines' ends, from the shortest to the longest, is taken for the margin: a few run over.
@@ -125,18 +125,26 @@ def find_gap(columns: Sequence[Column], size: float, step: float) -> tuple[float
     Where space between blocks is usual its commonest measure tells; half of what it adds is enough.
     """
     gaps: Counter[float] = Counter()
+    ended: Counter[float] = Counter()
     total = short = stopped = 0
     for column in columns:
         for above, line in zip(column.lines, column.lines[1:], strict=False):
-            if abs(line.size - size) < 0.1 * size and abs(above.size - size) < 0.1 * size:
+            # A raised mark pushes its line down.
+            marked = MARK_OPEN in above.text or MARK_OPEN in line.text
+            if not marked and abs(line.size - size) < 0.1 * size and abs(above.size - size) < 0.1 * size:
                 total += 1
-                gaps[round((above.y - line.y) * 4) / 4] += 1
+                gap = round((above.y - line.y) * 4) / 4
+                gaps[gap] += 1
+                ended[gap] += bool(SENTENCE_END.search(above.plain))
                 if above.y - line.y < 1.1 * step and column.right - above.right > 0.2 * (column.right - column.left):
                     short += 1
                     stopped += bool(SENTENCE_END.search(above.plain))
     wider = Counter({gap: count for gap, count in gaps.items() if 1.1 * step < gap < 2.6 * step})
     near = {gap: wider[gap - 0.25] + wider[gap] + wider[gap + 0.25] for gap in wider}
-    usual = [gap for gap, count in near.items() if count >= max(4, 0.01 * total)]
+    stops = {gap: ended[gap - 0.25] + ended[gap] + ended[gap + 0.25] for gap in wider}
+    # Where sentences end at line ends at all, most of those before a space do.
+    least_stopped = 0.4 if ended.total() >= 0.05 * total else 0.0
+    usual = [g for g, count in near.items() if count >= max(4, 0.01 * total) and stops[g] >= least_stopped * count]
     if not usual:
         return 1.45 * step, False
     least = min(usual)
