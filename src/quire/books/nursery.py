@@ -55,8 +55,9 @@ def main() -> None:
             break
         request, files = received
         kind = request["kind"] or guess_kind(Path(request["path"]))
-        if kind:
-            load(kind)
+        with suppress(Exception):  # a reader that cannot be loaded is for the child to report
+            if kind:
+                load(kind)
         gc.freeze()
         nursery = os.getpid()
         child = os.fork()
