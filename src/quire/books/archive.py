@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import posixpath
+import stat
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -18,28 +20,47 @@ MOST_BYTES = 256 * MIB
 MOST_RATIO = 120
 FREE_RATIO_BYTES = 2 * MIB
 _CHUNK = 256 * 1024
+_LOCKED = 1  # bit of an entry's flags
+_LONGEST_NAME = 1024
+
+
+# What books are packed with.  Other methods (bzip2, LZMA) inflate in steps that cannot be bounded.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    OverflowError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+)
+"""What zipfile raises at archives that are none."""
 
 
 class Archive:
-    """The entries of a zip file by name.  Nothing is ever written to the disk."""
+    """The entries of a zip file by name.  Nothing is ever written to the disk; archives inside are not opened."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._left = MOST_BYTES
         try:
+            self._size = path.stat().st_size
             self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
-            raise BookError(f"{path} is a damaged archive ({error})", then="get the file again") from None
+        except _DAMAGES as error:
+            what = f"{path} is a damaged archive ({error})"
+            raise BookError(what, then="get the file again", code="damaged") from None
         infos = self._zip.infolist()
         if len(infos) > MOST_ENTRIES:
-            raise BookError(
-                f"{path} holds {len(infos)} files, more than any book", then="check where the file comes from"
-            )
-        self._entries = {info.filename: info for info in infos}
+            what = f"{path} holds {len(infos)} files, more than any book"
+            raise BookError(what, then="check where the file comes from", code="too-large")
+        self._entries = {name: info for info in infos if (name := _inside(info))}
 
     @property
     def names(self) -> list[str]:
-        """The names of the entries, as stored."""
+        """The names of the entries; those that lead out of the archive, links and folders are not among them."""
         return list(self._entries)
 
     def __contains__(self, name: str) -> bool:
@@ -51,25 +72,44 @@ class Archive:
         Raises KeyError when there is none, BookError when it is damaged, locked, or inflates beyond the bounds.
         """
         info = self._entries[name]
-        if info.flag_bits & 1:
-            raise BookError(f"{self.path} is locked with a password", then="save it without a password")
+        if info.flag_bits & _LOCKED:
+            raise BookError(
+                f"{self.path} is locked with a password", then="save it without a password", code="protected"
+            )
+        if info.compress_type not in _METHODS:
+            what = f"{self.path} is packed at {name} with a method that books do not use"
+            raise BookError(what, then="pack it again with deflate, or get the file again", code="damaged")
         data = bytearray()
         try:
             with self._zip.open(info) as stream:
                 while chunk := stream.read(_CHUNK):
                     data += chunk
-                    self._check(len(data), len(chunk), info.compress_size)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-            raise BookError(f"{self.path} is damaged at {name} ({error})", then="get the file again") from None
+                    self._check(len(data), len(chunk), min(info.compress_size, self._size))
+        except BookError:
+            raise
+        except _DAMAGES as error:
+            what = f"{self.path} is damaged at {name} ({error})"
+            raise BookError(what, then="get the file again", code="damaged") from None
         return bytes(data)
 
     def _check(self, size: int, more: int, packed: int) -> None:
+        """Count what really came out, whatever the archive says: of this entry, and of all that were read so far."""
         self._left -= more
         if self._left < 0 or (size > FREE_RATIO_BYTES and size > MOST_RATIO * max(1, packed)):
             raise BookError(
                 f"{self.path} inflates far beyond what a book holds (a zip bomb?)",
                 then="check where the file comes from",
+                code="too-large",
             )
+
+
+def _inside(info: zipfile.ZipInfo) -> str:
+    """The name of an entry as others refer to it; `""` for one that is a folder, a link, or lies outside."""
+    name = info.filename.replace("\\", "/")
+    parts = name.split("/")
+    outside = name.startswith("/") or ".." in parts or ":" in parts[0] or len(name) > _LONGEST_NAME
+    linked = stat.S_ISLNK(info.external_attr >> 16)
+    return "" if outside or linked or name.endswith("/") else name
 
 
 def resolve(base: str, reference: str) -> str:
