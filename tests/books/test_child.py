@@ -225,7 +225,7 @@ def test_a_child_that_talks_nonsense(book: Path) -> None:
 
 
 def test_secrets_of_the_environment_stay_outside() -> None:
-    assert not any("TOKEN" in name or "KEY" in name for name in child._PASSED_ON)
+    assert not any("TOKEN" in name or "KEY" in name for name in child.PASSED_ON)
 
 
 def test_reading_where_processes_cannot_fork(tmp_path: Path, book: Path) -> None:

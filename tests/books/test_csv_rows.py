@@ -57,6 +57,7 @@ def test_a_head_is_told_by_usual_names_by_those_asked_for_or_by_its_shape() -> N
     assert rows("title,text\nA,B\n") == [{"title": "A", "text": "B"}]
     assert rows("xx,yy\nA,B\n", names=("YY",)) == [{"xx": "A", "yy": "B"}]
     assert rows("xx,yy\nA,B\n") == [{"column 1": "xx", "column 2": "yy"}, {"column 1": "A", "column 2": "B"}]
+    assert rows("xx,yy\nA,1\n") == [{"xx": "A", "yy": "1"}]
     long = "word " * 60
     assert rows(f"nom,histoire\nA,{long}\n") == [{"nom": "A", "histoire": long}]
 

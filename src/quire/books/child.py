@@ -32,7 +32,7 @@ from quire.errors import BOOK_FAULTS, BookError, BookFault
 
 READER = "quire.books.readers:read_kind"
 # What the nursery needs to find Python and this package; tokens and other secrets of the environment stay outside.
-_PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "HOME", "SYSTEMROOT", "LANG", "LC_ALL")
+PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "HOME", "SYSTEMROOT", "LANG", "LC_ALL")
 _START_SECONDS = 60.0
 # Line ends and quotes are escaped, characters beyond ASCII take up to four bytes, every block brings its place.
 _BYTES_PER_CHARACTER = 5
@@ -125,10 +125,10 @@ def _books(task: _Task, ended: _Ended) -> list[Book]:
         raise BookError(what, then=OTHER_FORMAT, code="too-large")
     if ended.status == -signal.SIGXCPU:
         raise _too_slow(task.path, f"was not read within {task.limits.seconds:g} s")
-    raise BookError(f"{task.path} made its reader crash ({_ending(ended.status)})", then=OTHER_FORMAT, code="crashed")
+    raise BookError(f"{task.path} made its reader crash ({ending(ended.status)})", then=OTHER_FORMAT, code="crashed")
 
 
-def _ending(status: int) -> str:
+def ending(status: int) -> str:
     if status >= 0:
         return f"exit status {status}" if status else "it said nothing"
     try:
@@ -174,9 +174,9 @@ class _Nursery:
     """The process that has the children, seen from here."""
 
     def __init__(self, reader: str) -> None:
-        environment = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
+        environment = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
         self.control, theirs = socket.socketpair()
-        with _signals_held_back():
+        with signals_held_back():
             self.process = subprocess.Popen(  # noqa: S603 (our own program)
                 [sys.executable, "-P", "-X", "utf8", "-m", "quire.books.nursery", reader, str(os.getpid())],
                 stdin=theirs.fileno(),
@@ -340,7 +340,7 @@ class _Watch:
 
 
 @contextmanager
-def _signals_held_back() -> Iterator[None]:
+def signals_held_back() -> Iterator[None]:
     """A process started inside stays deaf to Ctrl-C and SIGTERM, which reach whole groups of processes: what they
     mean is the parent's to say.  It hears what came meanwhile at the end."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
@@ -355,7 +355,7 @@ def read_unwalled(path: Path, kind: Kind | None, options: ReadOptions, limits: L
     check_file(path, limits)
     request = pack_request(path, kind, options, limits)
     command = [sys.executable, "-P", "-X", "utf8", "-m", "quire.books.nursery"]
-    environment = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
+    environment = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
     try:
         done = subprocess.run(  # noqa: S603 (our own program)
             command, input=request, capture_output=True, timeout=limits.seconds, env=environment, check=False

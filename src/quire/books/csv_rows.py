@@ -194,5 +194,8 @@ def _is_head(first: list[str], rest: list[list[str]], asked: set[str]) -> bool:
     distinct = bool(names) and len(set(names)) == len(names)
     if not rest or not distinct or any(len(name) > 60 or _NUMBER.fullmatch(name) for name in names):
         return False
-    lengths = [max((len(row[i]) for row in rest if i < len(row)), default=0) for i in range(len(first))]
+    columns = [[row[i] for row in rest if i < len(row)] for i in range(len(first))]
+    if any(cells and all(map(_NUMBER.fullmatch, cells)) for cells in columns):
+        return True
+    lengths = [max(map(len, cells), default=0) for cells in columns]
     return any(most > 3 * max(20, len(first[i])) for i, most in enumerate(lengths))
