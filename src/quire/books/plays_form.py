@@ -30,15 +30,42 @@ def recognise(draft: Draft, items: list[Item], format: str | None) -> list[Item]
     """The items as speeches and directions, where their form is surely a play's or the recipe says so."""
     if format not in (None, "plays") or draft.kind == "poems":
         return items
-    spoken = any(item.kind == "speech" for item in items)
-    if spoken or not (format == "plays" or draft.kind == "prose"):
-        if format == "plays":
+    if any(item.kind == "speech" for item in items):
+        if format == "plays" or draft.kind == "plays" or plays.is_mostly_spoken(items):
             draft.kind = "plays"
+            return join_marked(items)
         return items
     cast = find_cast(items, asked=format == "plays")
     if format == "plays" or cast is not None:
         draft.kind = "plays"
     return Scenes(cast).run(items) if cast is not None else items
+
+
+def join_marked(items: Sequence[Item]) -> list[Item]:
+    """A play whose speeches are marked: one that a direction interrupts goes on; a scene opens with where it plays."""
+    joined: list[Item] = []
+    opening = False
+    for item in items:
+        if item.kind in ("heading", "chapter"):
+            opening = item.kind == "heading" and is_division(item.text)
+        elif item.kind == "speech":
+            opening = False
+        elif item.kind == "paragraph" and (opening or _BRACKETED.fullmatch(item.text)):
+            item = _as(item, "direction", item.text)
+        elif item.kind in ("paragraph", "verse") and (at := _interrupted(joined)) is not None:
+            text = "\n".join([part.text for part in joined[at:]] + [item.text])
+            joined[at:] = [replace(joined[at], text=text)]
+            continue
+        joined.append(item)
+    return joined
+
+
+def _interrupted(items: Sequence[Item]) -> int | None:
+    """Where the speech stands that ends in the directions at the end of the items."""
+    at = len(items) - 1
+    while at >= 0 and items[at].kind == "direction":
+        at -= 1
+    return at if 0 <= at < len(items) - 1 and items[at].kind == "speech" else None
 
 
 def no_wrap(lines: Sequence[str]) -> list[str]:
