@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from quire.books.draft import Item
 
 
+_HEAD = 12
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A chapter, and what the source itself says of it: the role of such a text in a book, and where it stands."""
@@ -99,7 +102,11 @@ def _chapter_level(items: Sequence[Item]) -> int:
         numbered = sum(is_numbered(item.text) for item in lowers)
         holds = len(followed) >= 0.5 * len(owners) or len(parts) >= 0.5 * len(owners)
         single = len(owners) <= 2 and len(lowers) >= 3 and numbered >= 0.5 * len(lowers)
-        if not (holds or single):
+        # One heading above all others at the head of the book is its title.
+        title = len(owners) == 1 and owners[0] <= _HEAD and len(lowers) >= 3
+        # Chapters with numbers are chapters, whatever stands above them without one.
+        counted = numbered >= max(5, 0.5 * len(lowers)) and not any(is_numbered(items[i].text) for i in owners)
+        if not (holds or single or title or counted):
             break
         deepest = lower
     return deepest

@@ -168,8 +168,7 @@ def _without_front(draft: Draft, items: list[Item], options: ReadOptions) -> lis
         items = whole
         del draft.dropped[before:]
     items = _drop_note_labels(draft, items)
-    headings = [item for item in items if item.kind == "heading"]
-    if draft.kind == "prose" and len(headings) <= 2 and sum(is_numbered(item.text) for item in headings) <= 1:
+    if draft.kind == "prose" and _hardly_marked(items):
         items = _find_headings(items)
     notes = [item for item in items if item.kind == "note"]
     whole, before = items, len(draft.dropped)
@@ -178,6 +177,18 @@ def _without_front(draft: Draft, items: list[Item], options: ReadOptions) -> lis
         del draft.dropped[before:]
         return whole
     return items + notes
+
+
+def _hardly_marked(items: Sequence[Item]) -> bool:
+    """Whether chapters are not marked as such: next to no headings, or only the title page's."""
+    headings = [item for item in items if item.kind == "heading"]
+    if sum(is_numbered(item.text) for item in headings) > 1:
+        return False
+    if len(headings) <= 2:
+        return True
+    short = (item.text for item in items if item.kind == "paragraph" and len(item.text) <= LONGEST_LABEL)
+    said = [heading.kind for text in short if (heading := recognise(text))]
+    return said.count("chapter") >= max(3, len(headings))
 
 
 def _clean(draft: Draft, cleaner: Cleaner) -> list[Item]:

@@ -23,6 +23,11 @@ _CHARSET = re.compile(
 )
 _FURNITURE_NAMES = frozenset(("div", "ul", "ol", "section", "p", "table", "aside", "span"))
 _GUTENBERG = frozenset(("pgheader", "pg-boilerplate", "pgfooter"))
+_GUTENBERG_TITLE = re.compile(
+    r"^(?:The )?Project Gutenberg(?:['’]s)? (?:e-?(?:book|text)(?: of)?:?|of) |"
+    r"[,;:|—–-]+\s*(?:a|the) project gutenberg e-?book.*$",
+    re.IGNORECASE,
+)
 _JUMPS = frozenset(("p", "div", "center", "a", "span"))
 _LISTS = frozenset(("ul", "ol", "table", "p", "div", "dl"))
 _LONGEST_DROPPED = 20_000
@@ -96,7 +101,7 @@ def read_head(draft: Draft, root: Element) -> None:
         elif name == "body":
             break
     draft.title = _SITE.sub("", draft.title)
-    draft.title = re.sub(r"^The Project Gutenberg e-?book of ", "", draft.title, flags=re.IGNORECASE)
+    draft.title = _GUTENBERG_TITLE.sub("", draft.title)
     match = re.fullmatch(r"(.+?),\s+(?:by|par|von|de)\s+(\S.*)", draft.title)
     if match and (not draft.author or _alike(match[2], draft.author)):
         draft.title, draft.author = match[1], draft.author or match[2].rstrip(".")

@@ -63,6 +63,7 @@ _SUBTITLE_CLASS = re.compile(
     r"(?:chapter|chap|ch)?[-_]?(?:sub-?_?(?:title|head|heading)|sous-?titre|title|titre|tit)\d*|cst"
 )
 _PAGE_NUMBER = re.compile(r"(?:pagenum(?:ber)?s?|page-?_?num(?:ber)?|pageno|pb|pagebreak|page-?break|folio|pageref)")
+_LINE_NUMBER = re.compile(r"(?:line|verse|poem)-?_?(?:num(?:ber)?|no)s?|ln|linenr|versenum|lno")
 _BREAK_CLASS = re.compile(
     r"(?:scene-?break|section-?break|space-?break|text-?break|thought-?break|tb|asterism|ornament(?:al)?(?:-?break)?|"
     r"line-?break-?scene|dinkus)"
@@ -155,6 +156,8 @@ def _make(full: object, said: dict[str, str], hidden: frozenset[str]) -> Look:
         gone = gone or "hidden text"
     if kinds & {"pagebreak"} or (name in ("span", "a", "p", "div", "small", "b", "i") and named(_PAGE_NUMBER)):
         gone = "page number"
+    elif name in ("span", "a", "i", "small") and named(_LINE_NUMBER):
+        gone = "line number"
     block = name in BLOCKS
     mark = bool(kinds & {"noteref", "backlink"}) or (name in ("a", "sup", "span") and named(_MARK_CLASS))
     special = name in ("a", "br", "q", "math", "sup", "img", "image", "ruby") or mark or "stage-direction" in kinds

@@ -175,7 +175,8 @@ def settle(draft: Draft, opened: Sequence[Opened], kept: KeptMatter) -> tuple[Ch
     roles = [one.role or _said(one, draft) for one in opened]
     if draft.kind == "poems":
         roles = [one.role for one in opened]
-    story = [index for index, one in enumerate(opened) if one.matter == "body" or _is_story(one, roles[index])]
+    enough = max(150, 0.03 * sum(one.chapter.words for one in opened))
+    story = [index for index, one in enumerate(opened) if _is_story(one, roles[index], enough)]
     if sum(opened[index].chapter.words for index in story) < 0.2 * sum(one.chapter.words for one in opened):
         # A collection of prefaces, or an introduction that is the book.
         roles = [role if role in MACHINERY else "" for role in roles]
@@ -196,11 +197,13 @@ def settle(draft: Draft, opened: Sequence[Opened], kept: KeptMatter) -> tuple[Ch
     return tuple(chapters)
 
 
-def _is_story(one: Opened, role: str) -> bool:
+def _is_story(one: Opened, role: str, enough: float) -> bool:
+    if one.matter == "body" and role not in MACHINERY:
+        return True
     if role or one.matter in ("front", "back"):
         return False
     # Words without a heading, before or after chapters that have one: a dedication, a motto, a last line.
-    return one.chapter.title is not None or one.chapter.words >= 150
+    return one.chapter.title is not None or one.chapter.words >= enough
 
 
 def _said(one: Opened, draft: Draft) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # The author's name under the title.
 _CREDIT = re.compile(r"(?:by|par|von|por|di|door)[:\s]\s*((?:[^\W\d_][\w.’'-]*\s?){1,6})", re.IGNORECASE)
 _LONGEST_LABEL = 60
+_HEAD = 12
 
 
 def drop_contents(draft: Draft, items: list[Item]) -> list[Item]:
@@ -58,7 +59,7 @@ def _end_of_contents(items: Sequence[Item], start: int) -> int:
 
 def drop_title_page(draft: Draft, items: list[Item]) -> list[Item]:
     """The work's own title and author at its head, which are known from its metadata or are its only top heading."""
-    items = _drop_front(draft, items)
+    items = _drop_names(draft, _drop_front(draft, items))
     titles = [position for position, item in enumerate(items) if item.kind == "heading"]
     if not titles:
         return _drop_known(draft, items)
@@ -81,7 +82,7 @@ def _drop_front(draft: Draft, items: list[Item]) -> list[Item]:
     """
     first = next((i for i, item in enumerate(items[:60]) if item.kind == "heading" and is_numbered(item.text)), 0)
     front = items[:first]
-    if not first or any(len(item.text) > 200 for item in front) or not draft.title:
+    if not first or draft.kind == "plays" or any(len(item.text) > 200 for item in front) or not draft.title:
         return items
     names = [letters(name) for name in (draft.title, draft.author) if len(letters(name)) >= 4]
     parts = [letters(item.text) for item in front]
@@ -97,6 +98,28 @@ def _drop_front(draft: Draft, items: list[Item]) -> list[Item]:
         else:
             draft.drop("title page", item.text, item.place)
     return kept + items[first:]
+
+
+def _drop_names(draft: Draft, items: list[Item]) -> list[Item]:
+    """Headings that only name the work or its author: at its head, and a half-title right above another heading."""
+    title, author = letters(draft.title), letters(draft.author)
+    kept: list[Item] = []
+    at_head = True
+    for index, item in enumerate(items):
+        following = items[index + 1] if index + 1 < len(items) else None
+        if item.kind == "heading":
+            words = letters(item.text)
+            half = len(title) >= 4 and words == title and following is not None and following.kind == "heading"
+            named = at_head and len(words) >= 2 and (words in title or (author and words in (author, f"by{author}")))
+            credit = at_head and bool(_CREDIT.fullmatch(item.text)) and (not author or author in words)
+            if (half or named or credit) and not is_numbered(item.text) and following is not None:
+                draft.drop("title page", item.text, item.place)
+                continue
+            at_head = at_head and not is_numbered(item.text) and index < _HEAD
+        elif item.kind != "chapter" and (len(item.text) > _LONGEST_LABEL or index >= _HEAD):
+            at_head = False
+        kept.append(item)
+    return kept
 
 
 def letters(text: str) -> str:
