@@ -129,6 +129,21 @@ def test_large_lines_that_the_outline_does_not_know_stand_below_its_entries() ->
     ]
 
 
+def test_a_number_and_the_title_under_it_are_one_and_folders_of_the_outline_do_not_count() -> None:
+    found = []
+    for n, name in enumerate(["Rain", "Bread", "The lamp"], start=1):
+        found += [heading(f"CHAPTER {n}", n, 2), heading(name.upper(), n, 2), paragraph(SAID, n)]
+    found += [heading("Notes", 4, 2), paragraph(SAID, 4)]
+    marks = [
+        Bookmark("Main matter", 1, 1),
+        Bookmark("1: Of rain", 1, 2),
+        Bookmark("2: Bread", 2, 2),
+        Bookmark("3: The lamp", 3, 2),
+        Bookmark("Notes", 4, 1),
+    ]
+    assert {level for kind, _, level in kinds(apply_bookmarks(found, marks)) if kind == "heading"} == {1}
+
+
 def test_a_numbered_title_run_into_its_text_is_cut_off_it() -> None:
     found = [paragraph(f"Chapter 1 {SAID}", 0), paragraph(f"Chapter 2 {SAID}", 3)]
     applied = apply_bookmarks(found, [Bookmark("Chapter 1", 0, 1), Bookmark("Chapter 2", 3, 1)])

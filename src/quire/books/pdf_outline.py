@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -143,39 +144,78 @@ def _walk(document: Any, parent: Any, depth: int, count: list[int]) -> Iterator[
 
 def apply_bookmarks(found: Sequence[Found], bookmarks: Sequence[Bookmark]) -> list[Found]:
     """Blocks with the headings that the outline names: what stands on the page of a bookmark in the same words is a
-    heading, however it is set, and large lines that the outline does not know stand below those that it does.
+    heading, however it is set, and large lines that neither the outline nor their words call a heading stand below
+    those that it does.
 
     An outline that hardly agrees with the text proves nothing and changes nothing.
     """
-    if len(bookmarks) < 2:
-        return list(found)
     blocks = list(found)
-    matched: dict[int, int] = {}
-    position = hits = 0
-    for bookmark in bookmarks:
+    named: dict[int, int] = {}
+    owners: set[int] = set()
+    position = 0
+    for number, bookmark in enumerate(bookmarks):
         hit = _find(blocks, bookmark, position)
         if hit is None:
             continue
-        hits += 1
         index, length, rest = hit
         if rest:
             block = blocks[index]
             head = replace(block, kind="heading", text=block.text[: len(block.text) - len(rest)].strip())
             blocks[index : index + 1] = [head, replace(block, text=rest)]
             length = 1
-        for number in range(index, index + length):
-            matched[number] = bookmark.depth
+        owners.add(number)
+        named |= dict.fromkeys(range(index, index + length), number)
         position = index + length
-    if hits < max(2, 0.5 * len(bookmarks)):
+    if len(owners) < max(2, 0.5 * len(bookmarks)):
         return list(found)
-    deepest = max(matched.values())
-    return [_ranked(block, matched.get(index), deepest) for index, block in enumerate(blocks)]
+    depths = _depths(bookmarks, frozenset(owners))
+    # A bookmark may shorten a title or count it otherwise: the heading on its page is meant all the same.  Where
+    # several point to a page, the last is the deepest.
+    for page, number in {bookmark.page: number for number, bookmark in enumerate(bookmarks)}.items():
+        if number not in owners and (first := _heading_on(blocks, page, named)) is not None:
+            named[first] = number
+    levels = {index: depths[number] for index, number in named.items()}
+    _spread(blocks, levels)
+    usual = Counter(levels.values()).most_common(1)[0][0]
+    deepest = max(levels.values())
+    ranked: list[Found] = []
+    for index, block in enumerate(blocks):
+        if index in levels:
+            ranked.append(replace(block, kind="heading", level=levels[index]))
+        elif block.kind == "heading":
+            ranked.append(replace(block, level=usual if recognise(_plain(block.text)) else deepest + 1))
+        else:
+            ranked.append(block)
+    return ranked
 
 
-def _ranked(block: Found, depth: int | None, deepest: int) -> Found:
-    if depth is not None:
-        return replace(block, kind="heading", level=depth)
-    return replace(block, level=deepest + 1) if block.kind == "heading" else block
+def _heading_on(blocks: Sequence[Found], page: int, named: Mapping[int, int]) -> int | None:
+    """The first heading on a page, if none there has a bookmark."""
+    there = [index for index, block in enumerate(blocks) if block.page == page and block.kind == "heading"]
+    return there[0] if there and not any(index in named for index in there) else None
+
+
+def _depths(bookmarks: Sequence[Bookmark], owners: frozenset[int]) -> list[int]:
+    """How deep each bookmark stands among those that the text has: folders of the outline alone do not count."""
+    depths: list[int] = []
+    above: list[tuple[int, bool]] = []
+    for number, bookmark in enumerate(bookmarks):
+        while above and above[-1][0] >= bookmark.depth:
+            above.pop()
+        depths.append(1 + sum(there for _, there in above))
+        above.append((bookmark.depth, number in owners))
+    return depths
+
+
+def _spread(blocks: Sequence[Found], levels: dict[int, int]) -> None:
+    """`CHAPTER II` and `Variables` under it are one heading: what the outline says of one holds for both."""
+    for step in (1, -1):
+        indices = range(1, len(blocks)) if step == 1 else range(len(blocks) - 2, -1, -1)
+        for index in indices:
+            block, beside = blocks[index], blocks[index - step]
+            together = block.kind == "heading" and beside.page == block.page and index - step in levels
+            if together and index not in levels:
+                levels[index] = levels[index - step]
 
 
 def _find(blocks: Sequence[Found], bookmark: Bookmark, start: int) -> tuple[int, int, str] | None:
@@ -217,6 +257,9 @@ def _after(text: str, letters: int) -> str:
     return ""
 
 
+def _plain(text: str) -> str:
+    return re.sub(f"{MARK_OPEN}[^{MARK_CLOSE}]*{MARK_CLOSE}", "", text)
+
+
 def _letters(text: str) -> str:
-    plain = re.sub(f"{MARK_OPEN}[^{MARK_CLOSE}]*{MARK_CLOSE}", "", text)
-    return "".join(char for char in plain.lower() if char.isalnum())
+    return "".join(char for char in _plain(text).lower() if char.isalnum())
