@@ -229,7 +229,11 @@ def _headings(result: Measured, book: Book, truth: Truth) -> None:
         else:
             lost.append(heading)
     result.headings = Count(right, len(wanted))
-    made_up = [line for line in ours if not any(heading in line or line in heading for heading in wanted)]
+    made_up = [
+        line
+        for line in ours
+        if not any(f" {heading} " in f" {line} " or f" {line} " in f" {heading} " for heading in wanted)
+    ]
     result.headings_made_up = len(made_up)
     result.show("headings lost", lost)
     result.show("headings made up", made_up)
