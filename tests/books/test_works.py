@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from quire.books import works
 from quire.books.book import Book, Place
 from quire.books.limits import PLAIN, ReadOptions
 from quire.books.rows import START, Bad, Entry, Row, Values
@@ -74,3 +75,13 @@ def test_what_holds_no_rows_says_what_it_holds() -> None:
     assert raised.value.code == "too-long"
     with pytest.raises(BookError, match="conversations"):
         decide(PATH, entries([{"messages": [{"role": "user"}]}]), PLAIN)
+
+
+@pytest.mark.parametrize("chapter", ["", "The Water"])
+def test_a_row_of_one_line_is_read_as_any_other(chapter: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "The ferrywoman looked at the water\u200b for a while,\xa0and said that it would do, \ufb01nally. " * 4
+    row = {"title": "T", "author": "A", "text": f" {text}\n", "chapter": chapter, "year": 1900}
+    quick = work(row)
+    monkeypatch.setattr(works, "_SENTENCE", 10**9)
+    assert quick == work(row)
+    assert len(quick.chapters[0].blocks) == 1
