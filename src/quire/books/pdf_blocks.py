@@ -15,6 +15,7 @@ from quire.books.pdf_lines import MARK_CLOSE, MARK_OPEN, Line
 from quire.books.pdf_measure import SENTENCE_END, Column, Measure
 
 _MARK = re.compile(f"{MARK_OPEN}[^{MARK_CLOSE}]*{MARK_CLOSE}")
+_ITEM = re.compile(r"\s*(?:[(\[]?(?:\d{1,3}|[a-zA-Z]|[ivxlc]{1,6})[.)\]]|[•·▪‣–—-])\s")
 _STOP = re.compile(r"[.!?…][”’»\"')\]]*$")
 
 
@@ -50,6 +51,7 @@ class Blocks:
         self._inset = False
         self._indented = False
         self._space = 0.0
+        self._hangs = 0.0
 
     def run(self, columns: Sequence[Column]) -> list[Found]:
         """All blocks of the book in order."""
@@ -81,6 +83,7 @@ class Blocks:
         if not self._lines:
             self._inset = inset
             self._space = above.y - line.y if above is not None else 0.0
+            self._hangs = 0.0
             self._indented = not inset and line.left - column.left > 0.4 * self.measure.size
         if not (self._inset and self._lines):
             self._margin, self._edge = column.left, column.right
@@ -93,7 +96,11 @@ class Blocks:
         beyond."""
         run = [line for line, _ in takewhile(lambda pair: pair[1], zip(lines, insets, strict=True))]
         inner = column.right - (min(line.left for line in run) - column.left)
-        return inner if len(run) > 2 and all(line.right <= inner + 1 for line in run) else column.right
+        turned = any(
+            above.right > inner - 3 * self.measure.size and not _begins_line(below.plain)
+            for above, below in zip(run, run[1:], strict=False)
+        )
+        return inner if len(run) > 2 and turned and all(line.right <= inner + 1 for line in run) else column.right
 
     def _starts(self, column: Column, above: Line | None, line: Line, inset: bool, wavers: bool) -> bool:
         """Whether a line begins a new block.  `wavers`: the next line is set in again."""
@@ -111,6 +118,8 @@ class Blocks:
         if other_size and gap is not None and (hard or gap > 1.15 * self.measure.step):
             return True
         at_margin = line.left - column.left < 0.4 * size
+        if self._hangs_on(line, inset, hard, gap):
+            return False
         if self._inset and not inset and len(self._lines) == 1 and not hard and at_margin and not self._is_right(last):
             # An indent that the rest of the book does not have: the paragraph goes on at the margin.
             self._inset = False
@@ -139,16 +148,38 @@ class Blocks:
         if self.measure.verse and gap is None and hard:
             # A stanza that goes on overleaf.
             return bool(_STOP.search(last.plain))
+        if gap is None and hard and at_margin and self._goes_on_as_verse(last, line):
+            return False
+        if gap is None and not hard and not self.measure.indent and line.plain.lstrip()[:1] in "“«—":
+            # Sentences end at line ends of a paragraph too, but seldom does then a speech begin.
+            return bool(SENTENCE_END.search(last.plain))
         if self.measure.indent and above is None:
             # At the head of a page only an indent begins a paragraph, unless the last line plainly ended one.
             return hard and bool(SENTENCE_END.search(last.plain)) and self._room(last) > 6 * size
         return hard and (bool(SENTENCE_END.search(last.plain)) or self._room(last) > 0.4 * (self._edge - self._margin))
 
+    def _goes_on_as_verse(self, last: Line, line: Line) -> bool:
+        """Whether short lines at the margin go on overleaf with another."""
+        short = len(self._lines) > 1 and self._is_verse([*self._lines, line]) and self._looks_like_verse(self._lines)
+        return short and not _STOP.search(last.plain) and _begins_line(line.plain) and self._room(line) > line.size
+
+    def _hangs_on(self, line: Line, inset: bool, hard: bool, gap: float | None) -> bool:
+        """Whether a line set in goes on from a full line at the margin, as the items of lists do."""
+        if self._inset or not inset or hard:
+            return False
+        if self._hangs:
+            return abs(line.left - self._hangs) < 1.5
+        if len(self._lines) == 1 and gap is not None and not self._indented:
+            item = _ITEM.match(self._lines[0].plain)
+            if item or not _begins_line(line.plain):
+                self._hangs = line.left
+        return bool(self._hangs)
+
     def _wavers(self, column: Column, line: Line) -> bool:
         """A verse line that goes back to a smaller inset, amid others."""
-        return (
-            self._inset and self._is_verse([*self._lines, line]) and line.left - column.left > 0.4 * self.measure.size
-        )
+        size = self.measure.size
+        near = line.left > max(column.left + 0.4 * size, min(one.left for one in self._lines) - 3 * size)
+        return self._inset and near and self._is_verse([*self._lines, line])
 
     def _is_right(self, line: Line) -> bool:
         """Whether a line is set to the right: a signature, a date, the author of an epigraph."""
@@ -274,6 +305,8 @@ class Blocks:
         titled = centred and len(under) == 2 and _is_centred(column, under[0], size) and under[0].size < 1.12 * size
         space = after > 1.2 * step or (titled and after < 2 * step and _distance(under[0], under[1:]) > 1.2 * step)
         ends = SENTENCE_END.search(text.rstrip("."))
+        # A number said in words may stand right above its text.
+        space = space or (said is not None and said.kind == "chapter" and narrow and len(text) < 60)
         if said is not None and before > 1.35 * step and space and (centred or said.kind != "bare") and not ends:
             return 1 if said.kind == "part" else 2
         last = self.found[-1] if self.found and not self._lines else None

@@ -13,6 +13,7 @@ from quire.books.pdf_lines import MARK_CLOSE, MARK_OPEN, Line
 _DIGITS = re.compile(r"\d+")
 _FOLIO = re.compile(r"^[\[(–—-]?\s*(\d{1,4})\b|\b(\d{1,4})\s*[\])–—-]?$")
 _ROMAN_FOLIO = re.compile(r"^[\[(–—-]?\s*([ivxlc]{1,8})\s*[\])–—-]?$|^([ivxlc]{1,8})\s{1,}\S|\S\s+([ivxlc]{1,8})$")
+_COUNT = re.compile(r"\d{1,4}")
 _LEADER = re.compile(r"(?:\.\s?){4,}\s*\d{1,4}\s*$|(?:\.\s?){5,}|…{2,}\s*\d{1,4}\s*$")
 _ENTRY = re.compile(r"\S.*?\s\.?\s*(?:\d{1,4}|[ivxl]+)$")
 _INDEX_ENTRY = re.compile(
@@ -87,6 +88,7 @@ class Edge:
 
 def drop_furniture(pages: Sequence[Page], size: float, step: float) -> None:
     """Take running heads, running feet and folios off all pages: at most two lines at either edge."""
+    _drop_line_numbers(pages, size)
     for top in (True, False):
         for _ in range(2):
             edges = {page.number: _edge(page, top) for page in pages if page.lines}
@@ -98,6 +100,51 @@ def drop_furniture(pages: Sequence[Page], size: float, step: float) -> None:
                     reason = "folio" if not edge.mask.strip(" #-–—[]()") else "running head"
                     for beside in [other for other in page.lines if abs(other.y - line.y) < 0.3 * line.size]:
                         page.take(reason if beside is line else "running head", beside)
+    _drop_outside(pages, size, step)
+
+
+def _drop_line_numbers(pages: Sequence[Page], size: float) -> None:
+    """Numbers in the margin that count the lines."""
+    found: list[tuple[Page, list[Line]]] = []
+    for page in pages:
+        texts = [line for line in page.lines if len(line.text) > 12]
+        bare = [line for line in page.lines if _COUNT.fullmatch(line.text.strip())]
+        if len(texts) < 4 or len(bare) < 2:
+            continue
+        left = sorted(line.left for line in texts)[len(texts) // 4]
+        right = sorted(line.right for line in texts)[3 * len(texts) // 4]
+        aside = [line for line in bare if line.right < left - 0.2 * size or line.left > right + 0.2 * size]
+        aside = [line for line in aside if any(abs(line.y - text.y) < 0.4 * size for text in texts)]
+        aside.sort(key=lambda line: -line.y)
+        values = [int(line.text) for line in aside]
+        steps = {below - above for above, below in zip(values, values[1:], strict=False)}
+        if len(aside) >= 2 and len(steps) == 1 and min(steps) > 0:
+            found.append((page, aside))
+    if sum(len(lines) for _, lines in found) < max(6, 0.5 * len(pages)):
+        return
+    for page, lines in found:
+        for line in lines:
+            page.take("line number", line)
+
+
+def _drop_outside(pages: Sequence[Page], size: float, step: float) -> None:
+    """Small lines far above or below where the text of all other pages begins and ends."""
+    full = [page for page in pages if len(page.lines) >= 8]
+    for height in {page.height for page in full}:
+        alike = [page for page in full if page.height == height]
+        if len(alike) < 5:
+            continue
+        tops = sorted(max(line.y for line in page.lines) for page in alike)
+        feet = sorted(min(line.y for line in page.lines) for page in alike)
+        top, foot = tops[int(0.85 * (len(tops) - 1))] + 1.3 * step, feet[int(0.15 * (len(feet) - 1))] - 1.3 * step
+        for page in pages:
+            if page.height != height:
+                continue
+            outside = [line for line in page.lines if not foot < line.y < top]
+            if len(outside) <= 4 and len(outside) < len(page.lines):
+                for line in outside:
+                    if line.size <= 1.1 * size and len(line.text) <= 120 and not _is_note(page, line, size):
+                        page.take("running head", line)
 
 
 def _edge(page: Page, top: bool) -> Edge:
@@ -106,7 +153,7 @@ def _edge(page: Page, top: bool) -> Edge:
     beside = [line for line in page.lines if abs(line.y - extreme) < 0.3 * line.size]
     line = max(beside, key=lambda one: len(one.text))
     text = line.plain.strip()
-    numbers = tuple(int(match[1] or match[2]) for match in _FOLIO.finditer(text))
+    numbers = tuple(int(match[1] or match[2]) for one in beside for match in _FOLIO.finditer(one.plain.strip()))
     return Edge(line, _DIGITS.sub("#", text.lower()), numbers, bool(numbers or _ROMAN_FOLIO.search(text)))
 
 

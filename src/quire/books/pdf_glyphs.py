@@ -33,6 +33,13 @@ _SIGNS = str.maketrans({"≪": "«", "≫": "»", "∗": "*", "⁎": "*"})
 _WIDE = re.compile(r"(?<!\S)(?:[^\W\d_][’'.,:;!?]? |[^\W\d_]{2} ){3,}[^\W\d_]{1,2}(?!\w)[.,:;!?]?")
 
 
+# A character with this added has a space behind it that PDFium did not see.
+SPACED = 0xF0000
+_SPACED = re.compile("[\U000f0000-\U000ffffd]")
+_BETWEEN = re.compile(r"(?<=[^\W\d_]) (?=[^\W\d_])")
+_LINE = re.compile(r"[^\r\n]+")
+
+
 class Geometry(Protocol):
     """Where the characters of a page stand."""
 
@@ -54,7 +61,33 @@ def repair_page(page: Geometry, text: str) -> str:
         text = _join_accents(page, text)
     if _WIDE.search(text):
         text = _close_wide(page, text)
-    return text
+    return _open_tight(page, text)
+
+
+def show(text: str) -> str:
+    """The text of a whole line: what was repaired in place is written out."""
+    text = text.replace(VOID, "")
+    return _SPACED.sub(lambda match: chr(ord(match[0]) - SPACED) + " ", text)
+
+
+def _open_tight(page: Geometry, text: str) -> str:
+    """Spaces that PDFium did not see in lines set tight: white between letters as wide as the line's other spaces."""
+    chars: list[str] | None = None
+    for line in _LINE.finditer(text):
+        # All spaces of a justified line are alike: the first tells how tight it is.
+        space = _BETWEEN.search(text, line.start(), line.end())
+        if space is None:
+            continue
+        usual = page.origin(space.end())[0] - page.right(space.start() - 1)
+        if not 0.08 < usual / max(0.1, page.size(space.end())) < 0.23:
+            continue
+        for index in range(line.start(), line.end() - 1):
+            if text[index].isalpha() and text[index + 1].isalpha():
+                gap = page.origin(index + 1)[0] - page.right(index)
+                if 0.7 * usual < gap < 2 * usual:
+                    chars = chars or list(text)
+                    chars[index] = chr(SPACED + ord(text[index]))
+    return text if chars is None else "".join(chars)
 
 
 def _join_accents(page: Geometry, text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
-from quire.books.pdf_glyphs import VOID, repair_page
+from quire.books.pdf_glyphs import VOID, repair_page, show
 
 # A gap of so many type sizes parts two columns, not two words; in a single column it is closed again.
 COLUMN_GAP = 1.2
@@ -196,7 +196,7 @@ def _mark_notes(probe: Probe, text: str, first: int, stop: int, size: float, y: 
 
 
 def _repair(text: str) -> str:
-    text = text.replace(VOID, "")
+    text = show(text)
     if any(ord(char) < 32 for char in text):
         return "".join(_T1.get(ord(char), char) if ord(char) < 32 else char for char in text)
     return text
