@@ -36,6 +36,7 @@ _NAMES = (
 # A page of rights or links is short; only short pages are looked at for what their words say they are.
 _SMALL_PAGE = 12_000
 _LONGEST_NAMED = 1200
+_MOST_WORDS = {"cover": 150, "title page": 400}
 # Pages are parsed together so that links between them can be followed; more than any novel holds goes in batches.
 _BATCH = 24 * MIB
 _GUTENBERG = {"pg-boilerplate", "pgheader", "pgfooter"}
@@ -160,7 +161,8 @@ class _Reader:
         if self._closed and opened and opened[0].kind != "chapter":
             opened.insert(0, Item("chapter", "", place))
         if opened:
-            self._closed = bool(added and added[0].role)
+            last = next((item for item in reversed(opened) if item.kind == "chapter"), None)
+            self._closed = last is not None and bool(last.role)
         draft.items[before:] = opened
 
     def _read_svg(self, root: Element, place: Place) -> None:
@@ -178,6 +180,8 @@ class _Reader:
 
     def _role(self, name: str, body: Element, size: int) -> str:
         role = self.package.roles.get(name, "")
+        if role in _MOST_WORDS and len(plain_text(body).split()) > _MOST_WORDS[role]:
+            role = ""
         if role and (role != "contents" or _is_list_of_links(body) or any(tag(e) == "nav" for e in body.iter())):
             return role
         named = [role for pattern, role in _NAMES if pattern.search(name)]
@@ -185,7 +189,9 @@ class _Reader:
             return "contents" if _is_list_of_links(body) else ""
         text = plain_text(body)
         for role in named:
-            if len(text.split()) < _LONGEST_NAMED and (role != "contents" or _is_list_of_links(body)):
+            if len(text.split()) < _MOST_WORDS.get(role, _LONGEST_NAMED) and (
+                role != "contents" or _is_list_of_links(body)
+            ):
                 return role
         if matter.is_legal(text):
             return "copyright page"
