@@ -72,6 +72,11 @@ def test_white_text_on_a_dark_ground_is_seen(tmp_path: Path) -> None:
     assert "PART ONE" in text
 
 
+def test_a_page_all_in_white_has_a_ground_that_is_not_known(tmp_path: Path) -> None:
+    shown, text, _ = prepare(making.drawn_pdf(tmp_path / "a.pdf", [line("The ferry left.", more="1 1 1 rg")]))
+    assert (text, shown.hidden) == ("The ferry left.", [])
+
+
 def test_text_drawn_twice_for_weight_is_kept_once(tmp_path: Path) -> None:
     content = line("The Ferry", x=40) + line("The Ferry", x=40.3)
     assert prepare(making.drawn_pdf(tmp_path / "a.pdf", [content]))[1] == "The Ferry"

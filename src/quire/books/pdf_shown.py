@@ -201,19 +201,20 @@ class Sight:
     def _sort_out(self, drawing: _Drawing, crop: Box, upright: int, recognised: bool) -> list[tuple[Hiding, _Text]]:
         """The texts that are not for reading, each with the reason."""
         texts = drawing.texts
-        seen = sum(text.weight for text in texts if not text.unseen)
-        layer = recognised or seen < 0.25 * sum(text.weight for text in texts)
         usual = _usual_size(texts)
-        tagged = sum(text.weight for text in texts if text.artifact) <= 0.4 * sum(text.weight for text in texts)
-        mirror = sum(text.weight for text in texts if text.mirrored) > 0.5 * sum(text.weight for text in texts)
-        slanted = sum(text.weight for text in texts if text.turn is None) > 0.5 * sum(text.weight for text in texts)
+        # What holds for most of a page's text is how the page is made, and hides nothing.
+        layer = recognised or _most(texts, [text.unseen for text in texts], 0.75)
+        pale = _most(texts, [text.white for text in texts], 0.5)
+        mirror = _most(texts, [text.mirrored for text in texts], 0.5)
+        slanted = _most(texts, [text.turn is None for text in texts], 0.5)
+        tagged = not _most(texts, [text.artifact for text in texts], 0.4)
         gone: list[tuple[Hiding, _Text]] = []
         for text in texts:
             if _is_outside(text.box, crop):
                 gone.append(("text outside the page", text))
             elif (
                 (text.unseen and not layer)
-                or (text.white and not text.unseen and not _has_ground(text, drawing.grounds))
+                or (text.white and not text.unseen and not pale and not _has_ground(text, drawing.grounds))
                 or (text.mirrored != mirror)
                 or (text.size < TINY and text.box[3] - text.box[1] < TINY and usual >= 4 * TINY)
             ):
@@ -223,6 +224,12 @@ class Sight:
             elif text.artifact and tagged:
                 gone.append(("running head", text))
         return gone
+
+
+def _most(texts: Sequence[_Text], which: Sequence[bool], share: float) -> bool:
+    """Whether texts of some kind are more than a share of a page's."""
+    weight = sum(text.weight for text, chosen in zip(texts, which, strict=True) if chosen)
+    return weight > share * sum(text.weight for text in texts)
 
 
 def _times(first: Matrix, second: Matrix) -> Matrix:
