@@ -10,25 +10,18 @@ from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
+from quire.books import hub
 from quire.books.book import Book, Shelf, Split, Unreadable
 from quire.books.child import read_in_child
 from quire.books.kinds import READS, is_book_name
 from quire.books.limits import ReadOptions
 from quire.books.ocr import read_recognised
-from quire.errors import BookError, printable
+from quire.books.poems import as_poems
+from quire.books.rows import table_suffix
+from quire.errors import BookError, RecipeError, printable
 from quire.recipe.schema import ShelfItem
 
 SAMPLES = {"novella": "novella.md", "tale": "tale.md", "poems": "poems.jsonl"}
-_SPLIT_NAMES: dict[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-}
 
 
 def read_shelf(items: Sequence[ShelfItem], strict: bool = False) -> Shelf:
@@ -41,7 +34,17 @@ def read_shelf(items: Sequence[ShelfItem], strict: bool = False) -> Shelf:
     unreadable: list[Unreadable] = []
     sources: list[str] = []
     for item in items:
-        options = _options(item)
+        if item.stream:
+            raise RecipeError(
+                f"not yet: training on a stream, and holding one in memory ({item.name})",
+                "leave out stream: true; or look at it with quire read --stream",
+            )
+        options = options_of(item)
+        if item.hub is not None:
+            found, source = _read_hub(item, options)
+            books.extend(found)
+            sources.append(source)
+            continue
         for path, named in _files(item, unreadable, strict):
             try:
                 found = read_path(path, options)
@@ -66,7 +69,7 @@ def read_path(path: Path | str, options: ReadOptions | None = None) -> list[Book
     options = options or ReadOptions()
     books = _read_file(path, options)
     if options.format == "poems":
-        return [poem for book in books for poem in _as_poems(book)]
+        return [poem for book in books for poem in as_poems(book)]
     return books
 
 
@@ -76,6 +79,30 @@ def _read_file(path: Path, options: ReadOptions) -> list[Book]:
     return read_in_child(path, None, options)
 
 
+def _read_hub(item: ShelfItem, options: ReadOptions) -> tuple[list[Book], str]:
+    """The works of a data set on the hub, and how it is named among the sources.
+
+    Of several tables one may hold nothing of what is asked for; of all of them, none.
+    """
+    assert item.hub is not None
+    dataset = hub.find_dataset(item.hub, item.split)
+    hub.check_size(dataset)
+    books: list[Book] = []
+    first: BookError | None = None
+    for file in dataset.files:
+        path = hub.fetch(dataset, file)
+        try:
+            books += [hub.rename(book, dataset, file) for book in read_path(path, options)]
+        except BookError as error:
+            what = error.what.replace(printable(str(path)), f"hub:{dataset.name}/{file.path}")
+            first = first or BookError(what, error.then, error.guide, code=error.code)
+            if error.code not in ("not-a-book", "empty"):
+                raise first from None
+    if not books:
+        raise first or BookError(f"{item.name} holds no works", READS, code="empty")
+    return books, dataset.source
+
+
 def sample_path(name: str) -> Path:
     """The file of a work that ships with Quire.  Raises BookError for a name that is none."""
     if name not in SAMPLES:
@@ -83,7 +110,8 @@ def sample_path(name: str) -> Path:
     return Path(str(resources.files("quire").joinpath("assets", "samples", SAMPLES[name])))
 
 
-def _options(item: ShelfItem) -> ReadOptions:
+def options_of(item: ShelfItem) -> ReadOptions:
+    """What an item says about the reading of its files."""
     where = tuple(
         (column, (values,) if isinstance(values, str) else tuple(values)) for column, values in item.where.items()
     )
@@ -134,7 +162,7 @@ def _reason(error: BookError, path: Path) -> str:
 
 
 def _nothing(items: Sequence[ShelfItem], unreadable: Sequence[Unreadable]) -> BookError:
-    names = ", ".join(item.path or f"sample:{item.sample}" for item in items) or "the shelf"
+    names = ", ".join(item.name for item in items) or "the shelf"
     if unreadable:
         first = unreadable[0]
         return BookError(
@@ -144,36 +172,18 @@ def _nothing(items: Sequence[ShelfItem], unreadable: Sequence[Unreadable]) -> Bo
     return BookError(f"{names} holds no books", then=READS)
 
 
-def _as_poems(book: Book) -> list[Book]:
-    """The chapters of a book that a recipe calls poems: each is a work of its own."""
-    if book.kind == "poems":
-        return [book]
-    return [
-        replace(
-            book,
-            title=" ".join((chapter.title or f"{book.title} {number}").split()),
-            kind="poems",
-            chapters=(chapter,),
-            dropped=book.dropped if number == 1 else (),
-            notes=book.notes if number == 1 else (),
-            warnings=book.warnings if number == 1 else (),
-        )
-        for number, chapter in enumerate(book.chapters, start=1)
-    ]
-
-
 def _with_splits(books: list[Book]) -> list[Book]:
     """A data set of train, validation and test files says itself what is held out; a lone `test.jsonl` does not."""
-    splits = {book.path: _split_of(Path(book.path)) for book in books}
+    splits = {book.path: _split_of(Path(book.path)) for book in books if not book.path.startswith("hub:")}
     folders = {Path(path).parent for path, split in splits.items() if split == "train"}
     return [
-        replace(book, split=splits[book.path]) if splits[book.path] and Path(book.path).parent in folders else book
+        replace(book, split=split) if (split := splits.get(book.path)) and Path(book.path).parent in folders else book
         for book in books
     ]
 
 
 def _split_of(path: Path) -> Split | None:
-    if path.suffix.lower() not in (".jsonl", ".ndjson", ".json"):
+    if not table_suffix(path):
         return None
-    words = re.split(r"[._-]", path.stem.lower())
-    return next((_SPLIT_NAMES[word] for word in words if word in _SPLIT_NAMES), None)
+    words = re.split(r"[._-]", path.name.lower())
+    return next((hub.SPLIT_NAMES[word] for word in words if word in hub.SPLIT_NAMES), None)

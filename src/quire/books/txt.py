@@ -32,6 +32,8 @@ from quire.errors import BookError
 
 # Fewer words between Gutenberg's header and licence are a title or a credit, no work.
 SHORTEST_IN_FRAME = 30
+# Shorter lines of what is said to be poems are verse, though they are of one length.
+_NARROWEST_PROSE = 60
 _EMPHASIS = re.compile(r"(?<![\w_])_(?=\S)([^_]{1,2000}?)(?<=\S)_(?![\w_])")
 _STARS = re.compile(r"(?<![\w*])\*(?=\w)([^*\n]{1,200}?)(?<=[\w.,!?])\*(?![\w*])")
 _EQUALS = re.compile(r"(?<![\w=])=(?=\w)([^=\n]{1,200}?)(?<=[\w.,!?])=(?![\w=])")
@@ -46,7 +48,8 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     body, skipped, framed = _unframe(draft, text)
     read_lines(draft, body, skipped, emphasis=framed or _has_emphasis(body), whole=True, format=options.format)
     if not draft.title:
-        draft.title = guess_title(draft) or path.stem
+        # Above poems the first line is the first one's title.
+        draft.title = (guess_title(draft) if options.format != "poems" else "") or path.stem
     only_frame = f"{path} holds nothing but Gutenberg's header and licence"
     book = finish(draft, options, only_frame if framed else "")
     if framed and book.words < SHORTEST_IN_FRAME:
@@ -96,10 +99,13 @@ def read_lines(
         _add_notes(draft, notes, emphasis, skipped, inside)
         return
     layout = find_layout(groups)
+    poems = format == "poems" and layout.width < _NARROWEST_PROSE
+    if poems:
+        layout = Layout(0, False)
     if layout.indented:
         usual = usual_indent(groups)
         groups = [run for group in groups for run in split_indented(group, usual)]
-    if layout.width == 0:
+    if layout.width == 0 and not poems:
         groups = _one_by_one(groups)
     groups = _drop_contents(draft, groups, skipped, inside)
     groups, notes = take_notes(groups)
