@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from quire.books import gutenberg, matter, plays, plays_form
+from quire.books import gutenberg, matter, plays, plays_form, plays_labels
 from quire.books.book import Block, Book, BookKind, Dropped, Matter, Place
 from quire.books.chapters import gather_chapters
 from quire.books.cleaning import Cleaner, repair_mojibake
@@ -24,6 +25,7 @@ _SCENE_BREAK = re.compile(r"(?:[*#•·⁂❦❧☙~=_—–-]|\. \.)(?:\s*[*#�
 SCENE_BREAK = "* * *"
 LONGEST_BREAK = 40
 LONGEST_LABEL = 60
+_SAMPLE = 300
 _NOTES_LABEL = re.compile(
     r"(?:foot-?|end-?)?notes?\s*[.:]?|notes? de bas de page\s*[.:]?|notes (?:et références|and references)|références|"
     r"references|anmerkungen|fu(?:ß|ss)noten|notas|note a piè di pagina",
@@ -129,7 +131,8 @@ def finish(draft: Draft, options: ReadOptions = PLAIN, empty: str = "") -> Book:
     items = gutenberg.trim_items(draft, items)
     items = matter.cut_marked(draft, items, options.matter)
     items = _without_front(draft, items, options)
-    items = plays_form.recognise(draft, items, options.format)
+    if options.format is not None or draft.kind == "plays" or _may_be_play(items):
+        items = plays_form.recognise(draft, items, options.format)
     notes = [item for item in items if item.kind == "note"]
     body = [item for item in items if item.kind != "note"]
     opened = gather_chapters(plays.arrange(body) if draft.kind == "plays" else body)
@@ -177,6 +180,15 @@ def _without_front(draft: Draft, items: list[Item], options: ReadOptions) -> lis
         del draft.dropped[before:]
         return whole
     return items + notes
+
+
+def _may_be_play(items: Sequence[Item]) -> bool:
+    """Whether a look at every so many items finds speeches marked as such, or the same few names at their heads."""
+    if len(items) <= _SAMPLE or any(item.kind == "speech" for item in items):
+        return True
+    sample = [item.text for item in items[:: len(items) // _SAMPLE] if item.kind != "chapter"]
+    names = Counter(plays_labels.key(label.name) for text in sample for label in plays_labels.labels(text[:200]))
+    return sum(count for count in names.values() if count >= 3) >= 0.1 * len(sample)
 
 
 def _hardly_marked(items: Sequence[Item]) -> bool:

@@ -33,15 +33,15 @@ _NAMES = (
     (re.compile(r"(?:^|[/_.-])imprint(?:[_.-]|\d*\.)", re.IGNORECASE), "imprint"),
     (re.compile(r"(?:^|[/_.-])colophon(?:[_.-]|\d*\.)", re.IGNORECASE), "colophon"),
 )
-# A page of rights or links is short; only short pages are looked at for what their words say they are.
-_SMALL_PAGE = 12_000
+_RIGHTS = (b"opyright", b"OPYRIGHT", b"ISBN", "©".encode(), b"ights reserved", b"roits r", b"Rechte vorb")
+_SMALL_PAGE = 20_000
 _LONGEST_NAMED = 1200
 _MOST_WORDS = {"cover": 150, "title page": 400}
 # Pages are parsed together so that links between them can be followed; more than any novel holds goes in batches.
 _BATCH = 24 * MIB
 _GUTENBERG = {"pg-boilerplate", "pgheader", "pgfooter"}
-Page = tuple[int, str, int, Element]
-"""Number in the spine, name, bytes, root."""
+Page = tuple[int, str, bool, Element]
+"""Number in the spine, name, whether it is short and has a word of rights, root."""
 
 
 def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
@@ -108,7 +108,8 @@ def _batches(archive: Archive, package: Package, draft: Draft) -> Iterator[list[
         if root is None:
             draft.warnings.append(f"{name} cannot be read")
             continue
-        batch.append((number, name, len(data), root))
+        legal = len(data) < _SMALL_PAGE and any(word in data for word in _RIGHTS)
+        batch.append((number, name, legal, root))
         size += len(data)
         beat()
         if size > _BATCH:
@@ -131,7 +132,7 @@ class _Reader:
 
     def read_page(self, page: Page, links: NoteLinks) -> None:
         """One page: put aside, or walked, and opened with the heading that the contents have for it."""
-        number, name, size, root = page
+        number, name, legal, root = page
         draft = self.draft
         body = next((element for element in root.iter("{*}body", "{*}BODY", "{*}svg")), root)
         place = Place(draft.path, "spine item", number, name)
@@ -148,7 +149,7 @@ class _Reader:
             del draft.items[before:]
             self._put_aside(added)
             return
-        role = self._role(name, body, size) if not any(item.role for item in added) else ""
+        role = self._role(name, body, legal) if not any(item.role for item in added) else ""
         if role:
             draft.items[before:] = [Item("chapter", "", place, role=role), *added]
             self._closed = True
@@ -178,14 +179,14 @@ class _Reader:
             elif item.kind not in ("break", "chapter"):
                 self.draft.drop("outside the order of reading", item.text, item.place)
 
-    def _role(self, name: str, body: Element, size: int) -> str:
+    def _role(self, name: str, body: Element, legal: bool) -> str:
         role = self.package.roles.get(name, "")
         if role in _MOST_WORDS and len(plain_text(body).split()) > _MOST_WORDS[role]:
             role = ""
         if role and (role != "contents" or _is_list_of_links(body) or any(tag(e) == "nav" for e in body.iter())):
             return role
         named = [role for pattern, role in _NAMES if pattern.search(name)]
-        if not named and size > _SMALL_PAGE:
+        if not named and not legal:
             return "contents" if _is_list_of_links(body) else ""
         text = plain_text(body)
         for role in named:

@@ -112,6 +112,7 @@ _STOPS = " .:;,!*_=~#–—-[]()"
 # A page of machinery is short beside the book; an index, a catalogue or a sample of another novel need not be.
 _LONG_ONES = frozenset(("index", "advertisement", "other books", "licence", "contents", "list of illustrations"))
 _MOST_WORDS = 3000
+_FEW_LETTERS = 800
 _LEGAL_WORDS = 600
 
 
@@ -175,9 +176,10 @@ def settle(draft: Draft, opened: Sequence[Opened], kept: KeptMatter) -> tuple[Ch
     roles = [one.role or _said(one, draft) for one in opened]
     if draft.kind == "poems":
         roles = [one.role for one in opened]
-    enough = max(150, 0.03 * sum(one.chapter.words for one in opened))
-    story = [index for index, one in enumerate(opened) if _is_story(one, roles[index], enough)]
-    if sum(opened[index].chapter.words for index in story) < 0.2 * sum(one.chapter.words for one in opened):
+    lengths = [sum(len(block.text) for block in one.chapter.blocks) for one in opened]
+    enough = max(_FEW_LETTERS, 0.03 * sum(lengths))
+    story = [index for index, one in enumerate(opened) if _is_story(one, roles[index], lengths[index] >= enough)]
+    if sum(lengths[index] for index in story) < 0.2 * sum(lengths):
         # A collection of prefaces, or an introduction that is the book.
         roles = [role if role in MACHINERY else "" for role in roles]
         story = [index for index, role in enumerate(roles) if not role]
@@ -197,13 +199,13 @@ def settle(draft: Draft, opened: Sequence[Opened], kept: KeptMatter) -> tuple[Ch
     return tuple(chapters)
 
 
-def _is_story(one: Opened, role: str, enough: float) -> bool:
+def _is_story(one: Opened, role: str, long: bool) -> bool:
     if one.matter == "body" and role not in MACHINERY:
         return True
     if role or one.matter in ("front", "back"):
         return False
     # Words without a heading, before or after chapters that have one: a dedication, a motto, a last line.
-    return one.chapter.title is not None or one.chapter.words >= enough
+    return one.chapter.title is not None or long
 
 
 def _said(one: Opened, draft: Draft) -> str:
