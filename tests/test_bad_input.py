@@ -152,7 +152,7 @@ def test_an_empty_file_is_named(ending: str, tmp_path: Path, capsys: Shown) -> N
         ("novel.epub", b"PK\x03\x04 cut off"),
         ("novel.docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)),
         ("poems.jsonl", b"{not json}\n{nor this}\n"),
-        ("table.csv", b"title,text\nOne,Two\n"),
+        ("table.csv", b"1,2\n3,4\n"),
         ("model.bin", b"\x80\x04\x95" + bytes(60)),
     ],
 )

@@ -22,7 +22,7 @@ SMALL_DISK = 2 * 2**30
 # What decides how fast a processor multiplies matrices: on x86 and on ARM.
 _FEATURES = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8", "asimd", "sve", "bf16", "i8mm")
 _NAMED = ("torch", "transformers", "peft", "accelerate", "datasets", "tokenizers", "huggingface_hub", "numpy")
-_NOT_FOR_USERS = ("all", "dev")
+_NOT_FOR_USERS = ("all", "bench", "dev", "fuzz")
 
 
 @dataclass(frozen=True)
