@@ -1,0 +1,95 @@
+"""Datelines of letters and diaries, in English and French: is this line one?"""
+
+from __future__ import annotations
+
+import re
+
+_MONTHS = (
+    r"(?:jan(?:uary|\.)?|feb(?:ruary|\.)?|mar(?:ch|\.)|apr(?:il|\.)|may|june?|july?|jun\.|jul\.|aug(?:ust|\.)?|"
+    r"sept?(?:ember|\.)?|oct(?:ober|\.)?|nov(?:ember|\.)?|dec(?:ember|\.)?|"
+    r"janvier|janv\.|f[ée]vrier|f[ée]vr?\.|mars|avril|avr\.|mai|juin|juillet|juil\.|ao[uû]t|septembre|octobre|novembre|"
+    r"d[ée]cembre|d[ée]c\.|vend[ée]miaire|brumaire|frimaire|niv[oô]se|pluvi[oô]se|vent[oô]se|germinal|flor[ée]al|prairial|"
+    r"messidor|thermidor|fructidor|7bre|8bre|9bre|10bre)"
+)
+_DAYS = (
+    r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|"
+    r"(?:mon|tue|tues|wed|thu|thurs|fri|sat|sun|lun|mar|mer|jeu|ven|sam|dim)\.)"
+)
+# `17—`, `17**`, `18..`, `1812`, `'98`: what a printer leaves of a year.
+_YEAR = r"(?:1[0-9]{3}|20[0-9]{2}|1[5-9](?:[*.…·]{1,4}|[—–-]{1,3}|\d?[—*-]+)|[’'`]\d{2})"
+_NUMBER = r"(?:\d{1,2}(?:st|nd|rd|th|d|er|e|°|º)?\.?|premier|first|\d{1,2}\s?(?:st|nd|rd|th))"
+_DATE = (
+    rf"(?:(?:{_DAYS}[,.]?\s+)?(?:the\s+|le\s+|ce\s+|du\s+)?(?:{_NUMBER}(?:\s+(?:of|de|day of|jour de))?\s+{_MONTHS}|"
+    rf"{_MONTHS}[.,]?\s+(?:the\s+)?{_NUMBER}\b)"
+    rf"(?:\s*[,.]?\s*(?:(?:in the year|l[’']an|an)\s+)?(?:{_YEAR}|[IVXL]{{1,4}}))?|"
+    rf"{_MONTHS}\s*[,.]?\s+{_YEAR}|{_NUMBER}\s+{_MONTHS}|"
+    rf"(?:ce|le|this)\s+{_DAYS}(?:\s+(?:soir|matin|morning|evening|night|\d{{1,2}}))?(?:\s*,?\s*\d+\s*(?:heures?|h))?|"
+    rf"\d{{1,2}}[/.]\d{{1,2}}[/.]\d{{2,4}}|\d{{4}}-\d{{2}}-\d{{2}})"
+)
+_WEEKDAY = (
+    rf"(?:{_DAYS})(?:\s*,?\s*(?:(?:in the\s+)?(?:morning|evening|night|afternoon|noon|midnight)|(?:au\s+)?soir|matin|"
+    r"minuit|midi|(?:half[- ]past |at )?[\w ]{0,20}o[’']clock|\d{1,2}\s*(?:a\.?m\.?|p\.?m\.?|heures?|h)[\w ]{0,12}))?"
+)
+_TIME = (
+    r"(?:\s*[,.;:—–-]*\s*(?:(?:at\s+|à\s+)?(?:\d{1,2}(?:[.:h]\d{2})?\s*(?:a\.?\s?m\.?|p\.?\s?m\.?|h(?:eures)?\.?)|"
+    r"(?:[a-z-]+\s+){0,3}o[’']clock(?: [a-z]+){0,4}|midnight|noon|minuit|midi|(?:in the\s+)?(?:early |late )?"
+    r"(?:morning|evening|night|afternoon)|later|same day|(?:au\s+)?(?:soir|matin)|au château|onze heures|[a-zé]+ heures"
+    r"(?: d[ue] \w+)?)))?"
+)
+# What stands before a date on its line: a place, or `From the inn`, with capitals and without a verb.
+_PLACE_WORD = r"(?:[A-ZÀ-Þ][\w.’'&*—-]*|of|the|de|la|le|du|des|les|sur|en|près|near|at|in|and|et|st\.?|\d{1,4}|d[’'][\w-]+|l[’'][\w-]+)"
+_PLACE = (
+    rf"(?:(?:From|De|Du|Des|À|A|At|In|Au|Written (?:at|from)|Château)\s+)?{_PLACE_WORD}"
+    rf"(?:[\s,.;:—–-]+{_PLACE_WORD}){{0,9}}"
+)
+_LINE = re.compile(
+    rf"[\[(_*\s]*(?:(?:(?P<place>{_PLACE})\s*[,.;:—–-]+\s*|(?P<from>(?:From|De|Du|À|A|At)\s+[A-ZÀ-Þ][\w’'-]*\s+))"
+    rf"(?:ce\s+|le\s+|this\s+|the\s+)?)?(?P<date>{_DATE}|{_WEEKDAY}){_TIME}"
+    rf"(?:\s*[,.;:—–-]+\s*(?P<after>{_PLACE}))?\s*[.,:;!—–\])_*-]*",
+    re.IGNORECASE,
+)
+_OPENING = re.compile(
+    rf"(?P<date>{_DATE}|{_DAYS}){_TIME}\s*(?:\.\s*[—–-]*|[—–:]|,\s*[—–]|—)\s*(?P<rest>\S.*)", re.IGNORECASE
+)
+_SALUTE = re.compile(
+    r"(?:(?:my|our)\s+)?(?:dear(?:est)?|beloved|honou?red|most|madam|sir|sirs|gentlemen|monsieur|madame|mademoiselle|"
+    r"mon|ma|mes|cher|chère|chers|chères|très)\b(?:[^.!?;:]|(?<=Mr)\.|(?<=Dr)\.|(?<=Mrs)\.|(?<=Mme)\.|(?<=M)\.){0,60}[,:;.!—–-]*",
+    re.IGNORECASE,
+)
+_CAPITAL = re.compile(r"[A-ZÀ-Þ0-9]")
+LONGEST = 100
+
+
+def is_dateline(text: str) -> bool:
+    """Whether a line only says when, and perhaps where: `St. Petersburgh, Dec. 11th, 17—.`, `Paris, ce 3 août 17**.`"""
+    line = " ".join(text.split())
+    if not line or len(line) > LONGEST or line[-1] in '?”»"’':
+        return False
+    match = _LINE.fullmatch(line)
+    if match is None:
+        return False
+    places = [match["place"], match["after"]]
+    return all(place is None or _is_place(place) for place in places)
+
+
+def _is_place(text: str) -> bool:
+    """Names and the little words between them; a sentence has more small words than names."""
+    words = [word for word in re.findall(r"[\w’'&.*]+", text) if word.strip(".")]
+    named = sum(bool(_CAPITAL.match(word)) for word in words)
+    return named >= 1 and named >= 0.4 * len(words)
+
+
+def entry_date(text: str) -> str | None:
+    """The date that a diary's paragraph opens with (`3 May. Bistritz.—Left Munich …`), as it is printed, or None."""
+    line = " ".join(text.split())
+    match = _OPENING.match(line)
+    if match is None or not (match["rest"][0].isupper() or match["rest"][0] in '“"«‘(—–'):
+        return None
+    return line[: match.start("rest")].strip(" .:—–-,")
+
+
+def is_salutation(text: str) -> bool:
+    """`My dear Sister,`, `Monsieur,`, `Chère amie,`: a short line above a letter."""
+    line = " ".join(text.split())
+    short = len(line) <= (25 if line.endswith(".") else 70)
+    return short and line[-1:] in ",:;!—–-." and bool(_SALUTE.fullmatch(line)) and not line.isupper()

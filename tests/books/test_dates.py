@@ -1,0 +1,90 @@
+"""Datelines of letters and diaries, and what only looks like one."""
+
+from __future__ import annotations
+
+import pytest
+
+from quire.books.dates import entry_date, is_dateline, is_salutation
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "May 3.",
+        "3 May.",
+        "5 May. The Inn.",
+        "12th August, 1841",
+        "The Ferry House, Oct. 4th, 18—.",
+        "St. Anne’s, March 28th, 17—.",
+        "Old Bank, Tuesday evening.",
+        "Monday, 9 June, 10 p.m.",
+        "Sunday, 2 November, evening.",
+        "From the Mill, this 2nd of May, 1799.",
+        "Sept. 7th, half-past nine o’clock.",
+        "August 1812",
+        "12 June, later.",
+        "Lyon, ce 3 août 17**.",
+        "De la Rive, ce lundi soir.",
+        "À Rouen, le 14 janvier 1832.",
+        "Du château de la Rive, ce 5 septembre 17..",
+        "Lundi, 4 mars.",
+        "Ce 1er octobre.",
+        "Paris, ce 20 brumaire an VII.",
+        "Mercredi 12 juin 1850, minuit.",
+        "1867-05-03",
+        "3/5/1867",
+        "[The Bank, 12 May 1888]",
+    ],
+)
+def test_datelines(line: str) -> None:
+    assert is_dateline(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "May I come in?",
+        "March on, and do not look back.",
+        "He came on the third of May.",
+        "On May 3 the river rose and nobody crossed it for a week.",
+        "Monday was wet.",
+        "It was a Tuesday.",
+        "Mara waited until August.",
+        "CHAPTER III",
+        "1841",
+        "I will pay you on Monday.",
+        "Mars was red that night.",
+        "Le mardi, il revint à la rive.",
+        "Il partit le 3 août.",
+        "“Monday,” she said.",
+        "The first of the boats.",
+        "Second thoughts",
+        "June Ferry",
+    ],
+)
+def test_lines_that_are_none(line: str) -> None:
+    assert not is_dateline(line)
+
+
+@pytest.mark.parametrize(
+    ("paragraph", "date"),
+    [
+        ("3 May. The Inn.—Left the bank at six, and saw nobody.", "3 May"),
+        ("12 June.—Rain again, and no letter.", "12 June"),
+        ("May 4th. I have not slept.", "May 4th"),
+        ("Lundi 4 mars. — La rivière monte encore.", "Lundi 4 mars"),
+        ("Monday. The rope broke.", "Monday"),
+        ("3 May was a Tuesday, and nothing came of it.", None),
+        ("May he rest. The rope held.", None),
+    ],
+)
+def test_a_diary_entry_opens_with_its_date(paragraph: str, date: str | None) -> None:
+    assert entry_date(paragraph) == date
+
+
+def test_salutations() -> None:
+    assert all(
+        map(is_salutation, ["My dear Sister,", "Dear Mr. Ferry,", "Monsieur,", "Chère amie,", "Sir:", "Mon cher ami,"])
+    )
+    assert not any(map(is_salutation, ["Dear me, what a night it was on the river.", "He was dear to her.", "Mara,"]))
