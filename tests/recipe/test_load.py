@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -143,7 +144,7 @@ def test_all_mistakes_of_all_sections_are_told_together() -> None:
         {
             "lr": 3,
             "base": {"gpu": "x"},
-            "shelf": [{"path": "a", "pth": 1, "format": "conversations"}, {"hub": "x"}, {}],
+            "shelf": [{"path": "a", "pth": 1, "format": "conversations"}, {"stream": True, "sample": "tale"}, {}],
             "train": {
                 "learnig_rate": 3, "epochs": -1, "window": "wide", "stride": 2.5, "batch": "many", "goldfish": 3,
                 "warmup": "soon", "method": {"lora": {"r": 8, "init": "pissa"}, "full": True}, "steps": 1, "samples": 1,
@@ -158,8 +159,8 @@ def test_all_mistakes_of_all_sections_are_told_together() -> None:
         "base.cpu: is missing",
         "shelf.0.pth: unknown key; did you mean shelf.0.path?",
         "shelf.0.format: not yet: conversations is planned but not built",
-        "shelf.1.hub: not yet: hub is planned but not built",
-        "shelf.2: give exactly one of path, sample",
+        "shelf.1: stream is for tables and hub data sets",
+        "shelf.2: give exactly one of path, hub, sample",
         "train.learnig_rate: unknown key; did you mean train.learning_rate?",
         "train.epochs: must be more than 0 (it is -1)",
         "train.epochs: give steps, samples or epochs, not two",
@@ -291,3 +292,17 @@ def test_units_are_written_as_people_write_them() -> None:
     assert load_recipe(SHELF | {"train": {"warmup": "100"}}).recipe.train.warmup == Warmup(steps=100)
     assert "not_yet" not in text
     assert "stages" not in text
+
+
+def test_a_recipe_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "zero.yaml").symlink_to("/dev/zero")
+    for name in ("pipe.yaml", "folder.yaml", "zero.yaml"):
+        with pytest.raises(RecipeError, match="cannot be read: it is not a file"):
+            load_recipe(tmp_path / name)
+    (tmp_path / "nowhere.yaml").symlink_to("absent")
+    with pytest.raises(RecipeError, match="there is no recipe"):
+        load_recipe(tmp_path / "nowhere.yaml")
+    with pytest.raises(RecipeError, match="cannot be read"):
+        load_recipe(tmp_path / ("n" * 300 + ".yaml"))

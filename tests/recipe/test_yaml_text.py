@@ -63,6 +63,14 @@ def test_anchor_used_a_few_times_is_fine() -> None:
         ("&a [*a]", "more than a recipe can"),
         ("[" * 3000, "nested too deeply|not valid YAML"),
         ("a" * (2 << 20), "too large"),
+        ("- x\n" * 30_000, "more than a recipe can"),
+        ("a: &a {x: 1}\n" + "".join(f"m{n}: &m{n}\n  <<: [*a, *a]\n  b: [*{f'm{n - 1}' if n else 'a'}, *a]\n"
+            for n in range(200)), "more than a recipe can"),
+        ('a: "\\UFFFFFFFF"', "an escape that is no character"),
+        ('a: "\\ud800"', "x, line 1: half a character"),
+        ("a: !<" + "y" * 1000 + "> b", "the type y{60} is not allowed"),
+        (f"{'k' * 900}: 1\n" * 2, "k{60} is given twice"),
+        ("%TAG ! tag:yaml.org,2002:\n---\n!python/name:os.system x", "is not allowed"),
         ("\n".join(["a0: &a0 [x, x, x, x, x, x, x, x]"] + [
             f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 8)}]" for n in range(1, 9)
         ]), "more than a recipe can"),
@@ -73,6 +81,26 @@ def test_bad_text_is_refused_in_words(text: str, message: str) -> None:
         parse_yaml(text, "x")
     assert caught.value.then
     assert "\n" not in caught.value.what
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "1" * 100_000 + "x", "9" * 100_000 + ".5", "1" + "_" * 70])
+def test_what_is_too_long_for_a_number_is_text_and_takes_no_time(text: str) -> None:
+    assert parse_yaml(f"a: {text}", "x").data == {"a": text}
+
+
+def test_underscores_part_digits() -> None:
+    assert parse_yaml("[1_000, 1__0, 1_, 1_0.5]", "x").data == [1000, 10, 1, 10.5]
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.text(st.sampled_from(list("ab&*[]{}:,-?!<>|'\"\\%@ \n\t0.1e_~\x00\ud800é")), max_size=60))
+def test_any_text_is_data_or_refused_in_words(text: str) -> None:
+    message = ""
+    try:
+        parse_yaml(text, "x")
+    except RecipeError as error:
+        message = error.what
+    assert "\n" not in message
 
 
 def test_value_given_by_hand_that_is_no_yaml_is_text() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,13 +44,14 @@ class _Layer:
 def recipe_for(
     source: str | Path, overrides: Mapping[str, object] | None = None, advice: Mapping[str, Advice] | None = None
 ) -> Loaded:
-    """The recipe that a SOURCE argument means: a recipe, a book, a folder or glob of books, `sample:NAME`, or a run.
+    """The recipe that a SOURCE argument means: a recipe, a book, a folder or glob of books, `sample:NAME`,
+    `hub:ID`, or a run.
 
     Raises RecipeError, or BookError where nothing of that name is there.
     """
     text = str(source)
     path = Path(text).expanduser()
-    if text.startswith("sample:"):
+    if text.startswith(("sample:", "hub:")):
         return load_recipe({"shelf": [text]}, overrides, advice, name=text)
     if (path / "format").is_file():
         if not (path / "recipe.yaml").is_file():
@@ -112,22 +114,32 @@ def dump_recipe(recipe: Recipe) -> str:
 def read_recipe_file(path: Path) -> Parsed:
     """The data of a recipe file, with lines.  RecipeError where it is no file, too large, no text, or no mapping."""
     try:
-        size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise RecipeError(f"{path} is too large for a recipe ({size:,} bytes)", "name a recipe, not a book")
-        text = path.read_text(encoding="utf-8-sig")
+        data = _bytes_of(path)
+        text = data.decode("utf-8-sig")
     except FileNotFoundError:
         raise RecipeError(f"there is no recipe {path}", "check the name, or give the book itself") from None
     except UnicodeDecodeError:
         raise RecipeError(f"{path} is not UTF-8 text", "save the recipe as plain UTF-8 text", "recipes") from None
     except OSError as error:
         raise RecipeError(f"{path} cannot be read: {error.strerror}", "check the path and its permissions") from None
+    if len(data) > MOST_BYTES:
+        raise RecipeError(f"{path} is too large for a recipe", "name a recipe, not a book")
     parsed = parse_yaml(text, str(path))
     if parsed.data is None:
         return Parsed({}, {})
     if not isinstance(parsed.data, dict):
         raise RecipeError(f"{path} is not a recipe: it must consist of key: value lines", "see recipes/novel.yaml")
     return parsed
+
+
+def _bytes_of(path: Path) -> bytes:
+    """What a file holds, and no more of it than tells that it is too large.  A pipe or a device is not waited for."""
+    if path.exists() and not path.is_file():
+        raise RecipeError(f"{path} cannot be read: it is not a file", "name a recipe, or a book, or a folder of books")
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123 (a descriptor)
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise RecipeError(f"{path} cannot be read: it is not a file", "name a recipe, or a book, or a folder of books")
+        return file.read(MOST_BYTES + 1)
 
 
 def _from_data(source: Mapping[str, Any], name: str) -> _Layer:
@@ -169,7 +181,8 @@ def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def _anchored_item(item: Any, folder: Path) -> Any:
     if isinstance(item, str):
-        item = {"sample": item.removeprefix("sample:")} if item.startswith("sample:") else {"path": item}
+        kind, _, name = item.partition(":")
+        item = {kind: name} if kind in ("sample", "hub") else {"path": item}
     if isinstance(item, dict) and isinstance(item.get("path"), str):
         return {**item, "path": _absolute(item["path"], folder)}
     return item

@@ -14,9 +14,11 @@ import yaml
 
 from quire.errors import RecipeError
 
-MOST_BYTES = 1 << 20
-MOST_VALUES = 20_000  # aliases counted as often as they are used
+MOST_BYTES = 1 << 17
+MOST_VALUES = 10_000  # aliases counted as often as they are used
 MOST_DEPTH = 24
+_LONGEST_NUMBER = 64
+_SHOWN = 60
 
 KeyPath = tuple[str | int, ...]
 
@@ -26,6 +28,7 @@ _TAG = "tag:yaml.org,2002:"
 # Of the plain types; what YAML 1.1 takes a word for (a date, say) makes no difference, as `_scalar` looks at the text.
 _PLAIN = {_TAG + kind for kind in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "merge", "value")}
 _LINE_ENDS = re.compile("[\x85\u2028\u2029]")
+_BROKEN = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def parse_yaml(text: str, name: str) -> Parsed:
     if len(text) > MOST_BYTES:
         raise RecipeError(f"{name} is too large for a recipe ({len(text):,} characters)", "name a recipe, not a book")
     try:
-        _check_depth(text, name)
+        _check_shape(text, name)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         builder = _Builder(name)
         data = builder.build(node, ()) if node is not None else None
@@ -66,6 +69,8 @@ def parse_yaml(text: str, name: str) -> Parsed:
     except yaml.YAMLError as error:
         problem = str(error).splitlines()[0]
         raise RecipeError(f"{name} is not valid YAML: {problem}", "save it as plain UTF-8 text", "recipes") from None
+    except OverflowError:  # an escape beyond Unicode
+        raise RecipeError(f"{name} holds an escape that is no character", "write the character itself") from None
     return Parsed(data, builder.lines)
 
 
@@ -102,12 +107,15 @@ class _Builder:
         line = node.start_mark.line + 1
         self.lines.setdefault(path, line)
         if node.tag not in _PLAIN:
-            raise RecipeError(f"{self.name}, line {line}: the type {node.tag} is not allowed", "write plain values")
+            tag = str(node.tag)[:_SHOWN]
+            raise RecipeError(f"{self.name}, line {line}: the type {tag} is not allowed", "write plain values")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
         assert isinstance(node, yaml.ScalarNode)
+        if _BROKEN.search(node.value):
+            raise RecipeError(f"{self.name}, line {line}: half a character is escaped there", "write it out")
         return _scalar(node)
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
@@ -117,19 +125,22 @@ class _Builder:
             if not isinstance(key, yaml.ScalarNode):
                 raise RecipeError(f"{where}: a key must be a word", "write key: value")
             if key.value in built:
-                raise RecipeError(f"{where}: {key.value} is given twice", f"remove one {key.value}")
+                shown = key.value[:_SHOWN]
+                raise RecipeError(f"{where}: {shown} is given twice", f"remove one {shown}")
             built[key.value] = self.build(value, (*path, key.value))
             self.lines[(*path, key.value)] = key.start_mark.line + 1
         return built
 
 
-def _check_depth(text: str, name: str) -> None:
-    """Refuse deep nesting before anything recurses into it."""
+def _check_shape(text: str, name: str) -> None:
+    """Refuse deep nesting and endless lists before anything recurses into them or builds them."""
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for count, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MOST_DEPTH:
             raise RecipeError(f"{name} is nested too deeply for a recipe", "write it plainly", "recipes")
+        if count > 2 * MOST_VALUES:
+            raise RecipeError(f"{name} holds more than a recipe can", "name a recipe, not a book")
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:
@@ -143,10 +154,12 @@ def _scalar(node: yaml.ScalarNode) -> Any:
         return True
     if text in ("false", "False", "FALSE"):
         return False
+    if len(text) > _LONGEST_NUMBER:
+        return text
     if _INT.fullmatch(text):
-        return int(text)
+        return int(text.replace("_", ""))
     if _FLOAT.fullmatch(text):
-        return float(text)
+        return float(text.replace("_", ""))
     return text
 
 
