@@ -17,10 +17,15 @@ import pytest
 
 @dataclass
 class LoopbackHub:
-    """Serves `repos` (id → folder); ids in `gated` are refused.  `fetched` lists what was downloaded, as id/file."""
+    """Serves `repos` and `datasets` (id → folder); ids in `gated` are refused.
+
+    `fetched` lists what was downloaded, as id/file; `cards` holds what the cards of data sets say.
+    """
 
     url: str
     repos: dict[str, Path] = field(default_factory=dict)
+    datasets: dict[str, Path] = field(default_factory=dict)
+    cards: dict[str, dict[str, object]] = field(default_factory=dict)
     gated: set[str] = field(default_factory=set)
     fetched: list[str] = field(default_factory=list)
 
@@ -43,17 +48,24 @@ def serve_hub() -> Iterator[LoopbackHub]:
 
         def answer(self, body: bool) -> None:
             parts = unquote(urlsplit(self.path).path).strip("/").split("/")
-            api = parts[:2] == ["api", "models"]
+            api = parts[:1] == ["api"]
+            kind = parts[1] if api else "datasets" if parts[0] == "datasets" else "models"
+            if not api and kind == "datasets":
+                parts = parts[1:]
             repo = "/".join(parts[2:4] if api else parts[:2])
-            if repo not in hub.repos:
+            repos = hub.datasets if kind == "datasets" else hub.repos
+            if repo not in repos:
                 return self.send(401, {"X-Error-Code": "RepoNotFound"}, b"{}", body)
-            folder = hub.repos[repo]
+            folder = repos[repo]
             files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
             if api and parts[4:5] == ["tree"]:
                 tree = [self.entry(folder, name) for name in files]
                 return self.send(200, {}, json.dumps(tree).encode(), body)
             if api:
-                info = {"id": repo, "sha": hub.commit(repo), "siblings": [{"rfilename": name} for name in files]}
+                siblings = [{"rfilename": name, "size": (folder / name).stat().st_size} for name in files]
+                info = {"id": repo, "sha": hub.commit(repo), "siblings": siblings}
+                if kind == "datasets":
+                    info["cardData"] = hub.cards.get(repo, {})
                 return self.send(
                     200, {}, json.dumps(info | {"private": False, "tags": [], "downloads": 0}).encode(), body
                 )

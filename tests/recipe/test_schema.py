@@ -45,11 +45,18 @@ def test_methods_that_there_are_not(written: object) -> None:
         Method.model_validate(written)
 
 
-def test_a_source_is_a_path_or_a_sample() -> None:
+def test_a_source_is_a_path_a_sample_or_a_data_set() -> None:
     assert ShelfItem.model_validate("novel.epub") == ShelfItem(path="novel.epub")
     assert ShelfItem.model_validate("sample:tale") == ShelfItem(sample="tale")
-    with pytest.raises(ValidationError, match="exactly one of path, sample"):
+    with pytest.raises(ValidationError, match="exactly one of path, hub, sample"):
         ShelfItem.model_validate({"path": "a", "sample": "tale"})
+    streamed = ShelfItem.model_validate({"hub": "owner/name", "stream": True, "split": "train"})
+    assert streamed.name == "hub:owner/name"
+    assert ShelfItem.model_validate("hub:owner/name@main") == ShelfItem(hub="owner/name@main")
+    with pytest.raises(ValidationError, match="split is for hub data sets"):
+        ShelfItem.model_validate({"path": "a.jsonl", "split": "train"})
+    with pytest.raises(ValidationError, match="stream is for tables"):
+        ShelfItem.model_validate({"sample": "poems", "stream": True})
     with pytest.raises(ValidationError, match="leave nothing to train on"):
         ShelfItem.model_validate({"path": "a", "validation": "60%", "test": "40%"})
 

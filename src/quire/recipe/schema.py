@@ -20,11 +20,13 @@ class ShelfItem(Settings):
 
     path: str | None = setting(None, "A file, a folder or a glob.")
     sample: str | None = setting(None, "A work that ships with Quire: novella, tale or poems.")
-    hub: str | None = later("A data set on the hub, by its id.")
+    hub: str | None = setting(
+        None, "A data set on the hub, by its id: owner/name, or owner/name/part, or owner/name@revision."
+    )
     format: Format | None = setting(
         None, "What the text is; found out when not given.", not_yet=("conversations", "completions")
     )
-    text: str | None = setting(None, "The column (JSONL) that holds the text; found out when not given.")
+    text: str | None = setting(None, "The column of a table that holds the text; found out when not given.")
     where: dict[str, str | list[str]] = setting(
         {}, "Keep rows whose columns have these values, in any case of letters."
     )
@@ -33,8 +35,8 @@ class ShelfItem(Settings):
         "What is kept: chapters alone; text, with dedication, preface and afterword; or all, with imprint and index.",
     )
     ocr: bool = setting(False, "Recognise the text of pages that are pictures, where ocrmypdf is installed.")
-    stream: None = later("Read a hub data set row by row, in constant memory.")
-    split: None = later("The split of a hub data set to read.")
+    stream: bool = setting(False, "Read tables row by row, in constant memory; quire read alone can do it yet.")
+    split: str | None = setting(None, "The split of a hub data set to read; all, each as what it is, when not given.")
     validation: Share = setting(
         0.05, "Held out for early stopping and live curves; the same for all sources.", "share of the words"
     )
@@ -45,18 +47,30 @@ class ShelfItem(Settings):
     @model_validator(mode="before")
     @classmethod
     def from_text(cls, data: Any) -> Any:
-        """`novel.epub` means `{path: novel.epub}`, `sample:novella` means `{sample: novella}`."""
-        if isinstance(data, str):
-            return {"sample": data.removeprefix("sample:")} if data.startswith("sample:") else {"path": data}
-        return data
+        """`novel.epub` means `{path: novel.epub}`; `sample:novella` and `hub:owner/name` say what they are."""
+        if not isinstance(data, str):
+            return data
+        kind, _, name = data.partition(":")
+        return {kind: name} if kind in ("sample", "hub") else {"path": data}
 
     @model_validator(mode="after")
     def one_source(self) -> ShelfItem:
-        if (self.path is None) == (self.sample is None):
-            raise one_of("path", "sample")
+        if sum(source is not None for source in (self.path, self.hub, self.sample)) != 1:
+            raise one_of("path", "hub", "sample")
+        if self.split is not None and self.hub is None:
+            raise ValueError("split is for hub data sets")
+        if self.stream and self.sample is not None:
+            raise ValueError("stream is for tables and hub data sets")
         if self.validation + self.test >= 1:
             raise ValueError("validation and test leave nothing to train on")
         return self
+
+    @property
+    def name(self) -> str:
+        """How it is spoken of, as one writes it on the command line."""
+        if self.path is not None:
+            return self.path
+        return f"hub:{self.hub}" if self.hub is not None else f"sample:{self.sample}"
 
 
 class Lora(Settings):

@@ -48,8 +48,8 @@ class Material:
         return (p.text for p in self.passages if p.split == "train")
 
     def hashes(self) -> dict[str, str]:
-        """The sha256 of every file that was read."""
-        return {path: hash_file(Path(path)) for path in dict.fromkeys(self.shelf.sources)}
+        """The sha256 of every file that was read; of a data set on the hub its revision."""
+        return dict(_hash(source) for source in dict.fromkeys(self.shelf.sources))
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,13 @@ class Account:
     @property
     def read_tokens(self) -> int:
         return sum(self.tokens.values())
+
+
+def _hash(source: str) -> tuple[str, str]:
+    if source.startswith("hub:"):
+        name, _, revision = source.rpartition("@")
+        return name, revision
+    return source, hash_file(Path(source))
 
 
 def gather(recipe: Recipe) -> Material:

@@ -25,7 +25,7 @@ def load_source(
     if isinstance(source, Shelf):
         if not source.sources:
             raise BookError("these works name no file that they came from", "read them with quire.read")
-        return load_recipe({"shelf": [{"path": path} for path in source.sources]}, overrides, advice, source.title)
+        return load_recipe({"shelf": list(source.sources)}, overrides, advice, source.title)
     named = RunFolder(RUNS / source) if isinstance(source, str) else None
     if named is not None and not Path(source).exists() and is_run(named.path):
         return recipe_for(named.path, overrides, advice)
@@ -46,7 +46,7 @@ def run_path(source: Source, run: str | Path | None, recipe: Recipe) -> Path:
 def name_of(source: Source, recipe: Recipe) -> str:
     """A name for what the recipe reads, where it gives none itself."""
     item = recipe.shelf[0]
-    first = item.sample or Path(item.path or "").stem or "run"
+    first = item.sample or Path(item.path or (item.hub or "").partition("@")[0]).stem or "run"
     if isinstance(source, Shelf) and len(source) == 1:
         return source.title or first
     return first
