@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from quire.books.dates import entry_date, is_dateline, is_salutation
+from quire.books.dates import entry_date, is_dateline, is_salutation, part_letter
+from quire.books.lines import Lines
 
 
 @pytest.mark.parametrize(
@@ -88,3 +89,23 @@ def test_salutations() -> None:
         map(is_salutation, ["My dear Sister,", "Dear Mr. Ferry,", "Monsieur,", "Chère amie,", "Sir:", "Mon cher ami,"])
     )
     assert not any(map(is_salutation, ["Dear me, what a night it was on the river.", "He was dear to her.", "Mara,"]))
+
+
+def test_a_letter_in_one_run_of_lines_is_parted() -> None:
+    text = (
+        "I came to the bank at six, and saw nobody that I knew on it but the",
+        "old pilot, who sleeps where he stands.",
+    )
+    opening = (" " * 30 + "The Ferry House, May 3d.", "My dear Sister,")
+    closing = (" " * 24 + "Your brother,", " " * 32 + "JOSS.")
+    parts = part_letter(Lines((*opening, *text, *closing), 10, 2))
+    assert [part.lines for part in parts] == [opening[:1], opening[1:], text, closing[:1], closing[1:]]
+    assert [(part.number, part.gap) for part in parts] == [(10, 2), (11, 0), (12, 0), (14, 0), (15, 0)]
+    assert [part.lines for part in part_letter(Lines(closing, 1, 1))] == [closing[:1], closing[1:]]
+
+
+def test_paragraphs_and_verse_are_not_parted() -> None:
+    prose = Lines(("Monday was wet, and the river rose over the stage and took the", "second boat with it."), 1, 1)
+    verse = Lines((" " * 20 + "The river goes", " " * 20 + "where rivers go."), 1, 1)
+    assert part_letter(prose) == [prose]
+    assert part_letter(verse) == [verse]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+
+from quire.books.lines import Lines
 
 _MONTHS = (
     r"(?:jan(?:uary|\.)?|feb(?:ruary|\.)?|mar(?:ch|\.)|apr(?:il|\.)|may|june?|july?|jun\.|jul\.|aug(?:ust|\.)?|"
@@ -37,7 +40,8 @@ _TIME = (
     r"(?: d[ue] \w+)?)))?"
 )
 # What stands before a date on its line: a place, or `From the inn`, with capitals and without a verb.
-_PLACE_WORD = r"(?:[A-ZÀ-Þ][\w.’'&*—-]*|of|the|de|la|le|du|des|les|sur|en|près|near|at|in|and|et|st\.?|\d{1,4}|d[’'][\w-]+|l[’'][\w-]+)"
+_LITTLE = r"of|the|de|la|le|du|des|les|sur|en|près|near|at|in|and|et|st\.?"
+_PLACE_WORD = rf"(?:[A-ZÀ-Þ][\w.’'&*—-]*|{_LITTLE}|\d{{1,4}}|[dl][’'][\w-]+)"
 _PLACE = (
     rf"(?:(?:From|De|Du|Des|À|A|At|In|Au|Written (?:at|from)|Château)\s+)?{_PLACE_WORD}"
     rf"(?:[\s,.;:—–-]+{_PLACE_WORD}){{0,9}}"
@@ -58,6 +62,8 @@ _SALUTE = re.compile(
 )
 _CAPITAL = re.compile(r"[A-ZÀ-Þ0-9]")
 LONGEST = 100
+# A signature stands this far to the right.
+_CLOSING = 16
 
 
 def is_dateline(text: str) -> bool:
@@ -93,3 +99,38 @@ def is_salutation(text: str) -> bool:
     line = " ".join(text.split())
     short = len(line) <= (25 if line.endswith(".") else 70)
     return short and line[-1:] in ",:;!—–-." and bool(_SALUTE.fullmatch(line)) and not line.isupper()
+
+
+def part_letter(group: Lines) -> list[Lines]:
+    """Date and salutation of a letter, and its closing lines, apart from the paragraph that they stand with."""
+    lines = group.lines
+    start, stop = 0, len(lines)
+    while start < stop and (is_dateline(lines[start]) or is_salutation(lines[start]) or start and _is_to(lines[start])):
+        start += 1
+    if start or _indent(lines[0]) < _CLOSING:
+        while stop > start + 1 and _is_closing(lines[stop - 1]):
+            stop -= 1
+    elif len(lines) <= 3 and lines[0].endswith(",") and all(map(_is_closing, lines)):
+        # `Yours ever,` and the name under it.
+        start = stop
+    if (start, stop) == (0, len(lines)):
+        return [group]
+    cuts = sorted({*range(start + (start < stop)), *range(stop, len(lines))})
+    parts = []
+    for first, last in zip(cuts, [*cuts[1:], len(lines)], strict=True):
+        gap = group.gap if first == 0 else 0
+        parts.append(replace(group, lines=lines[first:last], number=group.number + first, gap=gap))
+    return parts
+
+
+def _is_to(line: str) -> bool:
+    """`To Mrs. Bank, Old Mill.` under a date."""
+    return bool(re.match(r"\s*(?:To|À|A)\s+[A-ZÀ-Þ]", line)) and len(line.strip()) <= 45
+
+
+def _is_closing(line: str) -> bool:
+    return _indent(line) >= _CLOSING and len(line.strip()) <= 45
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())

@@ -9,6 +9,7 @@ from quire.books import gutenberg, plays_text
 from quire.books.boilerplate import strip_boilerplate
 from quire.books.book import Book, Place
 from quire.books.cleaning import line_ends
+from quire.books.dates import part_letter
 from quire.books.draft import Draft, finish, is_scene_break
 from quire.books.encoding import decode
 from quire.books.headings import Heading, recognise
@@ -107,6 +108,7 @@ def read_lines(
         groups = [run for group in groups for run in split_indented(group, usual)]
     if layout.width == 0 and not poems:
         groups = _one_by_one(groups)
+    groups = [part for group in groups for part in part_letter(group)]
     groups = _drop_contents(draft, groups, skipped, inside)
     groups, notes = take_notes(groups)
     headings = find_headings(groups)
