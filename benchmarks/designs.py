@@ -18,9 +18,11 @@ class Design:
     """How one book is set.  Lengths as typst writes them.
 
     `head`: `author-title` by parity, `chapter` on both sides, `book` in capitals, `caps-parity` in small capitals, or
-    nothing.  `folio`: `head` at the outer edge of the running head, `foot`, `dashes`, `outer`, `top` alone, or nothing.
+    nothing.  `folio`: `head` at the outer edge of the running head, `foot`, `dashes`, `outer`, `top` alone,
+    `title` (at the foot, beside the chapter), or nothing.
     `bare` leaves the head off the first page of a chapter.
     `opening`: how a chapter begins; `initial`: how its first paragraph does; `stars`: what parts two scenes.
+    `ligatures` are the characters U+FB00 to U+FB04, as some files have them; `soft_hyphens` stand in every long word.
     `verse`: `indent`, `centre`, `hang` (turned-over lines hang), `wrap` (they do not), `plain` (at the margin).
     """
 
@@ -34,7 +36,7 @@ class Design:
     justify: bool = True
     columns: int = 1
     head: Literal["", "author-title", "chapter", "book", "caps-parity"] = "author-title"
-    folio: Literal["", "head", "foot", "dashes", "outer", "top"] = "head"
+    folio: Literal["", "head", "foot", "dashes", "outer", "top", "title"] = "head"
     bare: bool = True
     opening: Literal["centred", "number-title", "roman", "ornament", "left", "spanning", "words"] = "centred"
     initial: Literal["", "drop", "drop3", "raised", "smallcaps", "scaled", "capitals"] = ""
@@ -48,6 +50,11 @@ class Design:
     line_numbers: bool = False
     old_figures: bool = False
     thin_spaces: bool = False
+    epigraphs: bool = False
+    parts: bool = False
+    rule: bool = False
+    ligatures: bool = False
+    soft_hyphens: bool = False
 
 
 DESIGNS = (
@@ -70,6 +77,10 @@ DESIGNS = (
     Design("en-manuscript", "novella", page=LETTER, size="12pt", font="DejaVu Sans Mono", leading="1.3em",
            justify=False, head="book", folio="head", stars="rule", bare=False),
     Design("en-tiny-type", "novella", page=POCKET, size="6.5pt", head="book", folio="head", verse="plain", bare=False),
+    Design("en-parts-epigraphs", "novella", parts=True, epigraphs=True, opening="number-title", rule=True),
+    Design("en-title-at-foot", "novella", head="", folio="title", opening="ornament", verse="indent", figure=True),
+    Design("en-ligatures", "novella", page=A5_FACING, ligatures=True, leading="0.45em", head="caps-parity", rule=True),
+    Design("en-soft-hyphens", "novella", page=POCKET, size="9pt", soft_hyphens=True, head="book", letters=True),
     Design("en-poems", "poems", head="book", folio="foot", verse=""),
     # French, one column
     Design("fr-heads-by-parity", "tale", notes="numbers", thin_spaces=True),
@@ -81,11 +92,15 @@ DESIGNS = (
     Design("fr-front-matter", "garde", matter=True, notes="long", head="author-title", quotes=True, stars="asterism"),
     Design("fr-computer-modern", "tale", font="New Computer Modern", notes="symbols", initial="smallcaps"),
     Design("fr-verse-wrapped", "tale", page=POCKET, size="8.5pt", verse="wrap", initial="capitals", head="book"),
+    Design("fr-parts-epigraphs", "garde", page=A5_FACING, parts=True, epigraphs=True, thin_spaces=True, rule=True),
+    Design("fr-title-at-foot", "tale", page=A4_WIDE, size="12pt", head="", folio="title", quotes=True, ligatures=True),
     # two columns
     Design("en-columns", "novella", page=LETTER, size="9pt", columns=2, verse="indent", opening="spanning",
            folio="foot"),
     Design("en-columns-notes", "novella", page=A4, size="10pt", columns=2, notes="numbers", opening="centred"),
     Design("en-columns-figure", "novella", page=A4, size="9pt", columns=2, figure=True, opening="left", head="book"),
+    Design("en-columns-spaced", "novella", page=LETTER, columns=2, indent=False, justify=False, head="", folio="foot"),
+    Design("en-columns-verse", "novella", page=A4, columns=2, verse="wrap", letters=True, initial="drop"),
     Design("fr-columns", "tale", page=A4, size="9pt", font="New Computer Modern", columns=2, thin_spaces=True),
     Design("fr-columns-notes", "garde", page=A4, size="9.5pt", columns=2, notes="long", opening="spanning",
            folio="dashes"),

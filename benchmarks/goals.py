@@ -49,6 +49,8 @@ _GOALS = (
     _Goal("PDF: notes kept aside, all", (*_PDF, "whitehead"), lambda m: m.notes.share if m.notes else None, 1.0),
     _Goal("PDF: notes that name their page, all", (*_PDF, "whitehead"),
           lambda m: m.notes_on_page.share if m.notes_on_page else None, 1.0),
+    _Goal("PDF: ligatures, soft hyphens, font codes left in the text 0", (*_PDF, "whitehead"),
+          lambda m: m.unrepaired, 0, True),
     _Goal("EPUB: word F1 ≥ 0.999", ("epub",), lambda m: m.f1, 0.999),
     *(_Goal(f"{group.upper()}: word F1 ≥ 0.999", (group,), lambda m: m.f1, 0.999) for group in _MARKED),
     _Goal("ODT, RTF: word F1 ≥ 0.999", ("odt", "rtf"), lambda m: m.f1, 0.999),

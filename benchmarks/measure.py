@@ -15,6 +15,8 @@ _SIGN = re.compile(r"\w+|[^\w\s]")
 # What stands at the edge of many pages without being a running line.
 _LABEL = re.compile(r"Fig\b|Fig\.")
 _CUT = "\ufffe\x02\xad"
+# Ligatures, soft hyphens, and the codes of fonts that name no characters.
+_SIGNS_OF_FONTS = re.compile("[\ufb00-\ufb06\u00ad\u0002\u0010-\u001f\ufffe\ufffd]")
 # Runs of characters that anchor within a passage where the words differ.
 _LETTERS = (16, 8, 4)
 
@@ -76,6 +78,7 @@ class Measured:
     notes_on_page: Count | None = None
     notes_leaked: int = 0
     moved: int = 0
+    unrepaired: int = 0
     hyphens: Count | None = None
     chapters: int = 0
     dropped: int = 0
@@ -123,6 +126,7 @@ def measure(result: Measured, book: Book, truth: Truth, pages: Sequence[str] = (
     result.letters = _letters(truth.body, ours)
     result.chapters, result.dropped = len(book.chapters), len(book.dropped)
     result.text_bytes = len(book.text.encode())
+    result.unrepaired = len(_SIGNS_OF_FONTS.findall(book.text))
     if not truth.part:
         result.precision = len(pairs) / max(1, len(b))
         result.edges = _edges(true, found, pairs)

@@ -159,9 +159,22 @@ def _with_furniture(truth: Truth, pages: Sequence[str]) -> Truth:
 
 
 def raw_pages(path: Path) -> tuple[str, ...]:
-    """What PDFium itself says stands on each page."""
-    pdf = pypdfium2.PdfDocument(path)
-    return tuple(page.get_textpage().get_text_range() for page in pdf)
+    """What PDFium itself says stands on each page; soft hyphens only where a line ends."""
+    return tuple(_raw(page.get_textpage()) for page in pypdfium2.PdfDocument(path))
+
+
+def _raw(page: pypdfium2.PdfTextPage) -> str:
+    text = page.get_text_range()
+    if "\xad" not in text or len(text) != page.count_chars():
+        return str(text)
+    kept = []
+    for place, char in enumerate(text):
+        if char == "\xad" and 0 < place < len(text) - 1:
+            above, below = page.get_charbox(place - 1), page.get_charbox(place + 1)
+            if below[3] > above[1] and below[1] < above[3] and below[0] >= above[0]:
+                continue
+        kept.append(char)
+    return "".join(kept)
 
 
 def _peers(cases: Sequence[Case]) -> list[dict[str, object]]:

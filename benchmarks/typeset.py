@@ -26,6 +26,8 @@ _ORDINALS = {
     "en": "One Two Three Four Five Six Seven Eight Nine Ten Eleven Twelve Thirteen Fourteen Fifteen".split(),
     "fr": "premier deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze".split(),
 }
+_PART = {"en": "Part", "fr": "Partie"}
+_LIGATURES = (("ffi", "ﬃ"), ("ffl", "ﬄ"), ("ff", "ﬀ"), ("fi", "ﬁ"), ("fl", "ﬂ"))
 _MATTER = {
     "en": ("Contents", "Printed for the Quire Authors. All rights reserved. First printing, 2026.", "Preface"),
     "fr": ("Table des matières", "Imprimé pour The Quire Authors. Tous droits réservés. Première édition, 2026.",
@@ -89,6 +91,8 @@ def compose(work: Work, design: Design) -> tuple[str, Truth]:
     first = True
     for number, piece in enumerate(work.pieces):
         if piece.kind == "heading":
+            if design.parts and made.chapters % 3 == 0:
+                _part(made, work.language)
             _open(made, piece.plain, design, work.language)
             first = True
             continue
@@ -102,7 +106,9 @@ def compose(work: Work, design: Design) -> tuple[str, Truth]:
         first = False
         if design.figure and number % 40 == 20:
             made.source.append("#rect(width: 100%, height: 35mm, fill: luma(210))")
-    heads = [work.author, work.title, *(p.plain for p in work.pieces if p.kind == "heading")] if design.head else []
+    heads = [work.author, work.title, *(p.plain for p in work.pieces if p.kind == "heading")]
+    if not design.head and design.folio != "title":
+        heads = []
     heads += [part for head in heads if (parts := _NUMBERED.fullmatch(head)) for part in parts.groups()[1:]]
     truth = Truth(
         body=tuple(made.body),
@@ -113,6 +119,13 @@ def compose(work: Work, design: Design) -> tuple[str, Truth]:
         language=work.language,
     )
     return "\n".join(made.source), truth
+
+
+def _part(made: _Made, language: str) -> None:
+    """A page with the number of a part."""
+    name = f"{_PART[language]} {('I', 'II', 'III', 'IV', 'V', 'VI')[made.chapters // 3 % 6]}"
+    made.source.append(f"#partpage[{name}]")
+    made.headings.append(name)
 
 
 def escape(text: str) -> str:
@@ -132,6 +145,8 @@ def _piece(made: _Made, piece: Piece, number: int, design: Design, language: str
     noted = _noted(made, piece.text, number, design, language)
     if noted:
         return noted
+    if design.ligatures or design.soft_hyphens:
+        return f"{escape(_disguise(piece.text, design))}\n"
     if first and design.initial and piece.plain[0].isalpha():
         return _initial(piece.plain, design)
     return f"{escape(piece.text)}\n"
@@ -147,6 +162,16 @@ def _noted(made: _Made, text: str, number: int, design: Design, language: str) -
     note = stock[len(made.notes) % len(stock)]
     made.notes.append(note)
     return f"{escape(head + mark.strip())}#footnote[{escape(note)}] {escape(tail)}\n"
+
+
+def _disguise(text: str, design: Design) -> str:
+    """The text as some files hold it: with ligatures for letters, or soft hyphens within long words."""
+    if design.ligatures:
+        for letters, sign in _LIGATURES:
+            text = text.replace(letters, sign)
+    if design.soft_hyphens:
+        text = re.sub(r"\b([^\W\d_]{3}[bcdfglmnprst])(?=[^\W\d_]{4})", "\\1\u00ad", text)
+    return text
 
 
 def _initial(text: str, design: Design) -> str:
@@ -202,6 +227,11 @@ def _open(made: _Made, title: str, design: Design, language: str) -> None:
     made.headings += [line.strip("— ") for line in lines]
     shown = ", ".join(f"[{escape(line)}]" for line in lines)
     made.source.append(f'#opening("{design.opening}", {json.dumps(title, ensure_ascii=False)}, ({shown},))')
+    if design.epigraphs:
+        stock = EXTRAS[language]["epigraphs"]
+        words, source = stock[count % len(stock)].split("\n\n")
+        made.source.append(f"#epigraph[{escape(words)}][{escape(source)}]")
+        made.body += [words, source]
 
 
 def _front(made: _Made, work: Work) -> None:
@@ -227,8 +257,9 @@ def _settings(work: Work, design: Design) -> list[str]:
     hyphenate = str(design.justify).lower()
     symbols = '"*"' if design.notes == "symbols" else '"1"'
     heads = ", ".join(json.dumps(value, ensure_ascii=False) for value in (work.author, work.title))
-    running = f'running("{design.head}", "{design.folio}", {str(design.bare).lower()}, {heads})'
-    footing = f'footing("{design.folio}", {str(design.bare).lower()})'
+    bare, rule = str(design.bare).lower(), str(design.rule).lower()
+    running = f'running("{design.head}", "{design.folio}", {bare}, {rule}, {heads})'
+    footing = f'footing("{design.folio}", {bare})'
     settings = [
         _PREAMBLE.read_text(encoding="utf-8"),
         f"#set page({design.page}, columns: {design.columns}, header: {running}, footer: {footing})",
