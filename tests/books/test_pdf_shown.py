@@ -17,11 +17,13 @@ def line(text: str, x: float = 40, y: float = 500, size: float = 10, more: str =
     return f"q BT {more} /F {size} Tf {x} {y} Td ({text}) Tj ET Q\n".encode()
 
 
-def prepare(path: Path, tagged: bool = False) -> tuple[Shown, str, list[tuple[float, float]]]:
+def prepare(
+    path: Path, tagged: bool = False, off: frozenset[str] = frozenset()
+) -> tuple[Shown, str, list[tuple[float, float]]]:
     """What is said of the first page, the text that is left, and where its lines begin."""
     document = pypdfium2.PdfDocument(path)
     page = document[0]
-    shown = Sight(tagged).prepare(page)
+    shown = Sight(tagged, lambda: off).prepare(page)
     text_page = page.get_textpage()
     text = text_page.get_text_range()
     boxes = [text_page.get_charbox(index, loose=True) for index in range(text_page.count_chars())]
@@ -125,6 +127,9 @@ def test_an_invisible_layer_over_a_picture_is_what_a_machine_recognised(tmp_path
     assert (under.recognised, text) == (True, "The ferry left at dawn.")
     over, _, _ = prepare(making.drawn_pdf(tmp_path / "c.pdf", [FULL + line("The ferry left at dawn.")]))
     assert not over.recognised
+    ornament = b"q 20 0 0 20 170 20 cm /I Do Q\n"
+    framed = prepare(making.drawn_pdf(tmp_path / "d.pdf", [FULL + line("The ferry left at dawn.") + ornament]))[0]
+    assert not framed.recognised
 
 
 def test_pictures_in_stripes_cover_a_page_together(tmp_path: Path) -> None:
@@ -143,6 +148,20 @@ def test_a_tagged_document_says_itself_what_is_no_text(tmp_path: Path) -> None:
     assert shown.hidden == [("running head", "The Ferry 7")]
     assert "Ferry 7" not in text
     assert prepare(path)[0].hidden == []
+
+
+def test_layers_that_are_off_are_not_seen(tmp_path: Path) -> None:
+    layers = (
+        b"/OC /Off BDC\n" + line("The answers.", y=400) + b"EMC\n/OC /On BDC\n" + line("The ferry left.") + b"EMC\n"
+    )
+    objects = {5: b"<< /Type /OCG /Name (Key) >>", 6: b"<< /Type /OCG /Name (Text) >>"}
+    path = making.drawn_pdf(tmp_path / "a.pdf", [layers], objects=objects)
+    path.write_bytes(
+        path.read_bytes().replace(b"/Resources <<", b"/Resources << /Properties << /Off 5 0 R /On 6 0 R >>")
+    )
+    shown, text, _ = prepare(path, off=frozenset({"Key"}))
+    assert (text, shown.hidden) == ("The ferry left.", [("hidden text", "The answers.")])
+    assert "The answers." in prepare(path)[1]
 
 
 def test_forms_that_draw_themselves_end(tmp_path: Path) -> None:

@@ -57,9 +57,7 @@ class Cleaner:
         if _LIGATURE.search(text):
             text = _LIGATURE.sub(lambda match: _LIGATURES[match[0]], text)
         text = _SPACES.sub(" ", text)
-        if "\n" not in text:
-            return text.strip(" ")
-        return "\n".join(line.strip(" ") for line in text.split("\n")).strip("\n")
+        return _strip(text)
 
     def clean_all(self, texts: Sequence[str]) -> list[str]:
         """Each text as `clean` gives it back, at the price of a few passes over all of them together.
@@ -69,24 +67,26 @@ class Cleaner:
         joined = _SEAM.join(texts)
         if joined.count(_SEAM) != len(texts) - 1:
             return [self.clean(text) for text in texts]
-        found = _uncommon(joined)
-        for char in found & _SILENT:
-            joined = joined.replace(char, "")
+        # Bytes are searched and replaced several times faster than characters.
+        data = joined.encode("utf-8", "surrogatepass")
+        found = _uncommon(data)
+        if any(map(_SUSPECT.match, found - _ODD_SPACES - _SILENT)):
+            cleaned = [self._remove(text) if _SUSPECT.search(text) else text for text in texts]
+            data = _SEAM.join(cleaned).encode("utf-8", "surrogatepass")
+        else:
+            for char in found & _SILENT:
+                data = data.replace(char.encode(), b"")
         found -= _SILENT
-        if any(map(_SUSPECT.match, found - _ODD_SPACES)):
-            joined = _SEAM.join([self._remove(text) if _SUSPECT.search(text) else text for text in joined.split(_SEAM)])
-        if not all(map(_is_composed, found)) and not unicodedata.is_normalized("NFC", joined):
-            joined = unicodedata.normalize("NFC", joined)
-            found = _uncommon(joined)
+        if not all(map(_is_composed, found)):
+            data = unicodedata.normalize("NFC", data.decode("utf-8", "surrogatepass")).encode("utf-8", "surrogatepass")
+            found = _uncommon(data)
         for char in found & _LIGATURES.keys():
-            joined = joined.replace(char, _LIGATURES[char])
+            data = data.replace(char.encode(), _LIGATURES[char].encode())
         for char in found & _ODD_SPACES:
-            joined = joined.replace(char, " ")
-        while "  " in joined:
-            joined = joined.replace("  ", " ")
-        if " \n" in joined or "\n " in joined:
-            joined = joined.replace(" \n", "\n").replace("\n ", "\n")
-        return [text.strip(" \n") for text in joined.split(_SEAM)]
+            data = data.replace(char.encode(), b" ")
+        while b"  " in data:
+            data = data.replace(b"  ", b" ")
+        return [_strip(text) if "\n" in text else text.strip(" ") for text in _split(data)]
 
     def _remove(self, text: str) -> str:
         text = _LINE_ENDS.sub("\n", text)
@@ -112,15 +112,25 @@ class Cleaner:
         return [f"{count} {what} {verbs.get(what, 'removed')}" for what, count in sorted(self.counts.items())]
 
 
-def _uncommon(text: str) -> set[str]:
+def _uncommon(data: bytes) -> set[str]:
     """The characters of a text but for printable ASCII, line ends and seams."""
-    rest = text.encode("utf-8", "surrogatepass").translate(None, _PRINTABLE + b"\n\x00")
-    return set(rest.decode("utf-8", "surrogatepass"))
+    return set(data.translate(None, _PRINTABLE + b"\n\x00").decode("utf-8", "surrogatepass"))
+
+
+def _split(data: bytes) -> list[str]:
+    return data.decode("utf-8", "surrogatepass").split(_SEAM)
+
+
+def _strip(text: str) -> str:
+    return "\n".join([line.strip(" ") for line in text.split("\n")]).strip("\n")
 
 
 def _is_composed(char: str) -> bool:
-    """Whether a character is in NFC whatever stands beside it: Latin letters and general punctuation are."""
-    return char < "\u0300" or "\u2010" <= char <= "\u2064"
+    """Whether a character is in NFC whatever stands beside it, as far as that is quickly told."""
+    if char < "\u0300":
+        return True
+    plain = unicodedata.category(char)[0] in "PSZN" or "\u2e80" <= char <= "\u9fff" or "\u0370" <= char <= "\u052f"
+    return plain and unicodedata.is_normalized("NFC", char) and not unicodedata.combining(char)
 
 
 def _joiner(text: str, match: re.Match[str]) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from quire.books.docx_package import attribute, child, is_on
 from quire.books.docx_styles import CONTENTS, Style, heading_level
 from quire.books.markup import Element, tag
 from quire.books.symbols import symbol
+from quire.books.word_flow import Paragraph
 
 _DELETED = frozenset(("del", "movefrom"))
 _SILENT = frozenset(
@@ -16,30 +16,6 @@ _SILENT = frozenset(
 )
 _LISTS = ("toc", "index", "toa", "rd")
 _NUMBERS = ("page", "numpages", "sectionpages", "section", "pageref")
-
-
-@dataclass
-class Paragraph:
-    """A paragraph with its line breaks as \\n, and how it is set: `bold` when all of it is, `size` in points where it
-    is given, `new_page` when a page begins with it.
-
-    `deleted` are the texts that changes took away, `hidden` those that are not shown; `joins`: the paragraph's end was
-    itself deleted; `drop_cap`: it is only the large initial of the next one.
-    """
-
-    text: str
-    style: Style
-    deleted: list[str] = field(default_factory=list)
-    hidden: list[str] = field(default_factory=list)
-    contents: bool = False
-    centred: bool = False
-    bold: bool = False
-    size: float = 0.0
-    new_page: bool = False
-    page_after: bool = False
-    joins: bool = False
-    drop_cap: bool = False
-    numbered: bool = False
 
 
 class Walker:

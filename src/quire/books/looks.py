@@ -78,7 +78,8 @@ _MOST = 20_000
 class Look:
     """What an element is by its name and attributes.
 
-    `gone` is the reason for leaving it out with all it holds; `plain` says that it is inline and only holds text.
+    `gone` is the reason for leaving it out with all it holds; `plain` says that it is inline and only holds text,
+    `paragraph` that it is a paragraph and nothing else.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Look:
     classes: frozenset[str] = frozenset()
     block: bool = False
     plain: bool = False
+    paragraph: bool = False
     empty: bool = False
     gone: str = ""
     heading: int = 0
@@ -161,8 +163,14 @@ def _make(full: object, said: dict[str, str], hidden: frozenset[str]) -> Look:
     block = name in BLOCKS
     mark = bool(kinds & {"noteref", "backlink"}) or (name in ("a", "sup", "span") and named(_MARK_CLASS))
     special = name in ("a", "br", "q", "math", "sup", "img", "image", "ruby") or mark or "stage-direction" in kinds
+    verse = bool(kinds & _VERSE_TYPES) or (block and named(_VERSE_CLASS))
+    titled = name in ("p", "div") and named(_HEADING_CLASS)
+    subtitled = name in ("p", "div") and named(_SUBTITLE_CLASS)
+    scene_break = name in ("p", "div") and named(_BREAK_CLASS)
+    caption = name == "figcaption" or (name in ("p", "div", "span") and named(_CAPTION_CLASS))
     return Look(
         name=name,
+        paragraph=name == "p" and not (kinds or gone or note or verse or titled or subtitled or scene_break or caption),
         kinds=kinds,
         classes=classes,
         block=block,
@@ -172,11 +180,11 @@ def _make(full: object, said: dict[str, str], hidden: frozenset[str]) -> Look:
         heading=HEADINGS.get(name, 0),
         note=note,
         mark=mark,
-        verse=bool(kinds & _VERSE_TYPES) or (block and named(_VERSE_CLASS)),
+        verse=verse,
         stanza=named(_STANZA_CLASS) or name == "linegroup",
         line=named(_LINE_CLASS) or name == "line",
-        titled=name in ("p", "div") and named(_HEADING_CLASS),
-        subtitled=name in ("p", "div") and named(_SUBTITLE_CLASS),
-        scene_break=name in ("p", "div") and named(_BREAK_CLASS),
-        caption=name == "figcaption" or (name in ("p", "div", "span") and named(_CAPTION_CLASS)),
+        titled=titled,
+        subtitled=subtitled,
+        scene_break=scene_break,
+        caption=caption,
     )

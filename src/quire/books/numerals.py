@@ -129,5 +129,6 @@ def read_number(text: str) -> tuple[int | None, NumberStyle, int] | None:
 
 def roman_value(numeral: str) -> int:
     """What a well-formed Roman numeral says."""
-    values = [_VALUES[char] for char in numeral.lower()]
+    # A pattern that ignores case also takes these two for an i.
+    values = [_VALUES[char] for char in numeral.replace("ı", "i").replace("İ", "i").lower()]
     return sum(-a if a < b else a for a, b in zip(values, values[1:] + [0], strict=True))

@@ -24,6 +24,7 @@ from quire.books.pdf_furniture import (
     drop_lists,
     line_step,
 )
+from quire.books.pdf_layers import hidden_layers
 from quire.books.pdf_lines import Line
 from quire.books.pdf_measure import Column, Measure, find_gap, find_indent, is_book_of_verse, set_margins
 from quire.books.pdf_notes import columns_and_notes, note_text
@@ -56,7 +57,7 @@ def _read_document(path: Path, draft: Draft) -> tuple[Reading, list[Bookmark]]:
     """The pages of a file and its outline; of a file without a page that opens, what can be rescued."""
     document = _open(path, draft)
     try:
-        reading = read_pages(document)
+        reading = read_pages(document, lambda: hidden_layers(path.read_bytes()))
         if not reading.pages and CUT_OFF not in draft.warnings and (again := _open_rescued(path, draft)):
             document.close()
             document = again

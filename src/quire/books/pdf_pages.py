@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -48,10 +49,10 @@ class Reading:
     ended: bool = False
 
 
-def read_pages(document: pypdfium2.PdfDocument) -> Reading:
-    """Every page of a document, one open at a time."""
+def read_pages(document: pypdfium2.PdfDocument, layers: Callable[[], frozenset[str]] = frozenset) -> Reading:
+    """Every page of a document, one open at a time; `layers` gives the names of the layers that are off."""
     reading = Reading(claimed=len(document))
-    sight = Sight(bool(pdfium.FPDFCatalog_IsTagged(document.raw)))
+    sight = Sight(bool(pdfium.FPDFCatalog_IsTagged(document.raw)), layers)
     missing = 0
     for number in range(min(reading.claimed, MOST_PAGES)):
         pulse.beat()

@@ -28,29 +28,37 @@ def rescue(data: bytes) -> bytes | None:
     """The file with a new catalogue of the pages that are whole in it; None when no page is."""
     begin = data.find(b"%PDF-")
     data = data[max(0, begin) :]
-    whole = max(0, data.rfind(b"endobj"))
-    packed: dict[int, bytes] = {}
-    pages: dict[int, bytes] = {}
-    highest = 0
-    left = MOST_UNPACKED
-    # What is packed in an encrypted file cannot be unpacked here.
-    locked = bool(_ENCRYPTED.search(data))
-    for match in _OBJECT.finditer(data, 0, whole):
-        number = int(match[1])
-        highest = max(highest, number)
-        head = data[match.end() : match.end() + MOST_HEAD].split(b"endobj", 1)[0]
-        body = _STREAM.split(head, maxsplit=1)[0]
-        if _PAGE.search(body):
-            pages[number] = b"%d %b R" % (number, match[2])
-        elif left > 0 and not locked and _PACKED.search(body):
-            for inner, content in _unpack(data, match.end(), body, left):
-                left -= len(content)
-                packed[inner] = content
-                highest = max(highest, inner)
+    plain, packed = _objects(data)
+    pages = {number: b"%d %b R" % (number, issue) for number, (issue, head) in plain.items() if _PAGE.search(head)}
     pages |= {number: b"%d 0 R" % number for number, body in packed.items() if _PAGE.search(body[:MOST_HEAD])}
     if not pages:
         return None
-    return data[: whole + 6] + _table(packed, list(pages.values())[:MOST_PAGES], highest)
+    end = data.rfind(b"endobj") + 6
+    return data[:end] + _table(packed, list(pages.values())[:MOST_PAGES], max(*plain, *packed, 0))
+
+
+def whole_objects(data: bytes) -> dict[int, bytes]:
+    """The beginnings of all objects of a file by their numbers, streams without what is in them."""
+    plain, packed = _objects(data)
+    return {number: head for number, (_, head) in plain.items()} | packed
+
+
+def _objects(data: bytes) -> tuple[dict[int, tuple[bytes, bytes]], dict[int, bytes]]:
+    """The objects that stand in the file itself (issue number and head), and those that are packed in streams."""
+    plain: dict[int, tuple[bytes, bytes]] = {}
+    packed: dict[int, bytes] = {}
+    left = MOST_UNPACKED
+    # What is packed in an encrypted file cannot be unpacked here.
+    locked = bool(_ENCRYPTED.search(data))
+    for match in _OBJECT.finditer(data, 0, max(0, data.rfind(b"endobj"))):
+        head = data[match.end() : match.end() + MOST_HEAD].split(b"endobj", 1)[0]
+        body = _STREAM.split(head, maxsplit=1)[0]
+        plain[int(match[1])] = (match[2], body)
+        if left > 0 and not locked and _PACKED.search(body):
+            for inner, content in _unpack(data, match.end(), body, left):
+                left -= len(content)
+                packed[inner] = content
+    return plain, packed
 
 
 def _unpack(data: bytes, start: int, head: bytes, most: int) -> Iterator[tuple[int, bytes]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ SCAN_COVERAGE = 0.78
 TINY = 1.0
 _INVISIBLE, _CLIP = 3, 7
 _CELLS = 24
+MOST_STRIPES = 500
 
 Hiding = Literal["hidden text", "text outside the page", "text set sideways", "running head"]
 Box = tuple[float, float, float, float]
@@ -45,6 +46,7 @@ class _Text:
     unseen: bool
     white: bool
     artifact: bool
+    off: bool
     order: int
 
 
@@ -76,8 +78,11 @@ class Shown:
 class Sight:
     """Looks at the pages of one document, without new buffers for each."""
 
-    def __init__(self, tagged: bool) -> None:
+    def __init__(self, tagged: bool, layers: Callable[[], frozenset[str]] = frozenset) -> None:
+        """`layers` gives the names of the layers that are off; it is asked only where a page has any."""
         self._tagged = tagged
+        self._layers = layers
+        self._off: frozenset[str] | None = None
         self._box = [ctypes.c_float() for _ in range(4)]
         self._edges = [ctypes.byref(edge) for edge in self._box]
         self._matrix = pdfium.FS_MATRIX()
@@ -85,7 +90,7 @@ class Sight:
         self._size = ctypes.c_float()
         self._colour = [ctypes.c_uint() for _ in range(4)]
         self._inks = [ctypes.byref(ink) for ink in self._colour]
-        self._name = (ctypes.c_ushort * 32)()
+        self._name = (ctypes.c_ushort * 128)()
         self._length = ctypes.c_ulong()
 
     def prepare(self, page: Any) -> Shown:
@@ -94,7 +99,7 @@ class Sight:
         # The box that is shown: PDFium puts the media box and the crop box together, whatever way round they are given.
         left, bottom, right, top = page.get_bbox()
         drawing = _Drawing()
-        self._walk(drawing, pdfium.FPDFPage_CountObjects(raw), lambda n: pdfium.FPDFPage_GetObject(raw, n), _SAME, 0)
+        self._walk(drawing, raw, _SAME, False, 0)
         # The writing says which way is up; PDFium would sort lines by how the page is to be turned for display.
         upright = _main_turn(drawing.texts)
         pdfium.FPDFPage_SetRotation(raw, 0)
@@ -111,22 +116,25 @@ class Sight:
                 width, height = height, width
         return Shown(width, height, hidden, coverage, drawing.shapes, recognised)
 
-    def _walk(self, drawing: _Drawing, count: int, item: Any, outer: Matrix, depth: int) -> None:
+    def _walk(self, drawing: _Drawing, holder: Any, outer: Matrix, off: bool, depth: int) -> None:
+        """See everything on a page (at depth 0), or in a form on it."""
+        count, item = (
+            (pdfium.FPDFFormObj_CountObjects(holder), pdfium.FPDFFormObj_GetObject)
+            if depth
+            else (pdfium.FPDFPage_CountObjects(holder), pdfium.FPDFPage_GetObject)
+        )
         for number in range(count):
             drawing.count += 1
             if drawing.count > MOST_OBJECTS:
                 return
-            handle = item(number)
+            handle = item(holder, number)
             kind = pdfium.FPDFPageObj_GetType(handle)
             if kind == pdfium.FPDF_PAGEOBJ_TEXT:
-                self._see_text(drawing, handle, outer)
+                self._see_text(drawing, handle, outer, off)
             elif kind == pdfium.FPDF_PAGEOBJ_FORM:
                 if depth < MOST_DEPTH:
                     inner = _times(self._matrix_of(handle), outer)
-                    inside = pdfium.FPDFFormObj_CountObjects(handle)
-                    self._walk(
-                        drawing, inside, lambda n, form=handle: pdfium.FPDFFormObj_GetObject(form, n), inner, depth + 1
-                    )
+                    self._walk(drawing, handle, inner, off or self._marks(handle)[1], depth + 1)
             elif kind in (pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_SHADING):
                 box = self._bounds(handle, outer)
                 drawing.grounds.append(box)
@@ -137,8 +145,9 @@ class Sight:
                 if not self._is_white(handle):
                     drawing.grounds.append(self._bounds(handle, outer))
 
-    def _see_text(self, drawing: _Drawing, handle: Any, outer: Matrix) -> None:
+    def _see_text(self, drawing: _Drawing, handle: Any, outer: Matrix, off: bool) -> None:
         a, b, c, d, _, _ = _times(self._matrix_of(handle), outer)
+        artifact, switched_off = self._marks(handle)
         pdfium.FPDFTextObj_GetFontSize(handle, ctypes.byref(self._size))
         size = self._size.value
         if size < 0:
@@ -157,7 +166,8 @@ class Sight:
                 mirrored=a * d - b * c < 0,
                 unseen=mode in (_INVISIBLE, _CLIP),
                 white=mode == 0 and self._is_white(handle),
-                artifact=self._tagged and self._is_artifact(handle),
+                artifact=artifact,
+                off=off or switched_off,
                 order=drawing.count,
             )
         )
@@ -188,15 +198,27 @@ class Sight:
         red, green, blue, alpha = (ink.value for ink in self._colour)
         return (red >= 250 and green >= 250 and blue >= 250) or alpha <= 8
 
-    def _is_artifact(self, handle: Any) -> bool:
-        """Whether a tagged document says that this is no part of its text: a head, a folio."""
+    def _marks(self, handle: Any) -> tuple[bool, bool]:
+        """Whether the document says that a thing is no part of its text (a head, a folio), and whether it lies on a
+        layer that is off."""
+        artifact = off = False
         for number in range(pdfium.FPDFPageObj_CountMarks(handle)):
             mark = pdfium.FPDFPageObj_GetMark(handle, number)
-            if pdfium.FPDFPageObjMark_GetName(mark, self._name, 64, ctypes.byref(self._length)):
-                name = bytes(self._name)[: max(0, self._length.value - 2)]
-                if name == "Artifact".encode("utf-16-le"):
-                    return True
-        return False
+            if not pdfium.FPDFPageObjMark_GetName(mark, self._name, 256, ctypes.byref(self._length)):
+                continue
+            name = self._read_name()
+            if name == "Artifact":
+                artifact = self._tagged
+            elif name == "OC" and pdfium.FPDFPageObjMark_GetParamStringValue(
+                mark, b"Name", self._name, 256, ctypes.byref(self._length)
+            ):
+                if self._off is None:
+                    self._off = self._layers()
+                off = off or self._read_name() in self._off
+        return artifact, off
+
+    def _read_name(self) -> str:
+        return bytes(self._name)[: max(0, min(256, self._length.value) - 2)].decode("utf-16-le", "replace")
 
     def _sort_out(self, drawing: _Drawing, crop: Box, upright: int, recognised: bool) -> list[tuple[Hiding, _Text]]:
         """The texts that are not for reading, each with the reason."""
@@ -213,7 +235,8 @@ class Sight:
             if _is_outside(text.box, crop):
                 gone.append(("text outside the page", text))
             elif (
-                (text.unseen and not layer)
+                text.off
+                or (text.unseen and not layer)
                 or (text.white and not text.unseen and not pale and not _has_ground(text, drawing.grounds))
                 or (text.mirrored != mirror)
                 or (text.size < TINY and text.box[3] - text.box[1] < TINY and usual >= 4 * TINY)
@@ -286,17 +309,22 @@ def _is_outside(box: Box, crop: Box) -> bool:
 
 def _has_ground(text: _Text, grounds: Sequence[Box]) -> bool:
     """Whether something coloured lies behind the middle of a white text (or over it: typesetters knock it out)."""
-    x, y = (text.box[0] + text.box[2]) / 2, (text.box[1] + text.box[3]) / 2
-    return any(left <= x <= right and bottom <= y <= top for left, bottom, right, top in grounds)
+    return any(_lies_in(text.box, ground) for ground in grounds)
+
+
+def _lies_in(box: Box, ground: Box) -> bool:
+    """Whether the middle of one box lies in another."""
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return ground[0] <= x <= ground[2] and ground[1] <= y <= ground[3]
 
 
 def _is_layer(drawing: _Drawing) -> bool:
     """Whether the text over or under a page's pictures is not drawn to be seen: invisible, or painted over."""
-    if not drawing.texts:
-        return False
-    below = max(order for _, order in drawing.pictures)
-    unseen = sum(text.weight for text in drawing.texts if text.unseen or text.order < below)
-    return unseen >= 0.5 * sum(text.weight for text in drawing.texts)
+    texts, pictures = drawing.texts, drawing.pictures[:MOST_STRIPES]
+    covered = [
+        text.unseen or any(text.order < order and _lies_in(text.box, box) for box, order in pictures) for text in texts
+    ]
+    return _most(texts, covered, 0.5)
 
 
 def _coverage(pictures: Sequence[tuple[Box, int]], crop: Box) -> float:
@@ -304,7 +332,7 @@ def _coverage(pictures: Sequence[tuple[Box, int]], crop: Box) -> float:
     left, bottom, right, top = crop
     across, up = (right - left) / _CELLS, (top - bottom) / _CELLS
     covered: set[tuple[int, int]] = set()
-    for (west, south, east, north), _ in pictures[:2000]:
+    for (west, south, east, north), _ in pictures[:MOST_STRIPES]:
         # A cell counts when its middle is covered.
         columns = _middles(west, east, left, across)
         rows = _middles(south, north, bottom, up)

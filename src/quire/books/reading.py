@@ -45,7 +45,7 @@ def read_shelf(items: Sequence[ShelfItem], strict: bool = False) -> Shelf:
             books.extend(found)
             sources.append(source)
             continue
-        for path, named in _files(item, unreadable, strict):
+        for path, named in files_of(item, unreadable, strict):
             try:
                 found = read_path(path, options)
             except BookError as error:
@@ -118,7 +118,7 @@ def options_of(item: ShelfItem) -> ReadOptions:
     return ReadOptions(item.text, where, item.format, item.matter, item.ocr)
 
 
-def _files(item: ShelfItem, unreadable: list[Unreadable], strict: bool) -> list[tuple[Path, bool]]:
+def files_of(item: ShelfItem, unreadable: list[Unreadable], strict: bool) -> list[tuple[Path, bool]]:
     """The files of one item, and whether each was named itself rather than found."""
     if item.sample is not None:
         return [(sample_path(item.sample), True)]
@@ -173,13 +173,16 @@ def _nothing(items: Sequence[ShelfItem], unreadable: Sequence[Unreadable]) -> Bo
 
 
 def _with_splits(books: list[Book]) -> list[Book]:
+    """What a data set's files say themselves is held out."""
+    splits = split_by_names([Path(book.path) for book in books if not book.path.startswith("hub:")])
+    return [replace(book, split=split) if (split := splits.get(Path(book.path))) else book for book in books]
+
+
+def split_by_names(paths: Sequence[Path]) -> dict[Path, Split]:
     """A data set of train, validation and test files says itself what is held out; a lone `test.jsonl` does not."""
-    splits = {book.path: _split_of(Path(book.path)) for book in books if not book.path.startswith("hub:")}
-    folders = {Path(path).parent for path, split in splits.items() if split == "train"}
-    return [
-        replace(book, split=split) if (split := splits.get(book.path)) and Path(book.path).parent in folders else book
-        for book in books
-    ]
+    splits = {path: split for path in dict.fromkeys(paths) if (split := _split_of(path))}
+    folders = {path.parent for path, split in splits.items() if split == "train"}
+    return {path: split for path, split in splits.items() if path.parent in folders}
 
 
 def _split_of(path: Path) -> Split | None:

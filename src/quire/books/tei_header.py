@@ -116,14 +116,9 @@ def _person(element: Element) -> str:
 def _in_parts(element: Element) -> str:
     """Forenames, links and surnames as they follow each other in speech."""
     full = next((inner for inner in element.iter() if tag(inner) == "persname"), element)
-    before, after = [], []
-    for inner in full.iter():
-        name = tag(inner)
-        if name == "forename":
-            before.append(flat(inner))
-        elif name in ("namelink", "surname"):
-            after.append(flat(inner))
-    return " ".join(before + after)
+    parts = [(tag(inner), flat(inner)) for inner in full.iter()]
+    order = ("forename", "namelink", "surname")
+    return " ".join(text for name in order for kind, text in parts if kind == name and text)
 
 
 def name_of(name: str) -> str:

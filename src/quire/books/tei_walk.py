@@ -242,7 +242,7 @@ class Walk:
 
     def _stanza(self, element: Element, depth: int) -> None:
         """One block for the lines of a group; groups inside are stanzas of their own."""
-        lines: list[str] = []
+        lines = [self._tidy(element.text or "")]
         for child in element:
             name = tag(child)
             if name == "l" and not _has_blocks(child):
@@ -259,14 +259,10 @@ class Walk:
 
     def _cast(self, element: Element, depth: int) -> None:
         """Who is in a play: a line each under the list's heading, which opens a part of the front matter."""
-        lines: list[str] = []
-        for child in element.iter():
-            name = tag(child)
-            if name == "head" and child.getparent() is element:
+        for child in element:
+            if tag(child) == "head":
                 self.draft.add("heading", self._line(child), self._place(child), max(1, depth), matter=self.matter)
-            elif name in ("head", "castitem", "p", "item", "stage", "trailer") and not _has_blocks(child):
-                lines.append(self._line(child))
-        self._verse(lines, element)
+        self._verse(list(self._said(element, "")), element)
 
     def _speech(self, element: Element) -> None:
         """The speaker's name on a line of its own, then what is said: lines of verse, or a line a paragraph."""
@@ -288,6 +284,10 @@ class Walk:
             name = tag(child)
             if name == "speaker" and label and self._line(child) == label:
                 label = ""
+            elif name == "head" and tag(element) == "castlist":
+                # Told already: it opens the list.
+                yield self._tidy("".join(run))
+                run = []
             elif name in ("l", "p", "ab", "stage", "speaker") and not _has_blocks(child):
                 yield self._tidy("".join(run))
                 run = []

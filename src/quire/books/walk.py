@@ -66,6 +66,7 @@ class Walk:
         if self.links is None:
             self.links = find_notes([(self.inside, root)], self.looks)
         self._notes, self._marks = self.links.notes, self.links.marks
+        self._told = bool(self._notes or self.labels)
         self._block(root, self.looks.of(root), verse=False, note=False)
 
     def _block(self, element: Element, look: Look, verse: bool, note: bool) -> None:
@@ -130,8 +131,9 @@ class Walk:
     def _flow(self, element: Element, verse: bool, note: bool) -> None:
         """Inline text gathers in the run; blocks among it are walked."""
         run, of = self._run, self.looks.of
-        if element.text:
-            run.append(element.text)
+        text = element.text
+        if text and (run or not text.isspace()):
+            run.append(text)
         for child in element:
             look = of(child)
             if look.plain:
@@ -151,10 +153,31 @@ class Walk:
                 else:
                     self._drop(self.reason(child, look) or "", child)
             else:
-                self._flush(verse, note)
-                self._block(child, look, verse, note)
-            if child.tail:
-                run.append(child.tail)
+                if run:
+                    self._flush(verse, note)
+                if look.paragraph and not verse and not note and not self._told:
+                    self._paragraph(child, look)
+                else:
+                    self._block(child, look, verse, note)
+            text = child.tail
+            if text and (run or not text.isspace()):
+                run.append(text)
+
+    def _paragraph(self, element: Element, look: Look) -> None:
+        """A block that is a paragraph and no more: most of every book, so that it goes the short way."""
+        self._stanza_of = None
+        if reason := self.reason(element, look):
+            self._drop(reason, element)
+            return
+        items = self.draft.items
+        before = len(items)
+        if len(element):
+            self._flow(element, verse=False, note=False)
+        elif element.text:
+            self._run.append(element.text)
+        self._flush(verse=False, note=False)
+        if len(items) == before:
+            self.blanks.append(before)
 
     def _inline(self, element: Element, look: Look, verse: bool, note: bool) -> None:
         """An inline element that is more than its text."""

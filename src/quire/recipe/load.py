@@ -138,7 +138,9 @@ def _bytes_of(path: Path) -> bytes:
         raise RecipeError(f"{path} cannot be read: it is not a file", "name a recipe, or a book, or a folder of books")
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123 (a descriptor)
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise RecipeError(f"{path} cannot be read: it is not a file", "name a recipe, or a book, or a folder of books")
+            raise RecipeError(
+                f"{path} cannot be read: it is not a file", "name a recipe, or a book, or a folder of books"
+            )
         return file.read(MOST_BYTES + 1)
 
 
