@@ -18,9 +18,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from quire.books import child
 from quire.books.limits import MIB, Limits
 from quire.books.reading import read_path
+from quire.books.walls import child
 from quire.errors import BOOK_FAULTS, BookError
 
 # For the start of a process and for what this one does itself.

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from quire.books.limits import PLAIN
-from quire.books.stream import Held, Shard, Tally, stream_passages
+from quire.books.rows.stream import Held, Shard, Tally, stream_passages
 
 WORDS = [
     "water",

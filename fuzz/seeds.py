@@ -8,7 +8,7 @@ import zipfile
 import zlib
 
 from quire.books.book import Block, Book, Chapter, Dropped, Place
-from quire.books.wire import pack_book, pack_fault, pack_kind
+from quire.books.walls.wire import pack_book, pack_fault, pack_kind
 
 PROSE = [
     "The lock-keeper had counted barges for forty years, and tonight for the first time the count was wrong.",

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fuzz import seeds
-from quire.books import kinds, readers, wire
+from quire.books import kinds, readers
 from quire.books.book import Book
 from quire.books.limits import Limits, ReadOptions
+from quire.books.walls import wire
 from quire.errors import BOOK_FAULTS, BookError, RecipeError
 from quire.recipe.yaml_text import dump_yaml, parse_yaml
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quire.books.dates import entry_date, is_dateline, is_salutation, part_letter
-from quire.books.lines import Lines
+from quire.books.plain.lines import Lines
 
 
 @pytest.mark.parametrize(

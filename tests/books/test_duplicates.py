@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from quire.books import jsonl
 from quire.books.book import Block, Book, Chapter, Place, Shelf
 from quire.books.duplicates import Duplicate, describe, find_duplicates, text_at
 from quire.books.limits import PLAIN
-from quire.books.markdown import read
+from quire.books.plain.markdown import read
+from quire.books.rows import reader as jsonl
 
 SAMPLES = Path(str(resources.files("quire"))) / "assets" / "samples"
 DRAW = random.Random(2)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from quire.books.book import Block, Book, Chapter, Place, Shelf
 from quire.books.limits import PLAIN
-from quire.books.markdown import read
 from quire.books.matching import SHORTEST, Match, find_matches, read_words
+from quire.books.plain.markdown import read
 
 SAMPLES = Path(str(resources.files("quire"))) / "assets" / "samples"
 SYLLABLES = ["ba", "ren", "to", "li", "mar", "so", "ke", "dun", "vi", "al", "pe", "quo", "sti", "ra", "hem", "no"]

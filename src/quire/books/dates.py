@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from quire.books.lines import Lines
+from quire.books.plain.lines import Lines
 
 _MONTHS = (
     r"(?:jan(?:uary|\.)?|feb(?:ruary|\.)?|mar(?:ch|\.)|apr(?:il|\.)|may|june?|july?|jun\.|jul\.|aug(?:ust|\.)?|"

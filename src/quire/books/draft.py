@@ -8,13 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from quire.books import gutenberg, matter, plays, plays_form, plays_labels
+from quire.books import matter
 from quire.books.book import Block, Book, BookKind, Dropped, Matter, Place
 from quire.books.chapters import gather_chapters
 from quire.books.cleaning import Cleaner, repair_mojibake
 from quire.books.headings import in_order, is_numbered, is_title_line, recognise
 from quire.books.language import detect_language, language_code
 from quire.books.limits import PLAIN, ReadOptions
+from quire.books.plain import gutenberg
+from quire.books.plays import form as plays_form
+from quire.books.plays import labels as plays_labels
+from quire.books.plays import parts as plays
 from quire.books.titlepage import drop_contents, drop_title_page
 from quire.errors import BookError
 

@@ -9,10 +9,10 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from quire.books.encoding import utf16_without_mark
 from quire.books.limits import MIB, Limits
+from quire.books.plain.encoding import utf16_without_mark
 from quire.books.readers import Kind
-from quire.books.rows import PACKED_MAGIC, table_suffix
+from quire.books.rows.row import PACKED_MAGIC, table_suffix
 from quire.errors import BookError
 
 READS = "Quire reads .txt, .md, .html, .epub, .pdf, .docx, .odt, .rtf, TEI .xml, and tables: .jsonl, .csv, .parquet"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -12,11 +12,7 @@ from quire.errors import BookError
 
 Kind = Literal["txt", "md", "html", "epub", "pdf", "docx", "odt", "rtf", "jsonl", "tei"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-
-
-def load(kind: Kind) -> None:
-    """Import the reader of this kind and its libraries, ahead of use."""
-    importlib.import_module(f"quire.books.{'markdown' if kind == 'md' else kind}")
+Reader = Callable[[Path, ReadOptions], list[Book]]
 
 
 def read_kind(kind: Kind, path: Path, options: ReadOptions) -> list[Book]:
@@ -26,42 +22,49 @@ def read_kind(kind: Kind, path: Path, options: ReadOptions) -> list[Book]:
         raise BookError(
             what, then="text: and where: are for tables, such as .jsonl, .csv or .parquet", code="wrong-kind"
         )
-    if kind == "txt":
-        from quire.books import txt
+    return load(kind)(path, options)
 
-        return txt.read(path, options)
-    if kind == "md":
-        from quire.books import markdown
 
-        return markdown.read(path, options)
-    if kind == "html":
-        from quire.books import html
+def load(kind: Kind) -> Reader:
+    """The reader of this kind, imported with its libraries."""
+    match kind:
+        case "txt":
+            from quire.books.plain import txt
 
-        return html.read(path, options)
-    if kind == "epub":
-        from quire.books import epub
+            return txt.read
+        case "md":
+            from quire.books.plain import markdown
 
-        return epub.read(path, options)
-    if kind == "pdf":
-        from quire.books import pdf
+            return markdown.read
+        case "html":
+            from quire.books.web import html
 
-        return pdf.read(path, options)
-    if kind == "docx":
-        from quire.books import docx
+            return html.read
+        case "epub":
+            from quire.books.web import epub
 
-        return docx.read(path, options)
-    if kind == "odt":
-        from quire.books import odt
+            return epub.read
+        case "pdf":
+            from quire.books.pdf import reader as pdf
 
-        return odt.read(path, options)
-    if kind == "rtf":
-        from quire.books import rtf
+            return pdf.read
+        case "docx":
+            from quire.books.office import docx
 
-        return rtf.read(path, options)
-    if kind == "tei":
-        from quire.books import tei
+            return docx.read
+        case "odt":
+            from quire.books.office import odt
 
-        return tei.read(path, options)
-    from quire.books import jsonl
+            return odt.read
+        case "rtf":
+            from quire.books.office import rtf
 
-    return jsonl.read(path, options)
+            return rtf.read
+        case "tei":
+            from quire.books.tei import reader as tei
+
+            return tei.read
+        case "jsonl":
+            from quire.books.rows import reader as tables
+
+            return tables.read

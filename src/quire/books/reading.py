@@ -10,14 +10,14 @@ from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
-from quire.books import hub
 from quire.books.book import Book, Shelf, Split, Unreadable
-from quire.books.child import read_in_child
 from quire.books.kinds import READS, is_book_name
 from quire.books.limits import ReadOptions
-from quire.books.ocr import read_recognised
+from quire.books.pdf.ocr import read_recognised
 from quire.books.poems import as_poems
-from quire.books.rows import table_suffix
+from quire.books.rows import hub
+from quire.books.rows.row import table_suffix
+from quire.books.walls.child import read_in_child
 from quire.errors import BookError, RecipeError, printable
 from quire.recipe.schema import ShelfItem
 

@@ -1,0 +1,100 @@
+"""The parts of a Word document: found by their relations, wherever the program that wrote it put them."""
+
+from __future__ import annotations
+
+import posixpath
+from pathlib import Path
+
+from lxml import etree
+
+from quire.books.archive import Archive
+from quire.books.web.markup import Element, parse_xml, tag, xml_parser
+from quire.errors import BookError
+
+
+def attribute(element: Element, name: str) -> str:
+    """An attribute by its local name, in whatever namespace."""
+    return next((str(value) for key, value in element.attrib.items() if str(key).rsplit("}", 1)[-1] == name), "")
+
+
+def child(element: Element, *names: str) -> Element | None:
+    """The first child of that name, and the first of that name below it."""
+    for name in names:
+        element = next((inner for inner in element if tag(inner) == name), None)
+        if element is None:
+            return None
+    return element
+
+
+def is_on(mark: Element | None) -> bool:
+    """Whether a property that is either on or off is there and not switched off."""
+    return mark is not None and attribute(mark, "val") not in ("0", "false", "off")
+
+
+class Package:
+    """The main part and those that it relates to, by the last word of the relation's type (`styles`, `footnotes`)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.archive = Archive(path)
+        self.warnings: list[str] = []
+        top = self._relations("_rels/.rels")
+        names = [target for kind, target in top if kind == "officeDocument"]
+        self.main = next((name for name in [*names, "word/document.xml"] if name in self.archive), "")
+        if not self.main:
+            what = f"{path} is no Word document: it has no word/document.xml"
+            raise BookError(what, then="check that it is the file you meant", code="wrong-kind")
+        self.core = next((target for kind, target in top if kind == "core-properties"), "docProps/core.xml")
+        folder, name = posixpath.split(self.main)
+        related = self._relations(f"{folder}/_rels/{name}.rels", folder)
+        self._related: dict[str, list[str]] = {}
+        for kind, target in related:
+            if target in self.archive and target not in self._related.setdefault(kind, []):
+                self._related[kind].append(target)
+        for kind in ("styles", "footnotes", "endnotes", "comments"):
+            if kind not in self._related and f"{folder}/{kind}.xml" in self.archive:
+                self._related[kind] = [f"{folder}/{kind}.xml"]
+
+    def document(self) -> Element:
+        """The root of the main part.  One that breaks off is read as far as it goes."""
+        data = self.archive.read(self.main)
+        try:
+            return parse_xml(data)
+        except etree.XMLSyntaxError as error:
+            root = etree.fromstring(data, xml_parser(recover=True)) if data.strip() else None
+            if root is None or next((one for one in root.iter() if tag(one) == "t"), None) is None:
+                what = f"{self.path} is a damaged Word document ({error})"
+                raise BookError(what, then="open it in a word processor and save it", code="damaged") from None
+            self.warnings.append(f"{self.main} is damaged ({error}): read as far as it could be")
+            return root
+
+    def parts(self, kind: str) -> list[tuple[str, Element]]:
+        """The names and roots of the related parts of a kind; one that is broken is left out and named."""
+        read = ((name, self.optional(name)) for name in self._related.get(kind, []))
+        return [(name, root) for name, root in read if root is not None]
+
+    def optional(self, name: str) -> Element | None:
+        """The root of a part that a book can do without."""
+        if name not in self.archive:
+            return None
+        try:
+            return parse_xml(self.archive.read(name))
+        except etree.XMLSyntaxError:
+            self.warnings.append(f"{name} is damaged and was left out")
+            return None
+
+    def _relations(self, name: str, folder: str = "") -> list[tuple[str, str]]:
+        """Kind and target of each relation to a part of this file."""
+        if name not in self.archive:
+            return []
+        try:
+            root = parse_xml(self.archive.read(name))
+        except etree.XMLSyntaxError:
+            return []
+        found = []
+        for element in root:
+            if tag(element) == "relationship" and attribute(element, "TargetMode") != "External":
+                target = attribute(element, "Target")
+                joined = target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"{folder}/{target}")
+                found.append((attribute(element, "Type").rsplit("/", 1)[-1], joined.lstrip("/")))
+        return found

@@ -1,0 +1,258 @@
+"""Running heads, folios, contents pages and footnotes of a PDF: found by comparing pages, taken out of the body."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from quire.books.headings import recognise
+from quire.books.pdf.lines import MARK_CLOSE, MARK_OPEN, Line
+
+_DIGITS = re.compile(r"\d+")
+_FOLIO = re.compile(r"^[\[(–—-]?\s*(\d{1,4})\b|\b(\d{1,4})\s*[\])–—-]?$")
+_ROMAN_FOLIO = re.compile(r"^[\[(–—-]?\s*([ivxlc]{1,8})\s*[\])–—-]?$|^([ivxlc]{1,8})\s{1,}\S|\S\s+([ivxlc]{1,8})$")
+_COUNT = re.compile(r"\d{1,4}")
+_LEADER = re.compile(r"(?:\.\s?){4,}\s*\d{1,4}\s*$|(?:\.\s?){5,}|…{2,}\s*\d{1,4}\s*$")
+_ENTRY = re.compile(r"\S.*?\s\.?\s*(?:\d{1,4}|[ivxl]+)$")
+_INDEX_ENTRY = re.compile(
+    r",\s*\d{1,3}(?:[–-]\d{1,3})?(?:,\s*\d{1,3}(?:[–-]\d{1,3})?)*\.?$|,\s*(?:et seqq?|n)\.?[,;.]?$"
+)
+SUPERIORS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+_PLAIN_FIGURES = str.maketrans(SUPERIORS, "0123456789")
+_RAISED_FIGURES = str.maketrans("0123456789", SUPERIORS)
+_SAME_LESS = re.compile(r"[#\W]+")
+NOTE_START = re.compile(
+    rf"^{MARK_OPEN}[^{MARK_CLOSE}]+{MARK_CLOSE}|^[{SUPERIORS}]{{1,3}}\s*\S|^(?:\d{{1,3}}|[*†‡§¶‖]{{1,3}})[.)]?\s*[^\s\d]"
+)
+
+
+@dataclass
+class Page:
+    """A page while its lines are sorted out."""
+
+    number: int
+    width: float
+    height: float
+    lines: list[Line]
+    dropped: list[tuple[str, Line]] = field(default_factory=list)
+
+    def take(self, reason: str, line: Line) -> None:
+        self.lines.remove(line)
+        self.dropped.append((reason, line))
+
+
+def body_size(pages: Sequence[Page]) -> float:
+    """The size in which most characters are set, in points."""
+    sizes: Counter[float] = Counter()
+    for page in pages:
+        for line in page.lines:
+            sizes[round(line.size * 4) / 4] += len(line.text)
+    return sizes.most_common(1)[0][0] if sizes else 10.0
+
+
+def line_step(pages: Sequence[Page], size: float) -> float:
+    """The usual distance between two baselines of the body, in points: the least of those that are frequent.
+
+    In a book of short speeches the space between paragraphs may be commoner than that between lines.
+    """
+    steps: Counter[float] = Counter()
+    for page in pages:
+        body = sorted((line for line in page.lines if abs(line.size - size) < 0.15 * size), key=lambda line: -line.y)
+        for index, above in enumerate(body):
+            # Of two columns only lines that stand above each other tell.
+            under = (
+                line for line in body[index + 1 : index + 6] if line.left < above.right and above.left < line.right
+            )
+            below = next(under, None)
+            step = above.y - below.y if below is not None else 0.0
+            if 0.8 * size < step < 2.6 * size:
+                steps[round(step * 4) / 4] += 1
+    if not steps:
+        return 1.25 * size
+    most = steps.most_common(1)[0][1]
+    least = min(step for step, count in steps.items() if count >= 0.25 * most)
+    return max((step for step in steps if abs(step - least) <= 0.5), key=lambda step: steps[step])
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The outermost line of a page, with what is compared: its words without numbers, and its numbers."""
+
+    line: Line
+    mask: str
+    numbers: tuple[int, ...]
+    numbered: bool
+
+
+def drop_furniture(pages: Sequence[Page], size: float, step: float) -> None:
+    """Take running heads, running feet and folios off all pages: at most two lines at either edge."""
+    _drop_line_numbers(pages, size)
+    for top in (True, False):
+        for _ in range(2):
+            edges = {page.number: _edge(page, top) for page in pages if page.lines}
+            offset = _folio_offset(edges, len(pages))
+            for page in pages:
+                edge = edges.get(page.number)
+                if edge is not None and _is_furniture(page, edge, edges, offset, (size, step)):
+                    line = edge.line
+                    reason = "folio" if not edge.mask.strip(" #-–—[]()") else "running head"
+                    for beside in [other for other in page.lines if abs(other.y - line.y) < 0.3 * line.size]:
+                        page.take(reason if beside is line else "running head", beside)
+    _drop_outside(pages, size, step)
+
+
+def _drop_line_numbers(pages: Sequence[Page], size: float) -> None:
+    """Numbers in the margin that count the lines."""
+    found: list[tuple[Page, list[Line]]] = []
+    for page in pages:
+        texts = [line for line in page.lines if len(line.text) > 12]
+        bare = [line for line in page.lines if _COUNT.fullmatch(line.text.strip())]
+        if len(texts) < 4 or len(bare) < 2:
+            continue
+        left = sorted(line.left for line in texts)[len(texts) // 4]
+        right = sorted(line.right for line in texts)[3 * len(texts) // 4]
+        aside = [line for line in bare if line.right < left - 0.2 * size or line.left > right + 0.2 * size]
+        aside = [line for line in aside if any(abs(line.y - text.y) < 0.4 * size for text in texts)]
+        aside.sort(key=lambda line: -line.y)
+        values = [int(line.text) for line in aside]
+        steps = {below - above for above, below in zip(values, values[1:], strict=False)}
+        if len(aside) >= 2 and len(steps) == 1 and min(steps) > 0:
+            found.append((page, aside))
+    if sum(len(lines) for _, lines in found) < max(6, 0.5 * len(pages)):
+        return
+    for page, lines in found:
+        for line in lines:
+            page.take("line number", line)
+
+
+def _drop_outside(pages: Sequence[Page], size: float, step: float) -> None:
+    """Small lines far above or below where the text of all other pages begins and ends."""
+    full = [page for page in pages if len(page.lines) >= 8]
+    for height in {page.height for page in full}:
+        alike = [page for page in full if page.height == height]
+        if len(alike) < 5:
+            continue
+        tops = sorted(max(line.y for line in page.lines) for page in alike)
+        feet = sorted(min(line.y for line in page.lines) for page in alike)
+        top, foot = tops[int(0.85 * (len(tops) - 1))] + 1.3 * step, feet[int(0.15 * (len(feet) - 1))] - 1.3 * step
+        for page in pages:
+            if page.height != height:
+                continue
+            outside = [line for line in page.lines if not foot < line.y < top]
+            if len(outside) <= 4 and len(outside) < len(page.lines):
+                for line in outside:
+                    if line.size <= 1.1 * size and len(line.text) <= 120 and not _is_note(page, line, size):
+                        page.take("running head", line)
+
+
+def _edge(page: Page, top: bool) -> Edge:
+    """The outermost line of a page: of those on one height the longest."""
+    extreme = max(line.y for line in page.lines) if top else min(line.y for line in page.lines)
+    beside = [line for line in page.lines if abs(line.y - extreme) < 0.3 * line.size]
+    line = max(beside, key=lambda one: len(one.text))
+    text = line.plain.strip()
+    numbers = tuple(int(match[1] or match[2]) for one in beside for match in _FOLIO.finditer(one.plain.strip()))
+    return Edge(line, _DIGITS.sub("#", text.lower()), numbers, bool(numbers or _ROMAN_FOLIO.search(text)))
+
+
+def _is_furniture(
+    page: Page, edge: Edge, edges: dict[int, Edge], offset: int | None, measure: tuple[float, float]
+) -> bool:
+    """By four signs: the page's number, the same words on other pages, a place that only furniture has, a gap."""
+    line, (size, step) = edge.line, measure
+    text = line.plain.strip()
+    bare = bool(re.fullmatch(r"[\[(–—-]?\s*(?:\d{1,4}|[ivxlc]{1,8})\s*[\])–—-]?", text))
+    if len(text) > 120 or _is_note(page, line, size):
+        return False
+    gap = _gap(page, line)
+    apart = gap > 1.15 * step or len(page.lines) == 1
+    others = [other for number, other in edges.items() if number != page.number and abs(other.line.y - line.y) < 3]
+    if line.size > 1.1 * size and not bare:
+        # Set larger than the text: a chapter's heading, unless other pages have the very same or its kind there.
+        mates = [other for other in others if abs(other.line.size - line.size) < 0.3 and abs(other.line.y - line.y) < 1]
+        alike = sum(_SAME_LESS.sub("", other.mask) == _SAME_LESS.sub("", edge.mask) for other in mates)
+        counted = offset is not None and page.number + offset in edge.numbers
+        again = sum(count for count in Counter(other.mask for other in mates).values() if count >= 2)
+        usual = len(mates) >= 0.5 * len(edges) and again >= 0.5 * len(mates)
+        return bool(mates) and (counted or usual or (alike >= 2 and not recognise(text)))
+    if offset is not None and page.number + offset in edge.numbers and (apart or len(text) < 60):
+        return True
+    if bare and apart and len(page.lines) > 1:
+        return sum(other.numbered for other in others) >= 2
+    same = sum(other.mask == edge.mask for other in others)
+    if (same >= 2 and (apart or same >= 4)) or (same >= 1 and apart and edge.numbered):
+        return True
+    # Heads that name the chapter stand where other pages have heads, beyond the first line of text.
+    zone = Counter(other.mask for other in others if abs(other.line.y - line.y) < 1.5)
+    repeated = sum(count for count in zone.values() if count >= 2)
+    common = zone.total() >= max(3, 0.08 * len(edges)) and repeated >= 0.5 * zone.total()
+    return apart and common and gap > 1.3 * step
+
+
+def _is_note(page: Page, line: Line, size: float) -> bool:
+    """Whether a line at the foot is a footnote: in small type, with a mark that stands at a word of the page."""
+    match = NOTE_START.match(line.text)
+    label = note_label(line.text)
+    if not match or not label or line.size > 0.93 * size:
+        return False
+    return any(find_mark(other.text, label) for other in page.lines if other.y > line.y and other.size > line.size)
+
+
+def note_label(text: str) -> str:
+    """The mark with which a footnote begins; `""` where it has none."""
+    match = re.match(rf"{MARK_OPEN}?(\d{{1,3}}|[*†‡§¶‖]{{1,3}}|[{SUPERIORS}]{{1,3}}){MARK_CLOSE}?", text)
+    return match[1].translate(_PLAIN_FIGURES) if match else ""
+
+
+def find_mark(text: str, label: str) -> tuple[int, int] | None:
+    """Where the mark of a note stands in a line: raised, or right behind a word or a stop."""
+    raised = label.translate(_RAISED_FIGURES)
+    pattern = (
+        rf"{MARK_OPEN}{re.escape(label)}{MARK_CLOSE}|{re.escape(raised)}(?![{SUPERIORS}])"
+        rf"|(?<=[^\W\d_]){re.escape(label)}(?!\w)|(?<=[^\W\d_][.,;:!?»”’)\]…—]){re.escape(label)}(?![\w.,]\w|\w)"
+    )
+    match = re.search(pattern, text)
+    return match.span() if match else None
+
+
+def _gap(page: Page, line: Line) -> float:
+    """Points between a line at the edge and the nearest line inwards."""
+    others = [abs(other.y - line.y) for other in page.lines if abs(other.y - line.y) >= 0.3 * line.size]
+    return min(others, default=1e9)
+
+
+def _folio_offset(edges: dict[int, Edge], pages: int) -> int | None:
+    """What is to be added to a page's place in the file to get its printed number, if many pages agree on it."""
+    offsets = Counter(number - page for page, edge in edges.items() for number in edge.numbers)
+    if not offsets:
+        return None
+    offset, count = offsets.most_common(1)[0]
+    return offset if count >= max(3, 0.05 * pages) or (count >= 2 and pages <= 6) else None
+
+
+def drop_lists(pages: Sequence[Page]) -> None:
+    """Pages of contents (lines that end with dots and a number) and of an index go as a whole."""
+    for page in pages:
+        lines = page.lines
+        if len(lines) < 4:
+            continue
+        leaders = sum(bool(_LEADER.search(line.plain)) for line in lines)
+        entries = sum(bool(_ENTRY.fullmatch(line.plain.strip())) for line in lines)
+        first = min(range(len(lines)), key=lambda index: -lines[index].y)
+        named = bool(
+            re.match(
+                r"(?:table of )?contents|table des|inhalt|índice|indice|sommaire", lines[first].plain.strip(), re.I
+            )
+        )
+        early = page.number < 0.15 * len(pages) + 5 or page.number > 0.9 * len(pages)
+        index = sum(bool(_INDEX_ENTRY.search(line.plain.strip())) for line in lines)
+        if leaders >= 0.4 * len(lines) or (named and early and entries + leaders >= 0.4 * len(lines)):
+            reason = "contents"
+        elif page.number > 0.8 * len(pages) and index >= 0.45 * len(lines):
+            reason = "index"
+        else:
+            continue
+        for line in list(lines):
+            page.take(reason, line)

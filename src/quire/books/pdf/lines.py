@@ -1,0 +1,333 @@
+"""Lines of a PDF page with their geometry, as PDFium sees them, and the order in which people read them."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pypdfium2.raw as pdfium
+
+from quire.books.pdf.glyphs import VOID, repair_page, show
+
+# A gap of so many type sizes parts two columns, not two words; in a single column it is closed again.
+COLUMN_GAP = 1.2
+# Note marks are kept between these two until it is known whether the page has notes.
+MARK_OPEN, MARK_CLOSE = "\ue000", "\ue001"
+_BREAK = re.compile(r"\r\n|\r|\n|(?<=[\ufffe\x02\u00ad])")
+_CUT = "\ufffe\x02\u00ad"
+# The hyphen of Unicode, which some typesetters put at line ends while the author's own is `-`.
+_HYPHEN = "\u2010"
+_IN_LOWER = re.compile(r"[a-zà-ÿ][A-ZÀ-Ý]")
+_MIXED = re.compile(r"[a-zà-ÿ][A-ZÀ-Ý]|[A-ZÀ-Ý]{2}")
+_RAISED = re.compile(
+    r"(?<=[^\s\d])[ ]?(\d{1,3}|[*†‡§¶‖]{1,3})(?=\s|$|[.,;:!?»”’)\]—])|^(\d{1,3}|"
+    r"[*†‡§¶‖]{1,3})(?=\s*\S)|(?<=\s)(\d{1,3})(?=\s|$)"
+)
+_LABEL = re.compile(r"\d{1,3}|[*†‡§¶‖]{1,3}|[a-z]")
+# Fonts in TeX's T1 encoding without a map to Unicode give their own codes.
+_T1 = {
+    0x10: "“", 0x11: "”", 0x12: "„", 0x13: "«", 0x14: "»", 0x15: "–", 0x16: "—", 0x17: "", 0x19: "ı", 0x1B: "ff",
+    0x1C: "fi", 0x1D: "fl", 0x1E: "ffi", 0x1F: "ffl",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line, or a piece of one.  Lengths in points; `y` is the baseline, upwards; `hyphen` says that its last word
+    goes on in the next line, `own` that this hyphen was drawn apart from the word (typesetters do so with those that
+    they put in themselves); `order` is the line's position in the file."""
+
+    text: str
+    left: float
+    right: float
+    y: float
+    size: float
+    page: int
+    hyphen: bool = False
+    order: int = 0
+    own: bool = False
+
+    @property
+    def plain(self) -> str:
+        """The text without note marks."""
+        return re.sub(f"{MARK_OPEN}[^{MARK_CLOSE}]*{MARK_CLOSE}", "", self.text)
+
+
+def page_text(page: Any) -> str:
+    """The characters of a text page; positions in it are PDFium's character indices."""
+    count = pdfium.FPDFText_CountChars(page)
+    if count <= 0:
+        return ""
+    buffer = (ctypes.c_ushort * (count + 1))()
+    written = pdfium.FPDFText_GetText(page, 0, count, buffer)
+    text = bytes(buffer)[: 2 * max(0, written - 1)].decode("utf-16-le", "surrogatepass")
+    if len(text) == count and not re.search("[\ud800-\udfff]", text):
+        return text
+    # Characters beyond the first plane, or such as PDFium leaves out: one by one.
+    return "".join(chr(pdfium.FPDFText_GetUnicode(page, index) or 0xFFFD) for index in range(count))
+
+
+def page_lines(page: Any, number: int) -> list[Line]:
+    """All pieces of lines of a text page in the order of the file, those of one baseline joined."""
+    probe = Probe(page)
+    text = repair_page(probe, page_text(page))
+    pieces: list[Line] = []
+    start = 0
+    for match in [*_BREAK.finditer(text), None]:
+        stop = match.start() if match else len(text)
+        for begin, end in _split_wide(probe, text, start, stop):
+            piece = _piece(probe, text, begin, end, number, len(pieces))
+            if piece is not None:
+                pieces.append(piece)
+        start = match.end() if match else stop
+    return _join_pieces(pieces)
+
+
+class Probe:
+    """Questions about single characters of a text page, without a new buffer for each."""
+
+    def __init__(self, page: Any) -> None:
+        self._page = page
+        self._x, self._y = ctypes.c_double(), ctypes.c_double()
+        self._box = pdfium.FS_RECTF()
+        self._matrix = pdfium.FS_MATRIX()
+
+    def origin(self, index: int) -> tuple[float, float]:
+        """x and y of a character's origin on the baseline."""
+        pdfium.FPDFText_GetCharOrigin(self._page, index, self._x, self._y)
+        return self._x.value, self._y.value
+
+    def right(self, index: int) -> float:
+        """Where the character's advance ends."""
+        pdfium.FPDFText_GetLooseCharBox(self._page, index, self._box)
+        return float(self._box.right)
+
+    def size(self, index: int) -> float:
+        """The size at which the character is set on the page."""
+        size = float(pdfium.FPDFText_GetFontSize(self._page, index))
+        if pdfium.FPDFText_GetMatrix(self._page, index, self._matrix):
+            size *= math.hypot(self._matrix.c, self._matrix.d)
+        return size
+
+    def drawn(self, index: int) -> int:
+        """Which text object of the page draws a character: the same number for the same object."""
+        return ctypes.cast(pdfium.FPDFText_GetTextObject(self._page, index), ctypes.c_void_p).value or 0
+
+
+def _split_wide(probe: Probe, text: str, start: int, stop: int) -> list[tuple[int, int]]:
+    """A run of characters cut where a wide white stripe parts two columns that PDFium took for one line."""
+    cuts = [start]
+    for index in range(start + 1, stop - 2):
+        if text[index] == " " and text[index + 1] not in " \u00a0" and text[index - 1] != " ":
+            gap = probe.origin(index + 1)[0] - probe.right(index - 1)
+            if gap > 6 and gap > COLUMN_GAP * probe.size(index + 1):
+                cuts.append(index + 1)
+    return list(zip(cuts, [*cuts[1:], stop], strict=True))
+
+
+def _piece(probe: Probe, text: str, start: int, stop: int, page: int, order: int) -> Line | None:
+    raw = text[start:stop].rstrip(" \t" + VOID)
+    body = raw.rstrip(" \t" + VOID + _CUT + _HYPHEN)
+    if raw.endswith(_HYPHEN) and not body[-1:].isalpha():
+        body = raw
+    first = start + len(raw) - len(raw.lstrip(" \t"))
+    last = start + len(body) - 1
+    if last < first:
+        return None
+    left, y = probe.origin(first)
+    size = probe.size(first)
+    if last - first > 3:
+        # A raised figure or a small capital may come first: the size of most of the line counts.
+        sizes = sorted(probe.size(index) for index in (first, (2 * first + last) // 3, (first + 2 * last) // 3, last))
+        size = sizes[-2]
+        y = min((probe.origin(index)[1] for index in (first, (first + last) // 2)), key=lambda value: abs(value - y))
+        if probe.size(first) < 0.85 * size:
+            y = probe.origin((first + last) // 2)[1]
+    shown = _lower_small_capitals(probe, text, first, last + 1)
+    shown = _mark_notes(probe, shown, first, last + 1, size, y)
+    end = start + len(raw) - 1
+    hyphen = end > last
+    own = hyphen and (text[end] == _HYPHEN or probe.drawn(end) != probe.drawn(last))
+    return Line(_repair(shown), left, probe.right(last), y, size, page, hyphen, order, own)
+
+
+def _lower_small_capitals(probe: Probe, text: str, first: int, stop: int) -> str:
+    """The text of a page with the capitals of one line in lower case that stand for it: smaller ones amid larger."""
+    if not _MIXED.search(text, first, stop):
+        return text
+    sizes = [probe.size(index) if text[index].isalpha() else 0.0 for index in range(first, stop)]
+    largest = max(sizes)
+    small = [0.6 * largest < size < 0.88 * largest for size in sizes]
+    if not _IN_LOWER.search(text, first, stop):
+        # Capitals alone: a full one must pass into small ones somewhere.
+        pairs = zip(sizes, sizes[1:], small[1:], strict=False)
+        if not any(size == largest and following and is_small for size, following, is_small in pairs):
+            return text
+    line = "".join(char.lower() if low else char for char, low in zip(text[first:stop], small, strict=True))
+    return text[:first] + line + text[stop:] if len(line) == stop - first else text
+
+
+def _mark_notes(probe: Probe, text: str, first: int, stop: int, size: float, y: float) -> str:
+    """The text with raised small figures between note marks."""
+    shown: list[str] = []
+    position = first
+    for match in _RAISED.finditer(text, first, stop):
+        group = next(number for number in (1, 2, 3) if match[number])
+        begin, end = match.span(group)
+        _, height = probe.origin(begin)
+        if (
+            probe.size(begin) < 0.82 * size
+            and height > y + 0.12 * size
+            or (match[group][0] in "*†‡§¶‖" and begin > first)
+        ):
+            shown += [
+                text[position : match.start()] if group == 1 else text[position:begin],
+                MARK_OPEN,
+                match[group],
+                MARK_CLOSE,
+            ]
+            position = end
+    shown.append(text[position:stop])
+    return "".join(shown)
+
+
+def _repair(text: str) -> str:
+    text = show(text)
+    if any(ord(char) < 32 for char in text):
+        return "".join(_T1.get(ord(char), char) if ord(char) < 32 else char for char in text)
+    return text
+
+
+def _join_pieces(pieces: Sequence[Line]) -> list[Line]:
+    """Pieces that stand on one baseline, one right of the other, as one line."""
+    joined: list[Line] = []
+    for piece in pieces:
+        last = joined[-1] if joined else None
+        if last is not None and _is_label(last, piece):
+            text = f"{MARK_OPEN}{last.text.strip()}{MARK_CLOSE}{piece.text}"
+            joined[-1] = replace(piece, text=text, left=last.left, order=last.order)
+            continue
+        if last is not None and _same_line(last, piece):
+            gap = piece.left - last.right
+            raised = piece.y > last.y + 0.15 * last.size and piece.size < 0.85 * last.size
+            text = piece.text
+            if raised and re.fullmatch(r"\d{1,3}|[*†‡§¶‖]{1,3}", text):
+                text = f"{MARK_OPEN}{text}{MARK_CLOSE}"
+            space = " " if gap > 0.12 * last.size and not raised else ""
+            big = last if last.size >= piece.size or len(last.text) > len(piece.text) else piece
+            joined[-1] = replace(
+                last,
+                text=last.text + space + text,
+                right=max(last.right, piece.right),
+                size=big.size,
+                hyphen=piece.hyphen,
+                own=piece.own,
+            )
+            continue
+        joined.append(piece)
+    return joined
+
+
+def _is_initial(line: Line, beside: Line) -> bool:
+    """Whether a piece is a large initial, which stands beside more lines than one."""
+    return line.size >= 1.6 * beside.size and len(line.text.strip()) <= 3
+
+
+def _is_label(last: Line, piece: Line) -> bool:
+    """Whether a piece is the raised mark before a note's first words."""
+    raised = 0.1 * piece.size < last.y - piece.y < 0.7 * piece.size and last.size < 0.85 * piece.size
+    beside = -0.2 * piece.size <= piece.left - last.right <= COLUMN_GAP * piece.size
+    return raised and beside and bool(_LABEL.fullmatch(last.text.strip()))
+
+
+def _same_line(last: Line, piece: Line) -> bool:
+    if _is_initial(last, piece):
+        return False
+    size = max(last.size, piece.size)
+    near = abs(piece.y - last.y) <= 0.2 * size or (
+        min(last.size, piece.size) < 0.85 * size
+        and -0.1 * size <= piece.y - last.y <= 0.55 * size
+        and piece.size < last.size
+    )
+    return near and not last.hyphen and -0.3 * size <= piece.left - last.right <= COLUMN_GAP * size
+
+
+def find_gutter(lines: Sequence[Line], width: float) -> float | None:
+    """The x of the white stripe between two columns, or None.
+
+    Few lines cross it, and on both sides stand many, side by side.
+    """
+    if len(lines) < 8:
+        return None
+    best: tuple[float, float] | None = None
+    for step in range(35, 66):
+        x = width * step / 100
+        crossing = sum(line.left < x - 2 and line.right > x + 2 for line in lines)
+        left = [line for line in lines if line.right <= x + 2]
+        right = [line for line in lines if line.left >= x - 2]
+        if crossing > 0.2 * len(lines) or min(len(left), len(right)) < max(3, 0.15 * len(lines)):
+            continue
+        room = min((line.left for line in right), default=x) - max((line.right for line in left), default=x)
+        heights = {round(line.y / 6) for line in left}
+        beside = sum(round(line.y / 6) in heights for line in right)
+        if beside >= 0.3 * len(right) and (best is None or (-crossing, room) > best[:2]):
+            best = (-crossing, room)
+            chosen = x
+    return chosen if best is not None else None
+
+
+def columns_of(lines: Sequence[Line], gutter: float | None) -> list[list[Line]]:
+    """Lines of a page in reading order, a list for each column; what runs across both stands between bands."""
+    ordered = _top_down(lines)
+    if gutter is None:
+        return [_close_gaps(ordered)] if ordered else []
+    columns: list[list[Line]] = []
+    left: list[Line] = []
+    right: list[Line] = []
+    for line in ordered:
+        across = line.left < gutter - 3 and line.right > gutter + 3
+        if across:
+            columns += [column for column in (left, right) if column]
+            left, right = [], []
+            columns.append([line])
+        elif line.left < gutter - 3:
+            left.append(line)
+        else:
+            right.append(line)
+    return [_close_gaps(column) for column in [*columns, left, right] if column]
+
+
+def _close_gaps(lines: Sequence[Line]) -> list[Line]:
+    """Pieces of one line that a wide gap parted, together again."""
+    closed: list[Line] = []
+    for line in lines:
+        last = closed[-1] if closed else None
+        near = last is not None and abs(last.y - line.y) <= 0.2 * min(last.size, line.size)
+        if last is not None and near and line.left >= last.right and not _is_initial(last, line):
+            text = f"{last.text} {line.text}"
+            closed[-1] = replace(
+                last, text=text, right=line.right, hyphen=line.hyphen, own=line.own, size=max(last.size, line.size)
+            )
+        else:
+            closed.append(line)
+    return closed
+
+
+def _top_down(lines: Sequence[Line]) -> list[Line]:
+    """By height; lines of nearly one height from left to right."""
+    ordered = sorted(lines, key=lambda line: (-line.y, line.left))
+    result: list[Line] = []
+    for line in ordered:
+        position = len(result)
+        while (
+            position
+            and abs(result[position - 1].y - line.y) < 0.35 * line.size
+            and result[position - 1].left > line.left
+        ):
+            position -= 1
+        result.insert(position, line)
+    return result

@@ -1,0 +1,219 @@
+"""PDF: body text in reading order out of typeset pages; heads, folios and notes aside; pictures of pages refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pypdfium2
+
+from quire.books.book import Book, Place
+from quire.books.draft import Draft, finish
+from quire.books.headings import recognise
+from quire.books.hyphens import Hyphens
+from quire.books.language import detect_language
+from quire.books.limits import PLAIN, ReadOptions
+from quire.books.pdf.blocks import Blocks, Found
+from quire.books.pdf.furniture import (
+    Page,
+    body_size,
+    drop_furniture,
+    drop_lists,
+    line_step,
+)
+from quire.books.pdf.layers import hidden_layers
+from quire.books.pdf.lines import Line
+from quire.books.pdf.measure import Column, Measure, find_gap, find_indent, is_book_of_verse, set_margins
+from quire.books.pdf.notes import columns_and_notes, note_text
+from quire.books.pdf.outline import Bookmark, apply_bookmarks, find_author, read_bookmarks, read_title
+from quire.books.pdf.pages import Reading, read_pages, report
+from quire.books.pdf.rescue import rescue
+from quire.errors import BookError
+
+CUT_OFF = "the file is cut off or damaged: only the pages that are whole were read"
+_LEGAL = re.compile(r"all rights reserved|copyright|©|\bISBN\b|tous droits|dépôt légal", re.IGNORECASE)
+
+
+def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
+    """The one book of a PDF.  Raises BookError when it is damaged, locked, made of pictures, or holds no text."""
+    draft = Draft(str(path))
+    reading, bookmarks = _read_document(path, draft)
+    report(draft, reading, options.ocr)
+    _fill(draft, reading.pages, bookmarks)
+    if not draft.title:
+        draft.title = path.stem
+    if CUT_OFF not in draft.warnings:
+        return [finish(draft, options)]
+    try:
+        return [finish(draft, options, f"{path} is cut off or damaged: no page of it is whole")]
+    except BookError as error:
+        raise BookError(error.what, then="get the file again", code="damaged") from None
+
+
+def _read_document(path: Path, draft: Draft) -> tuple[Reading, list[Bookmark]]:
+    """The pages of a file and its outline; of a file without a page that opens, what can be rescued."""
+    document = _open(path, draft)
+    try:
+        reading = read_pages(document, lambda: hidden_layers(path.read_bytes()))
+        if not reading.pages and CUT_OFF not in draft.warnings and (again := _open_rescued(path, draft)):
+            document.close()
+            document = again
+            reading = read_pages(document)
+        draft.title, draft.author = read_title(document, path.stem)
+        if names := _attached(document):
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            draft.warnings.append(f"attached files were not read: {', '.join(names[:5])}{more}")
+        return reading, read_bookmarks(document)
+    finally:
+        document.close()
+
+
+def _open(path: Path, draft: Draft) -> pypdfium2.PdfDocument:
+    try:
+        return pypdfium2.PdfDocument(path)
+    except pypdfium2.PdfiumError as error:
+        reason = str(error).lower()
+        if "password" in reason or "security" in reason:
+            raise BookError(
+                f"{path} is locked with a password" if "password" in reason else f"{path} is locked",
+                then="save a copy without a password and read that",
+                code="protected",
+            ) from None
+        if document := _open_rescued(path, draft):
+            return document
+        raise BookError(
+            f"{path} is a damaged PDF ({error})", then="get the file again, or convert it to .epub", code="damaged"
+        ) from None
+
+
+def _open_rescued(path: Path, draft: Draft) -> pypdfium2.PdfDocument | None:
+    """The document that is left in a damaged file, if any."""
+    if rescued := rescue(path.read_bytes()):
+        with suppress(pypdfium2.PdfiumError):
+            document = pypdfium2.PdfDocument(rescued)
+            draft.warnings.append(CUT_OFF)
+            return document
+    return None
+
+
+def _attached(document: pypdfium2.PdfDocument) -> list[str]:
+    """The names of files that travel inside the document: a portfolio is nothing but such files."""
+    names: list[str] = []
+    for index in range(min(document.count_attachments(), 100)):
+        with suppress(pypdfium2.PdfiumError):
+            names.append("".join(char for char in document.get_attachment(index).get_name() if char.isprintable()))
+    return names
+
+
+def _fill(draft: Draft, pages: list[Page], bookmarks: Sequence[Bookmark]) -> None:
+    """From lines to the items of the draft."""
+    size = body_size(pages)
+    step = line_step(pages, size)
+    whole = [list(page.lines) for page in pages]
+    said = draft.title, draft.author
+    drop_furniture(pages, size, step)
+    drop_lists(pages)
+    _drop_title_pages(draft, pages, size)
+    if not any(page.lines for page in pages):
+        # A leaflet of one large page: what looks like heads and titles is all there is.
+        for page, lines in zip(pages, whole, strict=True):
+            page.lines, page.dropped = lines, []
+        draft.title, draft.author = said
+    columns, notes = columns_and_notes(pages, size, step)
+    body = set_margins(columns, size)
+    verse = is_book_of_verse(body, size, step)
+    if verse:
+        body = set_margins(columns, size, 1.0)
+    indent = 0.0 if verse else find_indent(body, size)
+    for page in pages:
+        for reason, line in page.dropped:
+            draft.drop(reason, line.plain, _place(draft, line.page))
+    hyphens = _hyphens(body)
+    # A note may stand overleaf of its mark.
+    noted = frozenset(page for group in notes for page in (group[0].page, group[0].page - 1))
+    gap, spaced = find_gap(body, size, step)
+    measure = Measure(size, step, indent, gap, verse or (spaced and not indent), verse)
+    found = _with_text(apply_bookmarks(Blocks(measure, hyphens, noted).run(body), bookmarks))
+    for block in found:
+        draft.add(block.kind, block.text, _place(draft, block.page), block.level)
+    for group in notes:
+        draft.add("note", note_text(group, size, step, hyphens), _place(draft, group[0].page))
+
+
+def _with_text(found: list[Found]) -> list[Found]:
+    """Blocks of which some are text: where all are headings, none is."""
+    if any(block.kind in ("paragraph", "verse") for block in found):
+        return found
+    return [replace(block, kind="paragraph") if block.kind == "heading" else block for block in found]
+
+
+def _place(draft: Draft, page: int) -> Place:
+    return Place(draft.path, "page", page + 1)
+
+
+def _drop_title_pages(draft: Draft, pages: Sequence[Page], size: float) -> None:
+    """Pages before the text that hold title, author, printer or rights in a few large or legal lines."""
+    for page in pages[:12]:
+        words = sum(len(line.plain.split()) for line in page.lines)
+        if words >= 90:
+            if _LEGAL.search(" ".join(line.plain for line in page.lines)) and words < 250:
+                _take_all(page, "copyright page")
+                continue
+            break
+        if not page.lines:
+            continue
+        text = " ".join(line.plain for line in page.lines)
+        headed = any(recognise(line.plain) for line in page.lines)
+        largest = max(page.lines, key=lambda line: line.size)
+        if not headed and (largest.size >= 1.25 * size or _LEGAL.search(text) or _says_title(draft, page)):
+            if not draft.title:
+                same = [line.plain.strip() for line in page.lines if abs(line.size - largest.size) < 0.5]
+                draft.title = " ".join(same)
+            if not draft.author and not _LEGAL.search(text):
+                draft.author = find_author([line.plain for line in page.lines], draft.title)
+            _take_all(page, "copyright page" if _LEGAL.search(text) else "title page")
+
+
+def _says_title(draft: Draft, page: Page) -> bool:
+    """Whether a page bears the title in lines of its own: a sentence may have the same words."""
+    title = _letters(draft.title)
+    lines = [_letters(line.plain) for line in page.lines]
+    return bool(title) and any(
+        title == "".join(lines[start:stop])
+        for start in range(len(lines))
+        for stop in range(start + 1, min(start + 6, len(lines) + 1))
+    )
+
+
+def _letters(text: str) -> str:
+    return "".join(char for char in text.lower() if char.isalnum())
+
+
+def _take_all(page: Page, reason: str) -> None:
+    for line in list(page.lines):
+        page.take(reason, line)
+
+
+def _hyphens(columns: Sequence[Column]) -> Hyphens:
+    """What the book's own words say about hyphens: the words at cut line ends are not among them."""
+    texts: list[str] = []
+    cuts: list[tuple[str, str, bool]] = []
+    cut = False
+    above: Line | None = None
+    for column in columns:
+        for line in column.lines:
+            words = line.plain.split(" ")
+            if cut:
+                words = words[1:]
+                if above is not None and above.hyphen:
+                    cuts.append((above.plain, line.plain, above.own))
+            above = line
+            cut = line.hyphen or line.plain.rstrip().endswith(("-", "‐"))
+            texts.append(" ".join(words[:-1] if cut else words))
+    sample = " ".join(texts[: max(400, len(texts) // 10)])
+    hyphens = Hyphens(texts, detect_language(sample))
+    hyphens.learn(cuts, sum(len(column.lines) for column in columns))
+    return hyphens

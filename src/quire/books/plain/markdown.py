@@ -1,0 +1,204 @@
+"""Markdown as people write books in it: front matter, `#` headings, emphasis, verse in block quotes, scene breaks."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from quire.books.book import Book, Place
+from quire.books.cleaning import line_ends
+from quire.books.draft import Draft, finish, is_scene_break
+from quire.books.limits import PLAIN, ReadOptions
+from quire.books.plain.encoding import decode
+from quire.books.plain.lines import Lines, group_lines
+
+_FRONT = re.compile(r"\A\s*---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_PANDOC = re.compile(r"\A% (.*)\n(?:% (.*)\n)?(?:% .*\n)?")
+_FIELD = re.compile(r"^([A-Za-z][\w -]*)\s*:\s*(.*?)\s*$", re.MULTILINE)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_FENCE = re.compile(r"^ {0,3}(```|~~~)")
+_HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*(?:\{[^{}]*\})?\s*$")
+_UNDERLINE = re.compile(r"^ {0,3}(=+|-+)\s*$")
+_RULE = re.compile(r"^ {0,3}(?:(?:\*\s*){3,}|(?:-\s*){3,}|(?:_\s*){3,})$")
+_NOTE = re.compile(r"^\[\^([^\]]+)\]:\s*(.*)", re.DOTALL)
+_REFERENCE = re.compile(r"^ {0,3}\[[^\]^]+\]:\s*\S+")
+_HARD_BREAK = re.compile(r"(?: {2,}|\\)$")
+
+_INLINE = (
+    (re.compile(r"!\[([^\]]*)\]\([^)]*\)"), ""),
+    (re.compile(r"\[\^[^\]]+\]"), ""),
+    (re.compile(r"\[([^\]]+)\]\([^)\s]*(?:\s+\"[^\"]*\")?\)"), r"\1"),
+    (re.compile(r"\[([^\]]+)\]\[[^\]]*\]"), r"\1"),
+    (re.compile(r"<(https?://[^>\s]+)>"), r"\1"),
+    (re.compile(r"</?(?:i|b|em|strong|span|sup|sub|small|u|a|cite|abbr|center)\b[^>]*>", re.IGNORECASE), ""),
+    (re.compile(r"<br\s*/?>", re.IGNORECASE), "\n"),
+    (re.compile(r"(?<![\\*])\*\*\*(?=\S)(.+?)(?<=\S)\*\*\*", re.DOTALL), r"\1"),
+    (re.compile(r"(?<![\\*])\*\*(?=\S)(.+?)(?<=\S)\*\*", re.DOTALL), r"\1"),
+    (re.compile(r"(?<![\\*])\*(?=[^\s*])(.+?)(?<=[^\s\\])\*(?!\*)", re.DOTALL), r"\1"),
+    (re.compile(r"(?<![\w\\_])__(?=\S)(.+?)(?<=\S)__(?!\w)", re.DOTALL), r"\1"),
+    (re.compile(r"(?<![\w\\_])_(?=[^\s_])(.+?)(?<=[^\s\\])_(?!\w)", re.DOTALL), r"\1"),
+    (re.compile(r"~~(?=\S)(.+?)(?<=\S)~~", re.DOTALL), r"\1"),
+    (re.compile(r"`([^`]+)`"), r"\1"),
+    (re.compile(r"\\([\\`*_{}\[\]()#+\-.!>~|\"'])"), r"\1"),
+)  # fmt: skip
+_ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[A-Za-z]+\d*);")
+
+
+def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
+    """The one book of a Markdown file.  Raises BookError when it holds no text."""
+    text, _, warnings = decode(path.read_bytes())
+    draft = Draft(str(path), warnings=warnings)
+    text = line_ends(text)
+    skipped = 0
+    if front := _FRONT.match(text):
+        _read_front(draft, front[1])
+        skipped = text.count("\n", 0, front.end())
+        text = text[front.end() :]
+    elif block := _PANDOC.match(text):
+        draft.title, draft.author = block[1].strip(), (block[2] or "").strip()
+        skipped = text.count("\n", 0, block.end())
+        text = text[block.end() :]
+    text = _COMMENT.sub(lambda comment: _drop_comment(draft, comment), text)
+    for group in group_lines(text, ends=True):
+        _read_group(draft, Lines(group.lines, group.number + skipped, group.gap))
+    if not draft.title:
+        draft.title = _only_top_heading(draft) or path.stem
+    return [finish(draft, options)]
+
+
+def _read_front(draft: Draft, front: str) -> None:
+    """Title, author and language; the other keys become columns.  Plain `key: value` lines are all that is read, so
+    that no YAML bomb is ever expanded."""
+    fields = {match[1].strip().lower(): match[2].strip("\"'") for match in _FIELD.finditer(front)}
+    draft.title = fields.pop("title", "")
+    draft.author = fields.pop("author", "")
+    draft.language = fields.pop("language", "") or fields.pop("lang", "")
+    draft.columns = tuple((key, value) for key, value in fields.items() if value)
+
+
+def _drop_comment(draft: Draft, comment: re.Match[str]) -> str:
+    draft.drop("comment", comment[0], Place(draft.path, "line", comment.string.count("\n", 0, comment.start()) + 1))
+    return "\n" * comment[0].count("\n")
+
+
+def _only_top_heading(draft: Draft) -> str:
+    tops = [item for item in draft.items if item.kind == "heading" and item.level == 1]
+    lower = any(item.kind == "heading" and item.level > 1 for item in draft.items)
+    return " ".join(tops[0].text.split()) if len(tops) == 1 and lower and tops[0] is draft.items[0] else ""
+
+
+def _read_group(draft: Draft, group: Lines) -> None:
+    """Lines without a blank one between them: headings and rules stand alone, the rest is one block each."""
+    lines: list[str] = []
+    first = group.number
+    for number, line in enumerate(group.lines, start=group.number):
+        place = Place(draft.path, "line", number)
+        if _FENCE.match(line):
+            continue
+        heading = _HEADING.match(line)
+        underline = _UNDERLINE.match(line) if lines else None
+        quoted = [line.lstrip().startswith(">"), bool(lines) and lines[-1].lstrip().startswith(">")]
+        starts = heading or _RULE.match(line) or underline or (lines and quoted[0] != quoted[1] and quoted[0])
+        if not starts:
+            first = number if not lines else first
+            lines.append(line)
+            continue
+        if underline and not heading and len(lines) == 1:
+            draft.add("heading", inline(lines[0].strip()), Place(draft.path, "line", first), 1 if "=" in line else 2)
+            lines = []
+            continue
+        _add(draft, lines, Place(draft.path, "line", first))
+        lines = []
+        if heading:
+            draft.add("heading", inline(heading[2]), place, len(heading[1]))
+        elif _RULE.match(line):
+            draft.add("break", line, place)
+        else:
+            lines, first = [line], number
+    _add(draft, lines, Place(draft.path, "line", first))
+
+
+def _add(draft: Draft, lines: list[str], place: Place) -> None:
+    if not lines:
+        return
+    if all(line.lstrip().startswith(">") for line in lines):
+        _add_quote(draft, [re.sub(r"^\s*(?:>\s?)+", "", line) for line in lines], place)
+        return
+    if all(line.lstrip().startswith("|") for line in lines):
+        _add_lines(draft, [line.lstrip()[1:].strip() for line in lines if line.lstrip()[1:].strip()], place)
+        return
+    text = "\n".join(lines)
+    if _NOTE.match(text.strip()):
+        for part in re.split(r"\n(?=\[\^[^\]]+\]:)", text.strip()):
+            if note := _NOTE.match(part):
+                draft.add("note", inline(" ".join(note[2].split())), place)
+    elif all(_REFERENCE.match(line) for line in lines):
+        draft.drop("link reference", text, place)
+    elif len(lines) == 1 and is_scene_break(lines[0]):
+        draft.add("break", lines[0], place)
+    elif len(lines) > 1 and any(_HARD_BREAK.search(line) for line in lines[:-1]):
+        _add_hard_breaks(draft, lines, place)
+    else:
+        _add_paragraph(draft, " ".join(line.strip() for line in lines), place)
+
+
+def _add_paragraph(draft: Draft, raw: str, place: Place) -> None:
+    text = inline(raw)
+    draft.add("verse" if "\n" in text else "paragraph", text, place)
+
+
+def _add_hard_breaks(draft: Draft, lines: list[str], place: Place) -> None:
+    """Lines that end with two spaces or a backslash keep their ends; others go on in the next line."""
+    kept: list[str] = [""]
+    for line in lines:
+        kept[-1] = f"{kept[-1]} {_HARD_BREAK.sub('', line).strip()}".strip()
+        if _HARD_BREAK.search(line):
+            kept.append("")
+    _add_lines(draft, [line for line in kept if line], place)
+
+
+def _add_quote(draft: Draft, lines: list[str], place: Place) -> None:
+    """A block quote of short lines is verse, a stanza between its empty lines; of long ones it is prose."""
+    stanza: list[str] = []
+    for line in [*lines, ""]:
+        if line.strip():
+            stanza.append(line)
+            continue
+        if not stanza:
+            continue
+        heading = _HEADING.match(stanza[0]) if len(stanza) == 1 else None
+        hard = any(_HARD_BREAK.search(one) for one in stanza[:-1])
+        short = len(stanza) > 1 and max(len(one.strip()) for one in stanza) <= 66 and not _looks_wrapped(stanza)
+        if heading:
+            draft.add("heading", inline(heading[2]), place, len(heading[1]))
+        elif hard or short:
+            _add_lines(draft, [_HARD_BREAK.sub("", one).strip() for one in stanza], place)
+        else:
+            _add_paragraph(draft, " ".join(one.strip() for one in stanza), place)
+        stanza = []
+
+
+def _looks_wrapped(lines: list[str]) -> bool:
+    """Prose in a narrow measure: no line could have taken the next one's first word, and lines begin anywhere."""
+    widest = max(len(line.strip()) for line in lines)
+    pairs = list(zip(lines, lines[1:], strict=False))
+    full = sum(len(first.strip()) + 1 + len(second.split()[0]) > widest for first, second in pairs)
+    low = sum(line.strip()[:1].islower() for line in lines[1:])
+    return full == len(pairs) and low >= 0.5 * len(pairs) and widest >= 40
+
+
+def _add_lines(draft: Draft, lines: list[str], place: Place) -> None:
+    draft.add("verse" if len(lines) > 1 else "paragraph", "\n".join(inline(line) for line in lines), place)
+
+
+def inline(text: str) -> str:
+    """A line without the marks of emphasis, links, code and escapes."""
+    if not any(char in text for char in "*_[]`<\\~&!"):
+        return text
+    for pattern, instead in _INLINE:
+        text = pattern.sub(instead, text)
+    if "&" in text:
+        from html import unescape
+
+        text = _ENTITY.sub(lambda match: unescape(match[0]), text)
+    return text

@@ -1,0 +1,146 @@
+"""Pages in plain text, as OCR leaves them: their numbers and heads go, what they cut is joined."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from quire.books.plain.lines import SENTENCE_END, Lines, group_lines
+
+_FOLIO = re.compile(r"\W{0,4}(?:(?:page|p\.|pg\.?)\s*)?(\d{1,4}|[ivxlc]{1,7})\W{0,4}", re.IGNORECASE)
+_FEWEST_FEEDS = 3
+_FEWEST_FOLIOS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A line of a page that is no text: why, what it says, and its number."""
+
+    reason: str
+    text: str
+    number: int
+
+
+def group_pages(text: str) -> tuple[list[Lines], list[Gone]]:
+    """The groups of lines of a text without the furniture of its pages, and that furniture.
+
+    `text` has its page feeds still.  Where it has none, lone numbers that count up and stand amid sentences tell.
+    """
+    if text.count("\x0c") >= _FEWEST_FEEDS:
+        return _by_feeds(text)
+    groups = group_lines(text.replace("\x0c", "\n"))
+    return _by_numbers(groups)
+
+
+def _mask(line: str) -> str:
+    """A running head without what changes from page to page."""
+    return re.sub(r"[\W\d_]+|(?<![^\W\d_])[ivxlc]+(?![^\W\d_])", "", line.lower())
+
+
+def _folio(line: str) -> int | None:
+    match = _FOLIO.fullmatch(line.strip())
+    if match is None:
+        return None
+    return int(match[1]) if match[1].isdigit() else 0
+
+
+def _by_feeds(text: str) -> tuple[list[Lines], list[Gone]]:
+    pages: list[list[tuple[int, str]]] = []
+    number = 1
+    for sheet in text.split("\x0c"):
+        lines = sheet.split("\n")
+        pages.append([(number + offset, line.expandtabs(4).rstrip()) for offset, line in enumerate(lines)])
+        number += len(lines) - 1
+    heads = Counter(_mask(line) for page in pages for _, line in _edges(page) if len(_mask(line)) >= 3)
+    gone: list[Gone] = []
+    groups: list[Lines] = []
+    for page in pages:
+        kept = _without_furniture(page, heads, max(3, len(pages) // 20), gone)
+        more = group_lines("\n".join(line for _, line in kept))
+        more = [replace(group, number=kept[group.number - 1][0]) for group in more]
+        if groups and more and _goes_on(groups[-1], more[0]):
+            groups[-1] = replace(groups[-1], lines=groups[-1].lines + more[0].lines)
+            more = more[1:]
+        groups += more
+    return groups, gone
+
+
+def _edges(page: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
+    """The first two and the last line of a page that are not blank."""
+    filled = [(number, line) for number, line in page if line.strip()]
+    return filled[:2] + filled[2:][-1:]
+
+
+def _without_furniture(
+    page: Sequence[tuple[int, str]], heads: Counter[str], often: int, gone: list[Gone]
+) -> list[tuple[int, str]]:
+    edges = _edges(page)
+    out: set[int] = set()
+    for position, (number, line) in enumerate(edges):
+        # The second line is a head only under another one.
+        if position == 1 and len(edges) > 1 and edges[0][0] not in out:
+            continue
+        if _folio(line) is not None:
+            gone.append(Gone("folio", line.strip(), number))
+        elif len(line.strip()) <= 80 and heads[_mask(line)] >= often and len(_mask(line)) >= 3:
+            gone.append(Gone("running head", line.strip(), number))
+        else:
+            continue
+        out.add(number)
+    return [(number, "" if number in out else line) for number, line in page]
+
+
+def _goes_on(before: Lines, after: Lines) -> bool:
+    """Whether a page ends within a paragraph that the next one continues."""
+    last, first = before.lines[-1].strip(), after.lines[0].strip()
+    return not SENTENCE_END.search(last) and (first[:1].islower() or last.endswith("-"))
+
+
+def _cuts(groups: Sequence[Lines], index: int) -> bool:
+    """Whether a sentence goes on beyond this group and a head beside it."""
+    before = groups[max(0, index - 2) : index]
+    after = groups[index + 1 : index + 3]
+    return any(_goes_on(one, other) for one in before for other in after)
+
+
+def _by_numbers(groups: list[Lines]) -> tuple[list[Lines], list[Gone]]:
+    alone = [
+        (index, value)
+        for index, group in enumerate(groups)
+        if len(group.lines) == 1 and (value := _folio(group.text)) and group.text.strip("-–— .[]()").isdigit()
+    ]
+    counting: list[int] = []
+    last = 0
+    for index, value in alone:
+        if not counting or 0 < value - last <= 3:
+            counting.append(index)
+            last = value
+    inner = [index for index in counting if 0 < index < len(groups) - 1]
+    cutting = sum(_cuts(groups, index) for index in inner)
+    if len(counting) < _FEWEST_FOLIOS or cutting < 0.2 * len(counting):
+        return groups, []
+    folios = set(counting)
+    beside = Counter(
+        _mask(groups[index].text)
+        for folio in folios
+        for index in (folio - 1, folio + 1)
+        if 0 <= index < len(groups) and len(groups[index].lines) == 1
+    )
+    gone: list[Gone] = []
+    kept: list[Lines] = []
+    joins = False
+    for index, group in enumerate(groups):
+        near = {index - 1, index + 1} & folios
+        head = bool(near) and len(group.lines) == 1 and len(_mask(group.text)) >= 3 and beside[_mask(group.text)] >= 3
+        if index in folios or head:
+            gone.append(Gone("folio" if index in folios else "running head", group.text, group.number))
+            joins = True
+        elif joins and kept and _goes_on(kept[-1], group):
+            kept[-1] = replace(kept[-1], lines=kept[-1].lines + group.lines)
+            joins = False
+        else:
+            kept.append(group)
+            joins = False
+    return kept, gone

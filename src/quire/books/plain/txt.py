@@ -1,0 +1,235 @@
+"""Plain text: any usual encoding, wrapped or not, with or without Gutenberg's frame."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from quire.books.book import Book, Place
+from quire.books.cleaning import line_ends
+from quire.books.dates import part_letter
+from quire.books.draft import Draft, finish, is_scene_break
+from quire.books.headings import Heading, recognise
+from quire.books.limits import PLAIN, ReadOptions
+from quire.books.plain import gutenberg
+from quire.books.plain.boilerplate import strip_boilerplate
+from quire.books.plain.contents import find_contents
+from quire.books.plain.encoding import decode
+from quire.books.plain.lines import (
+    Layout,
+    Lines,
+    find_headings,
+    find_layout,
+    group_lines,
+    is_verse,
+    part_unwrapped,
+    rejoin,
+    split_indented,
+    usual_indent,
+)
+from quire.books.plain.notes import take_notes
+from quire.books.plain.pages import group_pages
+from quire.books.plays import text as plays_text
+from quire.errors import BookError
+
+# Fewer words between Gutenberg's header and licence are a title or a credit, no work.
+SHORTEST_IN_FRAME = 30
+# Shorter lines of what is said to be poems are verse, though they are of one length.
+_NARROWEST_PROSE = 60
+_EMPHASIS = re.compile(r"(?<![\w_])_(?=\S)([^_]{1,2000}?)(?<=\S)_(?![\w_])")
+_STARS = re.compile(r"(?<![\w*])\*(?=\w)([^*\n]{1,200}?)(?<=[\w.,!?])\*(?![\w*])")
+_EQUALS = re.compile(r"(?<![\w=])=(?=\w)([^=\n]{1,200}?)(?<=[\w.,!?])=(?![\w=])")
+
+
+def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
+    """The one book of a plain text file.  Raises BookError when it holds no text."""
+    text, _, warnings = decode(path.read_bytes())
+    draft = Draft(str(path), warnings=warnings)
+    # Page feeds tell where the pages of a scan end; `line_ends` would make line ends of them.
+    text = "\x0c".join(map(line_ends, text.split("\x0c")))
+    body, skipped, framed = _unframe(draft, text)
+    read_lines(draft, body, skipped, emphasis=framed or _has_emphasis(body), whole=True, format=options.format)
+    if not draft.title:
+        # Above poems the first line is the first one's title.
+        draft.title = (guess_title(draft) if options.format != "poems" else "") or path.stem
+    only_frame = f"{path} holds nothing but Gutenberg's header and licence"
+    book = finish(draft, options, only_frame if framed else "")
+    if framed and book.words < SHORTEST_IN_FRAME:
+        raise BookError(only_frame, then="get the file again: its text is missing")
+    return [book]
+
+
+def _unframe(draft: Draft, text: str) -> tuple[str, int, bool]:
+    """The text between Gutenberg's header and licence, how many lines stand before it, whether there was a frame."""
+    if not gutenberg.looks_like(text):
+        return text, 0, False
+    start, stop = gutenberg.frame(text)
+    fields = gutenberg.header_fields(text)
+    draft.title = fields.get("title", "")
+    draft.author = fields.get("author", "")
+    draft.language = fields.get("language", "")
+    skipped = text.count("\n", 0, start)
+    draft.drop("Gutenberg header", text[:start], Place(draft.path, "line", 1))
+    draft.drop("Gutenberg licence", text[stop:], Place(draft.path, "line", text.count("\n", 0, stop) + 1))
+    body = text[start:stop]
+    marks = list(re.finditer(r"\[\s*(?:Illustration|Frontispiece)[^\]]*\]", body, re.IGNORECASE))
+    for mark in marks:
+        draft.drop("illustration", mark[0], Place(draft.path, "line", skipped + body.count("\n", 0, mark.start()) + 1))
+    for mark in reversed(marks):
+        body = body[: mark.start()] + "\n" * mark[0].count("\n") + body[mark.end() :]
+    return body, skipped, True
+
+
+def read_lines(
+    draft: Draft,
+    text: str,
+    skipped: int = 0,
+    inside: str = "",
+    emphasis: bool = False,
+    whole: bool = False,
+    format: str | None = None,
+) -> None:
+    """Put the paragraphs, verse and headings of plain lines into a draft; `skipped` lines stood before them.
+
+    `whole`: they are a whole file, which may have pages and what libraries add.  `format` is what the recipe says of
+    the text: lines of a play, surely one or said to be, become its speeches.
+    """
+    groups = _own_groups(draft, text, skipped) if whole else group_lines(text)
+    if (cast := plays_text.find_play(groups, format)) is not None:
+        groups, notes = take_notes(_drop_contents(draft, groups, skipped, inside))
+        plays_text.add_play(draft, groups, cast, skipped, inside)
+        _add_notes(draft, notes, emphasis, skipped, inside)
+        return
+    layout = find_layout(groups)
+    poems = format == "poems" and layout.width < _NARROWEST_PROSE
+    if poems:
+        layout = Layout(0, False)
+    if layout.indented:
+        usual = usual_indent(groups)
+        groups = [run for group in groups for run in split_indented(group, usual)]
+    if layout.width == 0 and not poems:
+        groups = _one_by_one(groups)
+    groups = [part for group in groups for part in part_letter(group)]
+    groups = _drop_contents(draft, groups, skipped, inside)
+    groups, notes = take_notes(groups)
+    headings = find_headings(groups)
+    levels = _levels(headings, groups)
+    for index, group in enumerate(groups):
+        place = Place(draft.path, "line", group.number + skipped, inside)
+        if index in headings:
+            level = levels[index]
+            draft.add("heading", _plain(group.text, True), place, level)
+        elif is_scene_break(group.text):
+            draft.add("break", group.text, place)
+        elif _keeps_lines(group, layout):
+            draft.add("verse", _plain("\n".join(line.strip() for line in group.lines), emphasis), place)
+        else:
+            draft.add("paragraph", _plain(rejoin(group.lines), emphasis), place)
+    _add_notes(draft, notes, emphasis, skipped, inside)
+
+
+def _add_notes(draft: Draft, notes: list[tuple[int, str]], emphasis: bool, skipped: int, inside: str) -> None:
+    for number, note in notes:
+        draft.add("note", _plain(note, emphasis), Place(draft.path, "line", number + skipped, inside))
+
+
+def _own_groups(draft: Draft, text: str, skipped: int) -> list[Lines]:
+    """The groups of lines of a file, without the furniture of its pages and what a library says around it."""
+    groups, furniture = group_pages(text)
+    for gone in furniture:
+        draft.drop(gone.reason, gone.text, Place(draft.path, "line", gone.number + skipped))
+    groups, notes, fields = strip_boilerplate(groups)
+    for reason, said, number in notes:
+        draft.drop(reason, said, Place(draft.path, "line", number + skipped))
+    draft.title = draft.title or fields.get("title", "")
+    draft.author = draft.author or fields.get("author", "")
+    draft.language = draft.language or fields.get("language", "")
+    return groups
+
+
+def _has_emphasis(text: str) -> bool:
+    """Whether several words stand between underscores, as those write who cannot set italics."""
+    return sum(1 for _ in zip(_EMPHASIS.finditer(text), range(3), strict=False)) == 3
+
+
+def _keeps_lines(group: Lines, layout: Layout) -> bool:
+    if layout.width == 0:
+        return len(group.lines) > 1
+    return is_verse(group, layout)
+
+
+def _one_by_one(groups: list[Lines]) -> list[Lines]:
+    """Every line a paragraph of its own; but where blank lines part short lines into groups, those are stanzas."""
+    lines = [line for group in groups for line in group.lines]
+    several = [group for group in groups if len(group.lines) > 1]
+    short = sum(map(len, lines)) <= 60 * len(lines) and max(map(len, lines), default=0) <= 90
+    ends = sum(line.rstrip().endswith((".", "!", "?", "…", "”", "»", '"')) for line in lines)
+    stanzas = short and len(groups) > 1 and ends <= 0.6 * len(lines)
+    return groups if stanzas or not several else part_unwrapped(groups)
+
+
+def _levels(found: dict[int, Heading | None], groups: list[Lines]) -> dict[int, int]:
+    """Parts (1) above chapters (2) above what stands within a chapter (3).
+
+    Where most chapters call themselves so, a bare number that counts anew after one, and a line that is only set like
+    a heading, divide that chapter; a title line belongs to the chapter whose number stands before it.
+    """
+    order = sorted(found)
+    kinds = {index: heading.kind if heading else "title" for index, heading in found.items()}
+    chapters = [index for index in order if kinds[index] == "chapter"]
+    bare = [index for index in order if kinds[index] == "bare"]
+    gaps = sorted(groups[index].gap for index in chapters)
+    inner = len(chapters) >= 3 and len(chapters) >= 0.25 * len(bare)
+    levels: dict[int, int] = {}
+    last: int | None = None
+    counting = False
+    for index in order:
+        heading = found[index]
+        levels[index] = 1 if kinds[index] == "part" else 2
+        if heading is not None and heading.kind == "chapter":
+            last, counting = heading.number, False
+        elif heading is not None and heading.kind == "bare" and inner and index > chapters[0]:
+            counting = (counting or heading.number == 1) and heading.number != (last or 0) + 1
+            if counting:
+                levels[index] = 3
+            else:
+                last = heading.number
+        elif heading is None and inner and chapters[0] < index < chapters[-1] and index - 1 not in found:
+            levels[index] = 3 if groups[index].gap < gaps[len(gaps) // 2] else 2
+        elif heading is None and index - 1 in levels:
+            levels[index] = levels[index - 1] if kinds[index - 1] != "part" else 1
+    return levels
+
+
+def _plain(text: str, emphasis: bool) -> str:
+    """Without the marks that Gutenberg's transcribers set for italics and bold."""
+    if not emphasis or not ("_" in text or "=" in text or "*" in text):
+        return text
+    text = _EMPHASIS.sub(r"\1", text)
+    return _EQUALS.sub(r"\1", _STARS.sub(r"\1", text))
+
+
+def _drop_contents(draft: Draft, groups: list[Lines], skipped: int, inside: str) -> list[Lines]:
+    gone = set(find_contents(groups))
+    for index in sorted(gone):
+        place = Place(draft.path, "line", groups[index].number + skipped, inside)
+        draft.drop("contents", "\n".join(groups[index].lines), place)
+    return [group for index, group in enumerate(groups) if index not in gone]
+
+
+def guess_title(draft: Draft) -> str:
+    """The first short line, when it stands alone above the first chapter and says more than a number."""
+    for item in draft.items[: 2 if len(draft.items) > 2 else 0]:
+        text = " ".join(item.text.split())
+        if item.kind in ("heading", "paragraph") and len(text) <= 80 and not recognise(text):
+            return "" if re.search(r"[.,;:!?…»”]$", text) or text[:1] in '“"«—–-' else text
+    return ""
+
+
+def read_text(path: str, text: str) -> Book:
+    """A book out of text that is already in memory.  Raises BookError when it holds none."""
+    draft = Draft(path)
+    read_lines(draft, line_ends(text))
+    if not draft.items:
+        raise BookError(f"{path} holds no text", then="give some paragraphs or verse lines")
+    return finish(draft)

@@ -1,0 +1,214 @@
+"""Who speaks, by form alone: the names that begin the speeches of a play set without markup."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from quire.books.headings import recognise
+from quire.books.plays import parts as plays
+
+if TYPE_CHECKING:
+    from quire.books.draft import Item
+
+Style = Literal["caps", "caps alone", "mixed", "mixed alone"]
+
+_UP = "A-ZÀ-ÖØ-ÞŒŸ"
+# A stop inside a name follows a short form; after any other word it ends the name.
+_SHORT = r"(?:M|MM|Mr|Mrs|MR|MRS|Dr|DR|St|ST|Mme|MME|Mlle|MLLE|Sig|SIG|Gen|GEN|Capt|CAPT|Col|COL|Rev|REV)\."
+_NUMERAL = r"\d{1,2}(?:ST|ND|RD|TH|D|ER|RE|E|e|er|re|st|nd|rd|th|d|º|°)?\.?"
+_CAP_WORD = rf"(?:{_SHORT}|[{_UP}]\.|{_NUMERAL}|(?:Mc|Mac)?[{_UP}][{_UP}'’\-]*|[dl][’'][{_UP}'’\-]+)(?!\w)"
+_LINK = r"(?:and|et|und|y|of|the|de|du|des|la|le|les|von|van|to|à|&|AND|ET)"
+_CAPS = rf"{_CAP_WORD}(?:(?:,?[ ]+|[ ]*/[ ]*)(?:{_LINK}[ ]+)*(?:{_CAP_WORD})){{0,6}}"
+_MIXED_WORD = rf"(?:{_SHORT}|{_NUMERAL}|[{_UP}][\w’'\-]*)(?!\w)"
+_MIXED = rf"{_MIXED_WORD}(?:[ ]+(?:{_LINK}[ ]+)?{_MIXED_WORD}){{0,3}}(?:(?<=\w\w)\.[ ][{_UP}](?=\.))?"
+# What is done while speaking: after a comma, or in brackets.
+_MANNER = r"(?P<manner>\s*,\s*[^.:—\n]{1,160}?|(?:\s*[.,]?\s*(?:\([^)\n]{1,300}\)|\[[^\]\n]{1,300}\]))+)?"
+_END = r"(?P<end>\s*[.:](?:\s*[—–-]+)?|\s*[—–]{1,2}|\s*\.?--)"
+_INLINE_CAPS = re.compile(rf"(?P<name>{_CAPS}){_MANNER}{_END}?\s*(?P<rest>.*)$", re.DOTALL)
+_INLINE_MIXED = re.compile(rf"(?P<name>{_MIXED}){_MANNER}{_END}\s*(?P<rest>.*)$", re.DOTALL)
+_ALONE_MIXED = re.compile(rf"(?P<name>{_MIXED}){_MANNER}{_END}?\s*$")
+_NO_NAME = re.compile(
+    r"(?:enter|re-?enter|exit|exeunt|end|fin|finis|the end|curtain|rideau|note|notes|act|acte|scene|scène|"
+    r"chapter|chapitre|part|partie|book|livre|volume|"
+    r"contents|table|preface|introduction|appendix|letter|illustration|footnote|q|a|"
+    r"no|yes|oh|ah|well|but|and|mr|mrs|dr|st|oui|non|mais|et|eh|bien|p\.?s|n\.?b|i|ii|iii|iv|v|vi|vii|viii|ix|x|le|la|"
+    r"the|what|why|how|here|there|now|then|so|o|la nuit|alors|puis|ici)\.?",
+    re.IGNORECASE,
+)
+_ROMAN = re.compile(r"[IVXLCDM]+\.?")
+_ENTRANCE = re.compile(
+    r"[_\s]*(?:[\[(][_\s]*(?:entre(?:nt)?|sort(?:ent)?|la toile|(?:il|elle)s? (?:sort|entre)(?:nt)?)|"
+    r"[\[(]?[_\s]*(?:enter|re-?enter|exit|exeunt|flourish|alarum|sennet|curtain|rideau|manent|manet))\b",
+    re.IGNORECASE,
+)
+
+
+# A word alone on a line amid others may be verse.
+_INSIDE = frozenset(("caps", "caps alone", "mixed"))
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A line's beginning that may name who speaks: as printed, whose name, and the words after it."""
+
+    printed: str
+    name: str
+    rest: str
+    style: Style
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The names and styles of labels by which a play's speeches are known."""
+
+    names: frozenset[str]
+    styles: frozenset[str]
+
+    def label(self, line: str, first: bool = True) -> Label | None:
+        """The label that a line begins with, if it is one of this play; `first` is whether it opens a block."""
+        return next(
+            (
+                found
+                for found in labels(line)
+                if found.style in self.styles and key(found.name) in self.names and (first or found.style in _INSIDE)
+            ),
+            None,
+        )
+
+
+def key(name: str) -> str:
+    return " ".join(re.findall(r"\w+", name.casefold()))
+
+
+def labels(line: str) -> Iterator[Label]:
+    """What a line may begin with, the strictest form first."""
+    line = line.strip()
+    if not line or not (line[0].isupper() or line[0].isdigit()):
+        return
+    match = _INLINE_CAPS.match(line)
+    if match is not None and _is_name(match["name"]):
+        printed, rest = line[: match.start("rest")].strip(), match["rest"]
+        bracketed = (match["manner"] or "").rstrip().endswith((")", "]"))
+        if match["end"] or not rest or bracketed:
+            yield Label(printed, plays.speaker_of(printed), rest.strip(), "caps" if rest else "caps alone")
+    match = _INLINE_MIXED.match(line)
+    if match is not None and match["rest"] and _is_name(match["name"]):
+        printed = line[: match.start("rest")].strip()
+        yield Label(printed, plays.speaker_of(printed), match["rest"].strip(), "mixed")
+    match = _ALONE_MIXED.match(line)
+    if match is not None and _is_name(match["name"]):
+        yield Label(line, plays.speaker_of(line), "", "mixed alone")
+
+
+def _is_name(name: str) -> bool:
+    letters = sum(char.isalpha() for char in name)
+    return (
+        letters >= 2
+        and len(name) <= plays.LONGEST_LABEL
+        and not _NO_NAME.fullmatch(name.strip())
+        and not _ROMAN.fullmatch(name.strip())
+        and not plays.is_act(name)
+        and not plays.is_scene(name)
+    )
+
+
+def is_division(text: str) -> bool:
+    """`ACT I`, `SCENE II. A street.`, `ACTE PREMIER`: the heading of an act or a scene by its words."""
+    line = " ".join(text.split())
+    if len(line) > 400 or not (plays.is_act(line, strict=True) or plays.is_scene(line)):
+        return False
+    first = re.split(r"(?<=\w)\s*[.:—–-]", line, maxsplit=1)[0]
+    heading = recognise(first)
+    return heading is not None and heading.kind in ("chapter", "part")
+
+
+def find_cast(items: Sequence[Item], asked: bool = False) -> Cast | None:
+    """The labels of a play, or None where the text is none, or not surely one.
+
+    Speakers recur, and most of what stands in a play is spoken.  `asked` is whether the recipe says that it is one.
+    """
+    told = [item for item in items if item.kind in ("paragraph", "verse", "heading", "speech", "direction")]
+    counts: Counter[tuple[str, Style]] = Counter()
+    for item in told:
+        for index, line in enumerate(item.text.split("\n")):
+            found = (label for label in labels(line) if index == 0 or label.style in _INSIDE)
+            counts.update((key(label.name), label.style) for label in found)
+    best: Cast | None = None
+    most = 0.0
+    for styles in (("caps", "caps alone"), ("mixed",), ("mixed alone",)):
+        cast = _cast(counts, frozenset(styles), 1 if asked else 8)
+        # The stricter form wins unless a looser one tells much more: words in capitals are of both.
+        if cast is not None and (share := _share(told, cast)) > 1.25 * most:
+            best, most = cast, share
+    if best is None or asked:
+        return best
+    return best if most >= _needed(told, counts, best) and _is_spread(told, best) else None
+
+
+def _needed(items: Sequence[Item], counts: Counter[tuple[str, Style]], cast: Cast) -> float:
+    """The share of speeches that makes sure: less where acts and entrances are told, and where names are in capitals.
+
+    Without them it takes a company: a novel may be a talk of two.
+    """
+    capitals = "caps" in cast.styles
+    if _is_staged(items):
+        return 0.12 if capitals else 0.3
+    often = {name for (name, style), count in counts.items() if style in cast.styles and count >= 3}
+    return 2.0 if len(often) < 4 or "mixed alone" in cast.styles else 0.7 if capitals else 0.75
+
+
+def _cast(counts: Counter[tuple[str, Style]], styles: frozenset[str], fewest: int) -> Cast | None:
+    """The recurring names of some styles, if they are most of what looks like a name in them."""
+    totals: Counter[str] = Counter()
+    for (name, style), count in counts.items():
+        if style in styles:
+            totals[name] += count
+    recurring = {name for name, count in totals.items() if count >= 2 and name}
+    covered = sum(totals[name] for name in recurring)
+    if covered < fewest or len(recurring) < (1 if fewest == 1 else 2) or covered < 0.6 * sum(totals.values()):
+        return None
+    # Who speaks once is known by the company: a label in capitals that ends like the others.
+    names = frozenset(totals) if "caps" in styles else frozenset(recurring)
+    return Cast(names, styles)
+
+
+def _share(items: Sequence[Item], cast: Cast) -> float:
+    """Which share of the blocks begins with a label, a label alone and what follows it counted as one."""
+    blocks = labelled = 0
+    for item in items:
+        lines = item.text.split("\n")
+        found = sum(cast.label(line, index == 0) is not None for index, line in enumerate(lines))
+        alone = len(lines) == 1 and found and (first := cast.label(lines[0])) is not None and not first.rest
+        labelled += found
+        blocks += 0 if alone else max(1, found)
+    return labelled / max(1, blocks)
+
+
+def _is_staged(items: Sequence[Item]) -> bool:
+    """Whether acts, scenes, a cast or entrances are told."""
+    divisions = sum(is_division(item.text) for item in items if len(item.text) <= 400)
+    entrances = sum(bool(_ENTRANCE.match(item.text)) for item in items if len(item.text) <= 300)
+    cast = any(plays.is_cast_heading(item.text) for item in items[:200] if len(item.text) <= 80)
+    return divisions + entrances >= 3 or cast
+
+
+def _is_spread(items: Sequence[Item], cast: Cast) -> bool:
+    """Whether speeches stand all over the text: a novel may have a chapter in the form of a play."""
+    total = sum(len(item.text) for item in items)
+    tenths = set()
+    passed = 0
+    for item in items:
+        for index, line in enumerate(item.text.split("\n")):
+            if cast.label(line, index == 0) is not None:
+                tenths.add(10 * passed // max(1, total))
+            passed += len(line)
+    return len(tenths) >= 6 or total < 4000
+
+
+def is_entrance(text: str) -> bool:
+    """`Enter the King`, `Exeunt`, `Ils sortent`: a direction, though it has no brackets."""
+    return bool(_ENTRANCE.match(text)) and len(text) <= 400

@@ -1,0 +1,265 @@
+"""From the rows of a table to works: which column is the text, what kind of work a row is, its chapters."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from quire.books.book import Block, Book, BookKind, Chapter, Place
+from quire.books.cleaning import Cleaner, line_ends, repair_mojibake
+from quire.books.draft import Draft, finish
+from quire.books.language import detect_language, language_code
+from quire.books.limits import MIB, ReadOptions
+from quire.books.plain.txt import read_lines
+from quire.books.rows.row import Bad, Entry, Row, Values
+from quire.errors import BookError, BookFault
+
+_TEXT_COLUMNS = (
+    "text",
+    "content",
+    "poem",
+    "body",
+    "complete_text",
+    "story",
+    "lyrics",
+    "document",
+    "lines",
+    "verses",
+    "paragraphs",
+    "chapter",
+)
+_TITLE_COLUMNS = ("title", "poem name", "poem_name", "name", "book", "work")
+_AUTHOR_COLUMNS = ("author", "poet", "by", "writer")
+_LANGUAGE_COLUMNS = ("language", "lang")
+_POEM_COLUMNS = frozenset(("poem name", "poem_name", "poem", "poet"))
+_LINE_COLUMNS = frozenset(("lines", "verses", "verse", "poem", "stanza"))
+_CHAPTER_COLUMNS = ("chapter_title", "chapter title", "chapter_name", "chapter", "heading", "section")
+_TOO_LONG = ("nested too deeply", "line too long", "field too long", "entry too long")
+_UNITS = {"lines": "line", "array": "entry", "csv": "line", "parquet": "row"}
+_HEAD_ROWS = 200
+_HEAD_BYTES = 8 * MIB
+_HEAD_ENTRIES = 100_000
+_MOST_NAMES = 200
+_SHOWN = 200
+_LONGEST_COLUMN = 10_000
+_LONGEST_HEADING = 160
+# A line so long is no title, no ornament and no name of a chapter.
+_SENTENCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What the first rows of a table say about all: the column of the text, what a row is, the usual language."""
+
+    column: str
+    kind: BookKind
+    language: str
+
+
+def take_head(entries: Iterator[Entry]) -> list[Entry]:
+    """So many entries that the first rows are among them, and no more than is cheap to hold."""
+    head: list[Entry] = []
+    rows = size = 0
+    for entry in islice(entries, _HEAD_ENTRIES):
+        head.append(entry)
+        if isinstance(entry, Row):
+            rows += 1
+            size += sum(len(value) for value in entry.values.values() if isinstance(value, str))
+        if rows >= _HEAD_ROWS or size >= _HEAD_BYTES:
+            break
+    return head
+
+
+def decide(path: Path, head: Sequence[Entry], options: ReadOptions) -> Decided:
+    """Raises BookError when no column of text can be told."""
+    rows = [flatten(entry.values) for entry in head if isinstance(entry, Row)]
+    if not rows:
+        raise _no_rows(path, head)
+    column = _text_column(path, rows, options.text)
+    texts = [row[column] for row in rows if isinstance(row.get(column), str)]
+    return Decided(column, _kind(rows[0], texts, options), detect_language("\n".join(text[:2000] for text in texts)))
+
+
+def names_of(head: Sequence[Entry]) -> list[str]:
+    """The columns of the first rows."""
+    rows = (flatten(entry.values) for entry in head if isinstance(entry, Row))
+    return list(dict.fromkeys(name for row in rows for name in row))[:_MOST_NAMES]
+
+
+def _no_rows(path: Path, head: Sequence[Entry]) -> BookError:
+    bad = next((entry for entry in head if isinstance(entry, Bad)), None)
+    if bad is None:
+        return BookError(f"{path} holds no rows", then="write one JSON object with a text a line", code="empty")
+    what = f"{path} holds no rows: no line is a JSON object (line {bad.number}: {bad.reason})"
+    code: BookFault = "too-long" if bad.reason in _TOO_LONG else "damaged"
+    return BookError(what, then="write one JSON object with a text a line", code=code)
+
+
+def _text_column(path: Path, rows: Sequence[Values], asked: str | None) -> str:
+    """The column that holds the text: the one that was asked for, a usual name, or the only long text."""
+    names = list(dict.fromkeys(name for row in rows for name in row))[:_MOST_NAMES]
+    if asked is not None:
+        same = [name for name in names if name.casefold() == asked.casefold()]
+        return asked if asked in names or not same else same[0]
+    lower = {name.lower(): name for name in reversed(names)}
+    for name in _TEXT_COLUMNS:
+        if name in lower and any(isinstance(row.get(lower[name]), str) for row in rows):
+            return lower[name]
+    if {"conversations", "messages"} & set(lower):
+        raise BookError(
+            f"{path} holds conversations, which are not read yet",
+            then="give texts, one JSON object with a text a line",
+            code="wrong-kind",
+        )
+    lengths = {name: sum(len(row[name]) for row in rows if isinstance(row.get(name), str)) for name in names}
+    best = max(lengths, key=lambda name: lengths[name], default="")
+    if not best or lengths[best] < 100 * len(rows):
+        what = f"{path} has no column of text among {', '.join(names)}"
+        raise BookError(what[:1000], then="name it with text:", code="not-a-book")
+    return best
+
+
+def _kind(first: Values, texts: Sequence[str], options: ReadOptions) -> BookKind:
+    """`poems` where the recipe, a column's name or the shape of the lines says so."""
+    if options.format in ("poems", "prose"):
+        return "poems" if options.format == "poems" else "prose"
+    if any(name.lower() in _POEM_COLUMNS for name in first):
+        return "poems"
+    short = sum(_is_verse(text) for text in texts)
+    return "poems" if texts and short >= 0.8 * len(texts) else "prose"
+
+
+def _is_verse(text: str) -> bool:
+    lines = [line for line in text.split("\n") if line.strip()]
+    return len(lines) >= 4 and sum(map(len, lines)) / len(lines) <= 55
+
+
+def flatten(row: dict[str, Any], depth: int = 3) -> dict[str, Any]:
+    """A row whose inner objects became columns (`{"meta": {"title": …}}` → `title`), and lists of lines texts.
+
+    A name that is taken keeps the outer one before it: `meta.title`.  An object of a person gives its `name`.
+    """
+    flat: dict[str, Any] = {name: value for name, value in row.items() if not isinstance(value, (dict, list))}
+    for name, value in row.items():
+        if isinstance(value, dict) and depth:
+            inner = flatten(value, depth - 1)
+            if name.lower() in _AUTHOR_COLUMNS and isinstance(inner.get("name"), str):
+                inner = {name: inner["name"]}
+            for key, item in inner.items():
+                flat[f"{name}.{key}" if key in flat else key] = item
+        elif isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+            gap = "\n" if name.lower() in _LINE_COLUMNS else "\n\n"
+            flat[name] = gap.join(value)
+        elif isinstance(value, (dict, list)):
+            flat[name] = value
+    return flat
+
+
+def make_work(path: Path, place: Place, values: Values, decided: Decided, options: ReadOptions) -> Book | None:
+    """The work of a row (flattened); None where the row has no text."""
+    text = values.get(decided.column)
+    if not isinstance(text, str) or not text.strip():
+        return None
+    draft = Draft(str(path), kind=decided.kind)
+    draft.title = _first(values, _TITLE_COLUMNS, decided.column)
+    draft.author = _first(values, _AUTHOR_COLUMNS, decided.column)
+    draft.language = language_code(_first(values, _LANGUAGE_COLUMNS, decided.column))
+    draft.columns = tuple(
+        (name, shown) for name, value in values.items() if name != decided.column and (shown := _shown(value))
+    )
+    text = line_ends(text)
+    if decided.kind == "poems":
+        work = _poem(draft, text, place)
+    elif (line := text.strip()) and "\n" not in line and len(line) >= _SENTENCE and options.format is None:
+        work = _paragraph(draft, line, _first(values, _CHAPTER_COLUMNS, decided.column), place)
+    else:
+        chapter = _first(values, _CHAPTER_COLUMNS, decided.column)
+        if chapter and len(chapter) <= _LONGEST_HEADING:
+            draft.add("heading", chapter, place, 2)
+        read_lines(draft, text, inside=str(place))
+        draft.title = draft.title or f"{path.stem}, {place.unit} {place.number}"
+        try:
+            work = finish(draft, options)
+        except BookError:
+            return None
+    if work is None or work.language:
+        return work
+    # A sonnet alone is too little to tell a language by.
+    return replace(work, language=detect_language(work.text) or decided.language)
+
+
+def _paragraph(draft: Draft, text: str, chapter: str, place: Place) -> Book | None:
+    """A row of one line has neither layout nor front matter that one would have to look for: corpora of millions of
+    rows are read four times as fast."""
+    cleaner = Cleaner()
+    text, repaired = repair_mojibake(text)
+    if repaired:
+        draft.warnings.append(f"{repaired} characters repaired: UTF-8 had been read as Windows-1252")
+    text = cleaner.clean(text)
+    if not text:
+        return None
+    inside = Place(place.source, "line", 1, str(place))
+    heading = cleaner.clean(chapter) if len(chapter) <= _LONGEST_HEADING else ""
+    return Book(
+        path=draft.path,
+        title=cleaner.clean(draft.title) or f"{Path(draft.path).stem}, {place.unit} {place.number}",
+        author=cleaner.clean(draft.author),
+        language=draft.language or detect_language(text),
+        chapters=(Chapter(heading or None, (Block("paragraph", text, inside),)),),
+        warnings=tuple(draft.warnings + cleaner.warnings()),
+        columns=draft.columns,
+    )
+
+
+def unit_of(format: str) -> str:
+    """What the number of a row counts in a file of this format."""
+    return _UNITS[format]
+
+
+def _shown(value: Any) -> str:
+    """A column's value as it is kept with the work; lists and records as JSON, where they are short."""
+    if isinstance(value, (dict, list)):
+        text = json.dumps(value, ensure_ascii=False, default=str)
+        return text if len(text) <= _LONGEST_COLUMN else ""
+    return "" if value is None else str(value)[:_LONGEST_COLUMN]
+
+
+def _first(row: dict[str, Any], names: tuple[str, ...], column: str) -> str:
+    lower = {name.lower(): value for name, value in row.items() if name != column}
+    for name in names:
+        if isinstance(lower.get(name), str) and lower[name].strip():
+            return " ".join(str(lower[name]).split())
+    return ""
+
+
+def _poem(draft: Draft, text: str, place: Place) -> Book | None:
+    """A poem is one chapter under its title, a block for each stanza."""
+    cleaner = Cleaner()
+    text, repaired = repair_mojibake(text)
+    if repaired:
+        draft.warnings.append(f"{repaired} characters repaired: UTF-8 had been read as Windows-1252")
+    stanzas = (cleaner.clean(stanza) for stanza in re.split(r"\n(?:[ \t]*\n)+", text))
+    blocks = tuple(Block("verse", stanza, place) for stanza in stanzas if stanza)
+    if not blocks:
+        return None
+    title = cleaner.clean(draft.title)
+    return Book(
+        path=draft.path,
+        title=title or blocks[0].text.split("\n")[0],
+        author=cleaner.clean(draft.author),
+        language=draft.language,
+        kind="poems",
+        chapters=(Chapter(title or None, blocks),),
+        warnings=tuple(draft.warnings + cleaner.warnings()),
+        columns=draft.columns,
+    )
+
+
+def show_row(values: Values) -> str:
+    """The beginning of a row, for lists of what was dropped."""
+    return json.dumps(values, ensure_ascii=False, default=str)[:_SHOWN]

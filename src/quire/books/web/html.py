@@ -1,0 +1,195 @@
+"""HTML pages: the text inside, without the page's furniture."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from quire.books.book import Book, Place
+from quire.books.draft import Draft, finish
+from quire.books.limits import PLAIN, ReadOptions
+from quire.books.plain.encoding import decode
+from quire.books.walls.pulse import beat
+from quire.books.web.epub import holds_picture
+from quire.books.web.looks import Look, Looks
+from quire.books.web.markup import Element, classes, parse_page, plain_text, tag
+from quire.books.web.package import hidden_classes
+from quire.books.web.walk import Reason, Walk
+from quire.errors import BookError
+
+_CHARSET = re.compile(
+    rb"""<meta[^>]+charset\s*=\s*["']?\s*([A-Za-z0-9_-]+)|<\?xml[^>]+encoding\s*=\s*["']([A-Za-z0-9_-]+)""",
+    re.IGNORECASE,
+)
+_FURNITURE_NAMES = frozenset(("div", "ul", "ol", "section", "p", "table", "aside", "span"))
+_GUTENBERG = frozenset(("pgheader", "pg-boilerplate", "pgfooter"))
+_GUTENBERG_TITLE = re.compile(
+    r"^(?:The )?Project Gutenberg(?:['’]s)? (?:e-?(?:book|text)(?: of)?:?|of) |"
+    r"[,;:|—–-]+\s*(?:a|the) project gutenberg e-?book.*$",
+    re.IGNORECASE,
+)
+_JUMPS = frozenset(("p", "div", "center", "a", "span"))
+_LISTS = frozenset(("ul", "ol", "table", "p", "div", "dl"))
+_LONGEST_DROPPED = 20_000
+_FURNITURE = frozenset(("nav", "form", "menu", "dialog"))
+_FURNITURE_ROLES = frozenset(("navigation", "banner", "contentinfo", "search", "complementary", "toc"))
+_JUMP = re.compile(
+    r"\W*(?:toc|contents|top|back|next|previous|home|index|back to (?:the )?(?:top|contents|index|toc|start)|sommaire|"
+    r"retour|suivant|précédent|haut(?: de page)?|return to .{0,40})\W*",
+    re.IGNORECASE,
+)
+# What a site puts behind the title of its pages.
+_SITE = re.compile(
+    r"\s+(?:[|–—-]|::)\s+(?:(?:the )?[\w. ]*(?:wikisource|wikipedia|blog|wordpress|gutenberg)\b.*)$", re.I
+)
+_FURNITURE_CLASS = re.compile(
+    r"(?:nav|navbar|menu|toc|contents|sidebar|breadcrumbs?|cookie.*|advert.*|share|social|"
+    r"noprint|pgheader|pg-boilerplate|entry-meta|post-meta|entry-footer|post-footer|byline|sharedaddy|comments(?:-area)?|"
+    r"comment-list|widget-area|catlinks|printfooter|mw-jump-link|headertemplate|ws-noexport|related-posts|post-navigation)"
+)
+
+
+def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
+    """The one book of an HTML file.  Raises BookError when it holds no text."""
+    data = path.read_bytes()
+    root = parse_page(_as_utf8(data), "utf-8")
+    if root is None:
+        raise BookError(f"{path} holds no page that can be read", then="check the file in a browser")
+    draft = Draft(str(path))
+    read_head(draft, root)
+    beat()
+    body = next((element for element in root.iter() if tag(element) == "body"), root)
+    sheets = "\n".join(element.text or "" for element in root.iter() if tag(element) == "style")
+    looks = Looks(hidden_classes(sheets))
+    main = _main(draft, body, looks)
+    Walk(draft, reason=_furniture(main, options), looks=looks).run(main)
+    if not draft.title:
+        draft.title = path.stem
+    return [finish(draft, options)]
+
+
+def _as_utf8(data: bytes) -> bytes:
+    """The page in UTF-8: its own declaration is believed where it can be decoded by it."""
+    declared = _CHARSET.search(data[:4096])
+    name = (declared[1] or declared[2]).decode("ascii") if declared else ""
+    text = ""
+    if name and not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
+        windows = name.lower() in ("iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii")
+        try:
+            text = data.decode("cp1252" if windows else name, "replace" if windows else "strict")
+        except (LookupError, UnicodeDecodeError):
+            text = ""
+    text = text or decode(data)[0]
+    # The declaration no longer holds, and lxml would believe it.
+    text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
+    return text.replace("\x00", "").encode("utf-8", "replace")
+
+
+def read_head(draft: Draft, root: Element) -> None:
+    """Title, author and language as the page's head names them.  `Title, by Author` in one line is taken apart."""
+    draft.language = root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang") or ""
+    for element in root.iter():
+        name = tag(element)
+        if name == "title" and not draft.title:
+            draft.title = plain_text(element)
+        elif name == "meta":
+            key = (element.get("name") or element.get("property") or "").lower()
+            if key in ("author", "dc.creator", "dcterms.creator", "book:author") and not draft.author:
+                draft.author = element.get("content") or ""
+            elif key in ("dc.title", "dcterms.title") and element.get("content"):
+                draft.title = element.get("content") or ""
+        elif name == "body":
+            break
+    draft.title = _SITE.sub("", draft.title)
+    draft.title = _GUTENBERG_TITLE.sub("", draft.title)
+    match = re.fullmatch(r"(.+?),\s+(?:by|par|von|de)\s+(\S.*)", draft.title)
+    if match and (not draft.author or _alike(match[2], draft.author)):
+        draft.title, draft.author = match[1], draft.author or match[2].rstrip(".")
+
+
+def _alike(one: str, other: str) -> bool:
+    return one.lower().strip(" .") == other.lower().strip(" .")
+
+
+def _main(draft: Draft, body: Element, looks: Looks) -> Element:
+    """The element that holds the text: `<main>`, else a single `<article>`, else the body; the rest is dropped."""
+    mains = [element for element in body.iter() if tag(element) == "main" or element.get("role") == "main"]
+    articles = [element for element in body.iter() if tag(element) == "article"]
+    chosen = mains[0] if mains else articles[0] if len(articles) == 1 else body
+    if chosen is body:
+        return body
+    inside, total = len(plain_text(chosen)), len(plain_text(body))
+    if inside < 0.5 * total:
+        return body
+    for child in _outside(body, chosen):
+        text = plain_text(child) if tag(child) != "head" else ""
+        if not draft.author and "author" in classes(child):
+            draft.author = re.sub(r"^by\s+", "", text, flags=re.IGNORECASE)
+        if text:
+            draft.drop(
+                looks.of(child).gone or "page furniture", text[:_LONGEST_DROPPED], Place(draft.path, "paragraph", 0)
+            )
+        if tag(child) == "h1" and text:
+            draft.title = text
+    return chosen
+
+
+def _outside(body: Element, chosen: Element) -> list[Element]:
+    """The largest elements that neither are, nor hold, nor stand within the chosen one."""
+    found: list[Element] = []
+    above = set(chosen.iterancestors()) | {chosen}
+    for parent in [body, *(element for element in above if element is not chosen and element is not body)]:
+        found.extend(child for child in parent if child not in above and tag(child))
+    return found
+
+
+def _furniture(root: Element, options: ReadOptions) -> Reason:
+    """What a page has around its text: menus, banners, jumps, lists of links."""
+    linked: set[Element] = set()
+    for link in root.iter("{*}a"):
+        if link.get("href"):
+            above: Element | None = link
+            while above is not None and above not in linked:
+                linked.add(above)
+                above = above.getparent()
+
+    def reason(element: Element, look: Look) -> str | None:
+        name = look.name
+        if name in _FURNITURE or (look.kinds and look.kinds & _FURNITURE_ROLES):
+            return "page furniture"
+        if name in ("header", "footer") and _is_banner(element):
+            return "page furniture"
+        if look.classes and name in _FURNITURE_NAMES and any(map(_FURNITURE_CLASS.fullmatch, look.classes)):
+            return "Gutenberg licence" if look.classes & _GUTENBERG else "page furniture"
+        if look.caption and holds_picture(element):
+            return "caption"
+        if element in linked and name in _JUMPS and _JUMP.fullmatch(plain_text(element)) and _stands_alone(element):
+            return "page furniture"
+        if element in linked and name in _LISTS and options.matter != "all" and _is_link_list(element):
+            return "contents"
+        return None
+
+    return reason
+
+
+def _stands_alone(element: Element) -> bool:
+    """Whether a jump is no word of a sentence: a block, a link in brackets, or a link beside a heading."""
+    if tag(element) not in ("a", "span"):
+        return True
+    parent = element.getparent()
+    return plain_text(element)[:1] in "[(↑^←→" or (parent is not None and tag(parent) in ("h1", "h2", "h3", "h4"))
+
+
+def _is_banner(element: Element) -> bool:
+    parent = element.getparent()
+    top = parent is None or tag(parent) == "body"
+    return top and not any(tag(inner) in ("h1", "h2", "h3") for inner in element.iter())
+
+
+def _is_link_list(element: Element) -> bool:
+    """A list of links within the page or to other pages: four or more, and nearly nothing else."""
+    links = [inner for inner in element.iterdescendants("{*}a") if inner.get("href")]
+    if len(links) < 4 or any(tag(inner) in ("h1", "h2", "h3") for inner in element.iterdescendants()):
+        return False
+    linked = sum(len(plain_text(link)) for link in links)
+    return linked >= 0.6 * len(plain_text(element))

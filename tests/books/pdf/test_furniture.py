@@ -1,0 +1,96 @@
+"""Running heads, folios, lists and footnotes of PDF pages."""
+
+from __future__ import annotations
+
+import pytest
+
+from quire.books.pdf.furniture import (
+    Page,
+    body_size,
+    drop_furniture,
+    drop_lists,
+    find_mark,
+    line_step,
+    note_label,
+)
+from quire.books.pdf.lines import MARK_CLOSE, MARK_OPEN, Line
+
+SIZE, STEP = 10.0, 12.0
+
+
+def line(text: str, y: float, page: int = 1, size: float = SIZE) -> Line:
+    return Line(text, 40, 40 + 5 * len(text), y, size, page)
+
+
+def page(number: int, head: str = "", foot: str = "") -> Page:
+    """Ten lines of text, with a head above and a foot below where they are given."""
+    lines = [
+        line(f"Body line {chr(96 + n)} of page {chr(96 + number)}, running on", 480 - STEP * n, number)
+        for n in range(10)
+    ]
+    lines = ([line(head, 520, number)] if head else []) + lines + ([line(foot, 330, number)] if foot else [])
+    return Page(number, 360, 540, lines)
+
+
+def dropped(pages: list[Page]) -> list[tuple[str, str]]:
+    return [(reason, one.text) for each in pages for reason, one in each.dropped]
+
+
+def test_the_body_is_what_most_characters_are_set_in() -> None:
+    pages = [page(1, head="A HEAD"), Page(2, 360, 540, [line("A title", 400, 2, 24)])]
+    assert body_size(pages) == SIZE
+    assert line_step(pages, SIZE) == STEP
+    assert (body_size([]), line_step([], 8)) == (10.0, 10.0)
+
+
+def test_heads_that_come_again_and_folios_that_count_are_taken_off() -> None:
+    pages = [page(n, head="THE FERRY", foot=str(n + 4)) for n in range(1, 7)]
+    drop_furniture(pages, SIZE, STEP)
+    assert [len(each.lines) for each in pages] == [10] * 6
+    assert sorted(set(dropped(pages))) == [("folio", str(n)) for n in sorted(range(5, 11), key=str)] + [
+        ("running head", "THE FERRY")
+    ]
+
+
+def test_heads_with_the_folio_beside_them_are_taken_off() -> None:
+    pages = [page(n, head=f"{n} THE FERRY" if n % 2 == 0 else f"THE BOAT {n}") for n in range(1, 9)]
+    drop_furniture(pages, SIZE, STEP)
+    assert {reason for reason, _ in dropped(pages)} == {"running head"}
+    assert all(len(each.lines) == 10 for each in pages)
+
+
+def test_the_first_line_of_text_stays() -> None:
+    pages = [page(n) for n in range(1, 7)]
+    drop_furniture(pages, SIZE, STEP)
+    assert dropped(pages) == []
+
+
+def test_a_page_of_contents_goes_as_a_whole() -> None:
+    entries = [line(f"Chapter {n} . . . . . . . . {10 * n}", 480 - STEP * n, 2) for n in range(6)]
+    pages = [page(1), Page(2, 360, 540, list(entries)), page(3)]
+    drop_lists(pages)
+    assert dropped(pages) == [("contents", one.text) for one in entries]
+
+
+def test_an_index_at_the_end_goes_and_numbers_amid_text_stay() -> None:
+    entries = [line(f"ferry {word}, 12, 3{n}", 480 - STEP * n, 10) for n, word in enumerate("abcdef")]
+    pages = [page(n) for n in range(1, 10)] + [Page(10, 360, 540, list(entries))]
+    drop_lists(pages)
+    assert {reason for reason, _ in dropped(pages)} == {"index"}
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [("1 A note", "1"), ("¹² A note", "12"), ("* A note", "*"), (f"{MARK_OPEN}3{MARK_CLOSE} A", "3"), ("A note", "")],
+)
+def test_the_label_of_a_note(text: str, label: str) -> None:
+    assert note_label(text) == label
+
+
+def test_the_mark_of_a_note_stands_raised_or_right_behind_a_word() -> None:
+    assert find_mark(f"ferry{MARK_OPEN}1{MARK_CLOSE} left", "1") == (5, 8)
+    assert find_mark("ferry¹ left", "1") == (5, 6)
+    assert find_mark("the ferry1 left", "1") == (9, 10)
+    assert find_mark("he left.1 Then", "1") == (8, 9)
+    assert find_mark("in 1815 he left", "1") is None
+    assert find_mark("ferry¹² left", "1") is None

@@ -1,0 +1,55 @@
+"""Footnotes of PDF pages: out of the columns, whole, each with its page."""
+
+from __future__ import annotations
+
+from quire.books.hyphens import Hyphens
+from quire.books.pdf.lines import MARK_CLOSE, MARK_OPEN, Line
+from quire.books.pdf.notes import note_text, take_footnotes
+
+SIZE, STEP = 10.0, 12.0
+
+
+def line(text: str, y: float, page: int = 1, size: float = SIZE) -> Line:
+    return Line(text, 40, 40 + 5 * len(text), y, size, page)
+
+
+def test_small_lines_with_a_mark_at_the_foot_are_notes() -> None:
+    body = [line("The ferry left at six.", 400), line("Nobody knew.", 388)]
+    notes = [
+        line("1 A flat boat,", 360, size=8),
+        line("as they are there.", 350, size=8),
+        line("2 The east one.", 340, size=8),
+    ]
+    rest, groups, unfinished = take_footnotes([*body, *notes], SIZE, STEP, open_note=False)
+    assert rest == body
+    assert groups == [notes[:2], notes[2:]]
+    assert not unfinished
+
+
+def test_a_note_that_does_not_end_goes_on_overleaf() -> None:
+    first = [line("The ferry left.", 400), line("1 A flat boat, and", 360, size=8)]
+    _, _, unfinished = take_footnotes(first, SIZE, STEP, open_note=False)
+    assert unfinished
+    second = [line("Nobody knew.", 400, 2), line("rather a slow one.", 360, 2, size=8)]
+    rest, groups, _ = take_footnotes(second, SIZE, STEP, open_note=True)
+    assert (rest, groups) == (second[:1], [second[1:]])
+    assert take_footnotes(second, SIZE, STEP, open_note=False) == (second, [], False)
+
+
+def test_a_number_at_the_start_of_a_notes_second_line_begins_no_note() -> None:
+    lines = [line("1 The bridge came in", 360, size=8), line("1815 and fell that year.", 350, size=8)]
+    other = line("2 So they say.", 340, size=8)
+    _, groups, _ = take_footnotes([line("He left.", 400), *lines, other], SIZE, STEP, open_note=False)
+    assert groups == [lines, [other]]
+
+
+def test_lines_set_as_the_note_before_go_on_with_it_even_after_a_stop() -> None:
+    before = line("1 A flat boat. Nobody,", 360, size=8)
+    second = [line("Nobody knew.", 400, 2), line("and then it sank.", 360, 2, size=8)]
+    rest, groups, _ = take_footnotes(second, SIZE, STEP, open_note=False, after=before)
+    assert (rest, groups) == (second[:1], [second[1:]])
+
+
+def test_the_text_of_a_note_has_neither_its_mark_nor_its_line_ends() -> None:
+    lines = [line(f"{MARK_OPEN}†{MARK_CLOSE}A flat boat,", 360, size=8), line("as there.", 350, size=8)]
+    assert note_text(lines, SIZE, STEP, Hyphens([], "en")) == "A flat boat, as there."
