@@ -103,6 +103,18 @@ def test_bad_files_are_listed_and_strict_exits_with_2(novel: Path, capsys: pytes
     assert "error: 2 files could not be read" in shown.err
 
 
+def test_the_works_of_one_file_go_together_beside_books_of_chapters(
+    novel: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ({"title": title, "text": f"The lock keeper thought of the {title}."} for title in ("heron", "barge"))
+    novel.with_name("short.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    assert run(["read", str(novel.parent)]) == 0
+    shown = capsys.readouterr().out
+    assert "short.jsonl: 2 works, 14 words" in shown
+    assert "short.jsonl: 1 chapter" not in shown
+    assert "novel.txt: 4 chapters" in shown
+
+
 def test_no_control_of_a_book_reaches_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "novel\x1b[2J.txt"
     file.write_text("A quiet day by the water, with nothing to do.\n\nThen it rained.", encoding="utf-8")

@@ -117,14 +117,31 @@ def parse_where(pairs: Sequence[str]) -> dict[str, list[str]]:
 
 def _show(shelf: Shelf) -> None:
     console = screen.results()
-    if len(shelf) > 1 and all(len(book.chapters) <= 1 for book in shelf):
-        _show_works(shelf, console)
-    else:
-        for book in shelf:
-            _show_book(book, console)
+    for books in _in_groups(shelf):
+        if len(books) > 1:
+            _show_works(books, console)
+        else:
+            _show_book(books[0], console)
     _show_duplicates(shelf, console)
     if len(shelf) != 1:
         console.print(f"{len(shelf)} works, {shelf.words:,} words")
+
+
+def _in_groups(shelf: Shelf) -> list[list[Book]]:
+    """The works in order; those of one chapter that stand side by side in one file, such as poems, go together.
+
+    So do all of them where no work on the shelf has more than one.
+    """
+    short = all(len(book.chapters) <= 1 for book in shelf)
+    groups: list[list[Book]] = []
+    for book in shelf:
+        last = groups[-1][-1] if groups else None
+        beside = last is not None and last.path == book.path and max(len(last.chapters), len(book.chapters)) <= 1
+        if last is not None and (short or beside):
+            groups[-1].append(book)
+        else:
+            groups.append([book])
+    return groups
 
 
 def _show_book(book: Book, console: Console) -> None:
@@ -151,18 +168,21 @@ def _show_book(book: Book, console: Console) -> None:
     console.print()
 
 
-def _show_works(shelf: Shelf, console: Console) -> None:
+def _show_works(books: Sequence[Book], console: Console) -> None:
     """Works of one chapter, such as poems: one line for each."""
+    if len({book.path for book in books}) == 1:
+        console.print(f"{_safe(books[0].path)}: {len(books)} works, {sum(book.words for book in books):,} words")
     table = screen.plain_table("title", "author", "words", "begins", numbers=("words",))
-    for book in shelf.books[:SHOWN_CHAPTERS]:
+    for book in books[:SHOWN_CHAPTERS]:
         first = edges(book.chapters[0])[0] if book.chapters else ""
         table.add_row(_safe(book.title), _safe(book.author), f"{book.words:,}", _safe(first))
     console.print(table)
-    if len(shelf) > SHOWN_CHAPTERS:
-        console.print(f"and {len(shelf) - SHOWN_CHAPTERS} works more (--json lists them all)")
-    _show_dropped([item for book in shelf for item in book.dropped], console)
-    for warning in dict.fromkeys(warning for book in shelf for warning in book.warnings):
+    if len(books) > SHOWN_CHAPTERS:
+        console.print(f"and {len(books) - SHOWN_CHAPTERS} works more (--json lists them all)")
+    _show_dropped([item for book in books for item in book.dropped], console)
+    for warning in dict.fromkeys(warning for book in books for warning in book.warnings):
         console.print(f"[yellow]![/yellow] {_safe(warning)}")
+    console.print()
 
 
 def _show_dropped(dropped: Sequence[Dropped], console: Console) -> None:
