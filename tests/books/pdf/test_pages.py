@@ -11,7 +11,6 @@ import bookfiles as making
 from quire.books.book import Book
 from quire.books.limits import ReadOptions
 from quire.books.pdf import reader as pdf
-from quire.books.pdf.words import name_pages
 from quire.books.walls import pulse
 from quire.errors import BookError
 
@@ -39,19 +38,6 @@ def refused(path: Path) -> BookError:
     with pytest.raises(BookError) as caught:
         pdf.read(path)
     return caught.value
-
-
-@pytest.mark.parametrize(
-    ("numbers", "name"),
-    [
-        ([0], "page 1"),
-        ([2, 3, 4, 5, 6, 11], "pages 3–7 and 12"),
-        ([0, 2, 4], "pages 1, 3 and 5"),
-        (list(range(0, 40, 2)), "pages 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23 and 8 more"),
-    ],
-)
-def test_pages_are_named_in_runs(numbers: list[int], name: str) -> None:
-    assert name_pages(numbers) == name
 
 
 def test_pictures_among_pages_of_text_are_named_and_listed(tmp_path: Path) -> None:
