@@ -8,10 +8,12 @@ from pathlib import Path
 from quire.books.book import Book, Place
 from quire.books.draft import Draft, finish
 from quire.books.limits import PLAIN, ReadOptions
-from quire.books.office.docx_package import Package, attribute
-from quire.books.office.docx_styles import Style, read_styles
+from quire.books.office.docx_package import Package
+from quire.books.office.docx_styles import read_styles
 from quire.books.office.docx_text import Walker
+from quire.books.office.elements import attribute
 from quire.books.office.flow import Paragraph, lay_out
+from quire.books.office.styles import Style
 from quire.books.walls import pulse
 from quire.books.web.markup import Element, tag
 

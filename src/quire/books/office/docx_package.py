@@ -8,22 +8,9 @@ from pathlib import Path
 from lxml import etree
 
 from quire.books.archive import Archive
-from quire.books.web.markup import Element, parse_xml, tag, xml_parser
+from quire.books.office.elements import attribute, parse_part
+from quire.books.web.markup import Element, parse_xml, tag
 from quire.errors import BookError
-
-
-def attribute(element: Element, name: str) -> str:
-    """An attribute by its local name, in whatever namespace."""
-    return next((str(value) for key, value in element.attrib.items() if str(key).rsplit("}", 1)[-1] == name), "")
-
-
-def child(element: Element, *names: str) -> Element | None:
-    """The first child of that name, and the first of that name below it."""
-    for name in names:
-        element = next((inner for inner in element if tag(inner) == name), None)
-        if element is None:
-            return None
-    return element
 
 
 def is_on(mark: Element | None) -> bool:
@@ -57,16 +44,13 @@ class Package:
 
     def document(self) -> Element:
         """The root of the main part.  One that breaks off is read as far as it goes."""
-        data = self.archive.read(self.main)
-        try:
-            return parse_xml(data)
-        except etree.XMLSyntaxError as error:
-            root = etree.fromstring(data, xml_parser(recover=True)) if data.strip() else None
-            if root is None or next((one for one in root.iter() if tag(one) == "t"), None) is None:
-                what = f"{self.path} is a damaged Word document ({error})"
-                raise BookError(what, then="open it in a word processor and save it", code="damaged") from None
-            self.warnings.append(f"{self.main} is damaged ({error}): read as far as it could be")
-            return root
+        root, wrong = parse_part(self.archive.read(self.main), "t")
+        if root is None:
+            what = f"{self.path} is a damaged Word document ({wrong})"
+            raise BookError(what, then="open it in a word processor and save it", code="damaged")
+        if wrong:
+            self.warnings.append(f"{self.main} is damaged ({wrong}): read as far as it could be")
+        return root
 
     def parts(self, kind: str) -> list[tuple[str, Element]]:
         """The names and roots of the related parts of a kind; one that is broken is left out and named."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 
-from quire.books.office.docx_package import attribute, child, is_on
-from quire.books.office.docx_styles import CONTENTS, Style, heading_level
-from quire.books.office.flow import Paragraph
+from quire.books.office.docx_package import is_on
+from quire.books.office.docx_styles import outline_level, points, switch
+from quire.books.office.elements import attribute, child
+from quire.books.office.flow import Paragraph, Piece, set_looks
+from quire.books.office.styles import CONTENTS, Style, heading_level
 from quire.books.office.symbols import symbol
 from quire.books.web.markup import Element, tag
 
@@ -16,6 +20,7 @@ _SILENT = frozenset(
 )
 _LISTS = ("toc", "index", "toa", "rd")
 _NUMBERS = ("page", "numpages", "sectionpages", "section", "pageref")
+_PRIVATE = re.compile("[\uf020-\uf0ff]")
 
 
 class Walker:
@@ -25,6 +30,7 @@ class Walker:
         self.styles = styles
         # For each open field: what it is, and whether its result has begun.
         self.fields: list[tuple[str, bool]] = []
+        self.pieces: list[Piece] = []
 
     def paragraphs(self, root: Element) -> Iterator[Paragraph]:
         """All paragraphs in order, those in tables and text boxes too, each drawing once."""
@@ -45,6 +51,7 @@ class Walker:
     def paragraph(self, element: Element, contents: bool = False) -> Paragraph:
         properties = child(element, "ppr")
         paragraph = Paragraph("", self._style(properties))
+        outer, self.pieces = self.pieces, []
         paragraph.text = "".join(self._run(element, paragraph))
         # A field that never came to its result would silence all that follows.
         self.fields = [one for one in self.fields if one[1] and one[0] not in _NUMBERS]
@@ -56,21 +63,19 @@ class Walker:
             frame = child(properties, "framepr")
             paragraph.drop_cap = frame is not None and attribute(frame, "dropCap") in ("drop", "margin")
             paragraph.numbered = child(properties, "numpr") is not None or paragraph.style.numbered
-        _read_looks(element, properties, paragraph)
+            align, page = child(properties, "jc"), switch(child(properties, "pagebreakbefore"))
+            paragraph.centred = paragraph.style.centred if align is None else attribute(align, "val") == "center"
+            paragraph.new_page = paragraph.style.new_page if page is None else page
+        set_looks(paragraph, self.pieces)
+        self.pieces = outer
         return paragraph
 
     def _style(self, properties: Element | None) -> Style:
-        if properties is None:
-            return Style()
-        style = Style()
-        reference, outline = child(properties, "pstyle"), child(properties, "outlinelvl")
-        if reference is not None:
-            identity = attribute(reference, "val")
-            style = self.styles.get(identity) or Style(identity.lower(), heading_level(identity) or 0)
-        if outline is not None and attribute(outline, "val").isdigit():
-            level = int(attribute(outline, "val")) + 1
-            style = Style(style.name, level if level <= 9 else 0, style.hidden, style.numbered)
-        return style
+        reference = child(properties, "pstyle") if properties is not None else None
+        identity = attribute(reference, "val") if reference is not None else ""
+        style = self.styles.get(identity) or Style(identity.lower(), heading_level(identity) or 0)
+        level = outline_level(properties)
+        return style if level is None else replace(style, level=level)
 
     def _listing(self) -> bool:
         """Whether the text is what a field for contents or an index gave."""
@@ -104,16 +109,25 @@ class Walker:
         if not text:
             return
         paragraph.contents = paragraph.contents or self._listing()
-        named = child(run, "rpr", "rstyle")
-        style = self.styles.get(attribute(named, "val")) if named is not None else None
-        vanish = child(run, "rpr", "vanish")
-        hidden = is_on(vanish) if vanish is not None else bool(style and style.hidden) or paragraph.style.hidden
+        properties = child(run, "rpr")
+        named = child(properties, "rstyle") if properties is not None else None
+        style = self.styles.get(attribute(named, "val"), Style()) if named is not None else Style()
+        hidden = style.hidden or paragraph.style.hidden
+        bold, size = style.bold or paragraph.style.bold, style.size or paragraph.style.size
+        if properties is not None:
+            vanish = child(properties, "vanish")
+            hidden = hidden if vanish is None else is_on(vanish)
+            thick = child(properties, "b")
+            bold = bold if thick is None else is_on(thick)
+            size = points(child(properties, "sz")) or size
         if hidden:
             paragraph.hidden.append(text)
         elif child(run, "footnotereference") is not None or child(run, "endnotereference") is not None:
             # A mark of the author's own choice follows in the same run.
             return
         elif not self._silenced():
+            if text.strip():
+                self.pieces.append((bold, size, len(text)))
             yield _mapped(run, text)
 
     def _silenced(self) -> bool:
@@ -166,11 +180,11 @@ def _is_contents_control(element: Element) -> bool:
 
 def _mapped(run: Element, text: str) -> str:
     """Letters typed in a symbol font are stored where the font has them."""
-    if not any("\uf020" <= char <= "\uf0ff" for char in text):
+    if not _PRIVATE.search(text):
         return text
     fonts = child(run, "rpr", "rfonts")
     font = attribute(fonts, "ascii") or attribute(fonts, "hAnsi") if fonts is not None else ""
-    return "".join(symbol(ord(char), font or "symbol") if "\uf020" <= char <= "\uf0ff" else char for char in text)
+    return _PRIVATE.sub(lambda char: symbol(ord(char[0]), font or "symbol"), text)
 
 
 def _symbol(element: Element) -> str:
@@ -179,17 +193,3 @@ def _symbol(element: Element) -> str:
     except ValueError:
         return ""
     return symbol(code, attribute(element, "font"))
-
-
-def _read_looks(element: Element, properties: Element | None, paragraph: Paragraph) -> None:
-    """How a paragraph is set by hand, from its own properties and those of its runs."""
-    paragraph.new_page = properties is not None and is_on(child(properties, "pagebreakbefore"))
-    if len(paragraph.text) > 200:
-        return
-    align = child(properties, "jc") if properties is not None else None
-    paragraph.centred = align is not None and attribute(align, "val") == "center"
-    runs = [run for run in element.iter() if tag(run) == "r" and any(tag(inner) == "t" for inner in run)]
-    paragraph.bold = bool(runs) and all(is_on(child(run, "rpr", "b")) for run in runs)
-    given = [child(run, "rpr", "sz") for run in runs]
-    halves = [attribute(size, "val") for size in given if size is not None]
-    paragraph.size = max((int(half) / 2 for half in halves if half.isdigit()), default=0.0)

@@ -9,13 +9,18 @@ from dataclasses import dataclass, field, replace
 from quire.books.book import Place
 from quire.books.draft import Draft, is_scene_break
 from quire.books.headings import is_numbered
-from quire.books.office.docx_styles import SUBTITLES, TITLES, VERSE, Style
 from quire.books.office.soft_lines import split_soft_lines
+from quire.books.office.styles import SUBTITLES, TITLES, VERSE, Style
 
 # Where at most this share of the paragraphs is empty, an empty one is a scene break and not spacing.
 _RARE_EMPTY = 0.08
+# A longer paragraph is no heading.
+_SHORT = 200
 # So many paragraphs in the style for a book's title are chapters.
 _MANY_TITLES = 3
+
+Piece = tuple[bool, float, int]
+"""How a run of letters is set: bold or not, its size in points (0: not said), how many they are."""
 
 
 @dataclass
@@ -40,6 +45,18 @@ class Paragraph:
     joins: bool = False
     drop_cap: bool = False
     numbered: bool = False
+
+
+def set_looks(paragraph: Paragraph, pieces: Sequence[Piece]) -> None:
+    """Bold when all of it is; of the size that its largest letters have, or in a long one most of them."""
+    paragraph.bold = bool(pieces) and all(bold for bold, _, _ in pieces)
+    if len(paragraph.text) <= _SHORT:
+        paragraph.size = max((size for _, size, _ in pieces), default=0.0)
+        return
+    letters: Counter[float] = Counter()
+    for _, size, length in pieces:
+        letters[size] += length
+    paragraph.size = max(letters, key=lambda size: letters[size], default=0.0)
 
 
 def lay_out(draft: Draft, found: Sequence[Paragraph]) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from quire.books.book import Book, Place
 from quire.books.draft import Draft, finish
 from quire.books.limits import PLAIN, ReadOptions
-from quire.books.office.docx_styles import Style, heading_level
-from quire.books.office.flow import Paragraph, lay_out
+from quire.books.office.flow import Paragraph, lay_out, set_looks
+from quire.books.office.styles import Style, heading_level
 from quire.books.office.symbols import symbol
 from quire.books.walls import pulse
 from quire.errors import BookError
@@ -332,23 +332,15 @@ class Parser:
                 self._text(" ")
             return
         self.count += 1
-        text = "\n".join(" ".join(line.split(" ")) for line in "".join(self.pieces.pop("body", [])).split("\n"))
+        text = "".join(self.pieces.pop("body", []))
         style = self.styles.get(self.style, Style())
         if self.level:
             style = replace(style, level=self.level)
         paragraph = Paragraph(text, style, self.deleted, self.hidden, centred=self.centred, new_page=self.new_page)
-        paragraph.bold = bool(self.looks) and all(bold for bold, _, _ in self.looks)
-        paragraph.size = max((size for _, size, _ in self.looks), default=0.0) if len(text) <= 200 else self._usual()
+        set_looks(paragraph, self.looks)
         paragraph.contents = style.name.startswith(("toc ", "table of contents"))
         self.paragraphs.append(paragraph)
         self.looks, self.deleted, self.hidden, self.new_page = [], [], [], False
-
-    def _usual(self) -> float:
-        """The size that most letters of a paragraph have."""
-        sizes: dict[float, int] = {}
-        for _, size, length in self.looks:
-            sizes[size] = sizes.get(size, 0) + length
-        return max(sizes, key=lambda size: sizes[size], default=0.0)
 
 
 def _known(encoding: str, otherwise: str) -> str:

@@ -1,0 +1,41 @@
+"""Looking up in the XML of word processors: by local names, in whatever namespace, and as far as a broken part goes."""
+
+from __future__ import annotations
+
+from lxml import etree
+
+from quire.books.web.markup import Element, parse_xml, tag, xml_parser
+
+
+def attribute(element: Element, name: str) -> str:
+    """An attribute by its local name; `""` where there is none."""
+    return next((str(value) for key, value in element.attrib.items() if str(key).rsplit("}", 1)[-1] == name), "")
+
+
+def child(element: Element, *names: str) -> Element | None:
+    """The first child of that name, and the first of that name below it."""
+    for name in names:
+        element = next((inner for inner in element if tag(inner) == name), None)
+        if element is None:
+            return None
+    return element
+
+
+def number(element: Element | None, name: str) -> int | None:
+    """An attribute that is a whole number, None where it is none."""
+    said = attribute(element, name) if element is not None else ""
+    return int(said) if said.isascii() and said.isdigit() and len(said) <= 9 else None
+
+
+def parse_part(data: bytes, *wanted: str) -> tuple[Element | None, str]:
+    """The root of a part, and what is wrong with it (`""`: nothing).
+
+    A part that breaks off is read as far as it goes; it is None when that holds none of the `wanted` elements.
+    """
+    try:
+        return parse_xml(data), ""
+    except etree.XMLSyntaxError as error:
+        root = etree.fromstring(data, xml_parser(recover=True)) if data.strip() else None
+        if root is None or not any(tag(one) in wanted for one in root.iter()):
+            root = None
+        return root, str(error)
