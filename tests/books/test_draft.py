@@ -117,7 +117,7 @@ def test_a_chapters_number_and_title_are_one_heading_and_a_part_is_its_own() -> 
         ("heading", "Chapter II", 2),
         ("paragraph", P[1]),
     )
-    assert [one.chapter.title for one in gather_chapters(made.items)] == [
+    assert [one.chapter.title for one in gather_chapters(made, made.items)] == [
         "PART ONE",
         "Chapter I\nThe Boat",
         "Chapter II",

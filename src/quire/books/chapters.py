@@ -10,7 +10,7 @@ from quire.books.book import Block, Chapter, Matter
 from quire.books.headings import is_numbered, is_part
 
 if TYPE_CHECKING:
-    from quire.books.draft import Item
+    from quire.books.draft import Draft, Item
 
 
 _HEAD = 12
@@ -25,9 +25,9 @@ class Opened:
     matter: Matter | None = None
 
 
-def gather_chapters(items: Iterable[Item]) -> list[Opened]:
-    """The chapters of items that hold no notes."""
-    merged = _join_headings(list(items))
+def gather_chapters(draft: Draft, items: Iterable[Item]) -> list[Opened]:
+    """The chapters of items that hold no notes; a heading that only repeats the one before it is dropped."""
+    merged = _join_headings(draft, list(items))
     deepest = _chapter_level(merged)
     opened: list[Opened] = []
     start: Item | None = None
@@ -62,7 +62,7 @@ def _chapter(title: str | None, blocks: list[Block]) -> Chapter:
     return Chapter(title, tuple(kept))
 
 
-def _join_headings(items: list[Item]) -> list[Item]:
+def _join_headings(draft: Draft, items: list[Item]) -> list[Item]:
     """`Chapter I` and `The Storm` right after it are one heading; a part and its first chapter are two."""
     joined: list[Item] = []
     for item in items:
@@ -74,6 +74,7 @@ def _join_headings(items: list[Item]) -> list[Item]:
                 joined[-1] = replace(last, text=f"{last.text}\n{item.text}")
                 continue
             if repeats:
+                draft.drop("repeated heading", item.text, item.place)
                 continue
         if last is not None and last.kind == "chapter" and item.kind in ("heading", "chapter"):
             joined.pop()

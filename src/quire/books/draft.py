@@ -139,7 +139,7 @@ def finish(draft: Draft, options: ReadOptions = PLAIN, empty: str = "") -> Book:
         items = plays_form.recognise(draft, items, options.format)
     notes = [item for item in items if item.kind == "note"]
     body = [item for item in items if item.kind != "note"]
-    opened = gather_chapters(plays.arrange(body) if draft.kind == "plays" else body)
+    opened = gather_chapters(draft, plays.arrange(body) if draft.kind == "plays" else body)
     chapters = matter.settle(draft, opened, options.matter)
     if not any(block.text for chapter in chapters for block in chapter.blocks):
         raise BookError(
