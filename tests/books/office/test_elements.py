@@ -1,0 +1,42 @@
+"""Looking up in the XML of word processors."""
+
+from __future__ import annotations
+
+import pytest
+from lxml import etree
+
+from quire.books.office.elements import attribute, child, number, parse_part
+
+TREE = etree.fromstring('<a xmlns:w="urn:any" w:val="7"><b/><w:B w:val="x"><c w:val="-1"/></w:B><c/></a>')
+
+
+def test_names_count_whatever_their_namespace() -> None:
+    assert attribute(TREE, "val") == "7"
+    assert attribute(TREE, "other") == ""
+
+
+def test_a_path_of_names_takes_the_first_of_each() -> None:
+    assert child(TREE, "b", "c") is None  # the first b has none
+    assert child(TREE, "c") is TREE[2]
+    assert child(TREE, "nothing", "c") is None
+
+
+@pytest.mark.parametrize(("said", "value"), [("7", 7), ("-1", None), ("x", None), ("٣", None), ("9" * 10, None)])
+def test_only_plain_numbers_are_numbers(said: str, value: int | None) -> None:
+    assert number(etree.fromstring(f'<a val="{said}"/>'), "val") == value
+    assert number(None, "val") is None
+
+
+def test_a_part_that_breaks_off_is_read_as_far_as_it_goes() -> None:
+    root, wrong = parse_part(b"<a><t>said</t><t>cut", "t")
+    assert root is not None
+    assert wrong
+    assert "".join(root.itertext()).startswith("said")
+    assert parse_part(b"<a><t>said</t></a>", "t")[1] == ""
+
+
+@pytest.mark.parametrize("data", [b"", b"no markup at all", b"<a><b>cut"])
+def test_a_part_without_anything_wanted_is_none(data: bytes) -> None:
+    root, wrong = parse_part(data, "t")
+    assert root is None
+    assert wrong
