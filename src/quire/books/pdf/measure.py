@@ -39,6 +39,40 @@ class Column:
     height: float
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The margins between which a block is set, and the size of the body's type."""
+
+    margin: float
+    edge: float
+    size: float
+
+    def room(self, line: Line) -> float:
+        """What a line leaves free at its end."""
+        return self.edge - line.right
+
+    def had_room(self, last: Line, following: Line, edge: float | None = None) -> bool:
+        """Whether the first word of the following line would have had room at the end of the last."""
+        width = (last.right - last.left) / max(1, len(last.plain))
+        word = following.plain.split(" ", 1)[0]
+        room = self.room(last) if edge is None else edge - last.right
+        return room > width * (len(word) + 1) + 0.4 * last.size
+
+    def is_right(self, line: Line) -> bool:
+        """Whether a line is set to the right: a signature, a date, the author of an epigraph."""
+        return line.left - self.margin > 0.35 * (self.edge - self.margin) and self.room(line) < 1.5 * self.size
+
+    def is_centred(self, line: Line, indent: float) -> bool:
+        """Whether a line stands in the middle, and not where paragraphs begin."""
+        left, right = line.left - self.margin, self.room(line)
+        return abs(left - right) < 1.2 * self.size and left > indent + self.size
+
+
+def begins_line(text: str) -> bool:
+    """Whether a line does not begin with a small letter."""
+    return not next((char for char in text if char.isalnum()), "").islower()
+
+
 def set_margins(
     columns: Sequence[tuple[list[Line], int, float]], size: float, fullest: float = FULLEST
 ) -> list[Column]:

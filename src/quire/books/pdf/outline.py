@@ -13,7 +13,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from quire.books.headings import recognise
-from quire.books.pdf.blocks import Found
+from quire.books.pdf.found import Found
 from quire.books.pdf.lines import MARK_CLOSE, MARK_OPEN
 
 MOST_BOOKMARKS = 5000

@@ -16,7 +16,8 @@ from quire.books.headings import recognise
 from quire.books.hyphens import Hyphens
 from quire.books.language import detect_language
 from quire.books.limits import PLAIN, ReadOptions
-from quire.books.pdf.blocks import Blocks, Found
+from quire.books.pdf.blocks import Blocks
+from quire.books.pdf.found import Found
 from quire.books.pdf.furniture import (
     Page,
     body_size,

@@ -1,0 +1,53 @@
+"""Large initials of a PDF, which stand beside the first lines of a chapter, back at their words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from quire.books.pdf.lines import Line
+from quire.books.pdf.measure import Column, Measure
+
+
+def _under_initial(lines: Sequence[Line], initial: int, beside: Sequence[int], measure: Measure) -> list[int]:
+    """The lines below those beside an initial that keep clear of it as they do."""
+    left = lines[max(beside)].left
+    lowest = min(lines[position].y for position in beside)
+    found: list[int] = []
+    for position, line in enumerate(lines):
+        reach = lines[initial].y - 1.3 * measure.size <= line.y < lowest - 1 and abs(line.left - left) < 1.5
+        if reach and position != initial and left > measure.indent + 2:
+            found.append(position)
+    return found
+
+
+def join_initials(column: Column, measure: Measure) -> list[Line]:
+    """A large initial goes back to its word; the lines beside it count as standing at the margin."""
+    lines = list(column.lines)
+    for index, line in enumerate(lines):
+        text = line.plain.strip()
+        if line.size < 1.6 * measure.size or not re.fullmatch(r"[“«‘\"'—–]?\s?[^\W\d_][’']?", text):
+            continue
+        reach = line.y - 0.3 * measure.size, line.y + line.size
+        level = [
+            position
+            for position, other in enumerate(lines)
+            if position != index and reach[0] <= other.y <= reach[1] and other.size < 1.2 * measure.size
+        ]
+        beside = [position for position in level if lines[position].left >= line.right - 0.5 * measure.size]
+        if not beside:
+            continue
+        beside += _under_initial(lines, index, beside, measure)
+        shift = min(lines[position].left for position in beside) - column.left
+        for position in beside:
+            lines[position] = replace(lines[position], left=lines[position].left - shift)
+        # A first line that the typesetter's file places under the initial is its line all the same.
+        beside += [position for position in level if lines[position].y > line.y + 0.25 * line.size]
+        first = min(beside, key=lambda position: -lines[position].y)
+        follow = lines[first].text.lstrip()
+        alone = text in ("A", "I", "O", "À", "Ô", "Y") and follow[:1].isupper() and not follow[:2].isupper()
+        lines[first] = replace(lines[first], text=f"{text}{' ' if alone else ''}{follow}")
+        del lines[index]
+        return join_initials(replace(column, lines=tuple(lines)), measure)
+    return lines

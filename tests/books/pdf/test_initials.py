@@ -1,0 +1,52 @@
+"""Large initials beside the first lines of a chapter."""
+
+from __future__ import annotations
+
+import pytest
+
+from quire.books.pdf.initials import join_initials
+from quire.books.pdf.lines import Line
+from quire.books.pdf.measure import Column, Measure
+
+MEASURE = Measure(10.0, 12.0, indent=15.0, gap=17.4)
+
+
+def line(text: str, y: float, left: float = 0.0, size: float = 10.0) -> Line:
+    return Line(text, left, left + 0.5 * size * len(text), y, size, 1)
+
+
+def joined(*lines: Line) -> list[tuple[str, float]]:
+    return [(one.text, one.left) for one in join_initials(Column(lines, 0.0, 200.0, 540), MEASURE)]
+
+
+def test_an_initial_beside_two_lines_joins_the_first_and_both_stand_at_the_margin() -> None:
+    lines = [
+        line("T", 488, size=30),
+        line("he ferry left", 500, 24),
+        line("at six, and", 488, 24),
+        line("nobody knew.", 476),
+    ]
+    assert joined(*lines) == [("The ferry left", 0), ("at six, and", 0), ("nobody knew.", 0)]
+
+
+@pytest.mark.parametrize(
+    ("initial", "rest", "word"),
+    [
+        ("“W", "hen it left", "“When it left"),
+        ("L’", "eau montait", "L’eau montait"),
+        ("I", "T WAS late", "IT WAS late"),
+        ("A", "Ferry left", "A Ferry left"),
+    ],
+)
+def test_quotation_marks_elisions_and_words_of_one_letter(initial: str, rest: str, word: str) -> None:
+    assert joined(line(initial, 488, size=30), line(rest, 500, 40))[0][0] == word
+
+
+def test_lines_below_that_keep_clear_of_it_count_too() -> None:
+    lines = [line("O", 476, size=44), *(line("nce upon a time", y, 40) for y in (500, 488, 476)), line("it ran.", 464)]
+    assert {left for _, left in joined(*lines)} == {0.0}
+
+
+def test_a_large_word_is_no_initial() -> None:
+    lines = [line("The Boat", 500, 40, 20), line("He left at six.", 470)]
+    assert joined(*lines) == [("The Boat", 40), ("He left at six.", 0)]
