@@ -150,3 +150,10 @@ def test_a_draft_without_text_is_refused_with_the_readers_reason() -> None:
         finish(draft(("heading", "Chapter I", 2)))
     with pytest.raises(BookError, match="only pictures"):
         finish(draft(("paragraph", " \u200b ")), empty="only pictures")
+
+
+def test_lines_that_only_count_are_text_where_there_is_nothing_else() -> None:
+    draft = Draft("b")
+    for number, word in enumerate("One Two Three".split()):
+        draft.add("paragraph", word, Place("b", "line", number))
+    assert finish(draft).text == "One\n\nTwo\n\nThree"

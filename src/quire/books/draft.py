@@ -107,6 +107,9 @@ def _find_headings(items: Sequence[Item]) -> list[Item]:
         untitled = heading.kind in ("bare", "chapter") and not heading.titled
         if untitled and following not in found and _is_short_title(items, following):
             levels[following] = 2
+    if len(levels) == len(items):
+        # Lines that only count, with nothing between them, are text.
+        return list(items)
     return [
         replace(item, kind="heading", level=levels[index]) if index in levels else item
         for index, item in enumerate(items)

@@ -91,3 +91,13 @@ def test_how_letters_are_set_is_how_the_paragraph_is() -> None:
     set_looks(long, [(True, 12.0, 399), (False, 18.0, 1)])
     assert (short.bold, short.size) == (True, 18.0)
     assert (long.bold, long.size) == (False, 12.0)
+
+
+def test_a_title_is_text_where_there_is_nothing_else_or_all_is_wanted() -> None:
+    alone = _laid(_p("The Ferry", Style("title")), Paragraph("One 3", PLAIN, contents=True))
+    assert _items(alone) == [("paragraph", "The Ferry"), ("paragraph", "One 3")]
+    assert alone.dropped == []
+    draft = Draft("b")
+    lay_out(draft, [_p("The Ferry", Style("title")), _p(P[0])], whole=True)
+    assert _items(draft) == [("paragraph", "The Ferry"), ("paragraph", P[0])]
+    assert draft.title == "The Ferry"

@@ -36,7 +36,7 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
         if number % _BEAT == 0:
             pulse.beat()
         paragraphs.append(paragraph)
-    lay_out(draft, paragraphs)
+    lay_out(draft, paragraphs, options.matter == "all")
     _read_notes(draft, package, walker.styles)
     _drop_aside(draft, package)
     draft.warnings += package.warnings

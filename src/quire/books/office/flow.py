@@ -14,8 +14,8 @@ from quire.books.office.styles import SUBTITLES, TITLES, VERSE, Style
 
 # Where at most this share of the paragraphs is empty, an empty one is a scene break and not spacing.
 _RARE_EMPTY = 0.08
-# A longer paragraph is no heading.
 _SHORT = 200
+_LONGEST_ENTRY = 300
 # So many paragraphs in the style for a book's title are chapters.
 _MANY_TITLES = 3
 
@@ -59,8 +59,11 @@ def set_looks(paragraph: Paragraph, pieces: Sequence[Piece]) -> None:
     paragraph.size = max(letters, key=lambda size: letters[size], default=0.0)
 
 
-def lay_out(draft: Draft, found: Sequence[Paragraph]) -> None:
-    """Put the paragraphs of a document into a draft."""
+def lay_out(draft: Draft, found: Sequence[Paragraph], whole: bool = False) -> None:
+    """Put the paragraphs of a document into a draft; `whole` keeps its title page and its lists of contents as text.
+
+    So does a document that has nothing else.
+    """
     paragraphs = _ranked(draft, _joined(found))
     empty = sum(not paragraph.text.strip() for paragraph in paragraphs)
     breaks = 0 < empty <= _RARE_EMPTY * len(paragraphs)
@@ -71,7 +74,11 @@ def lay_out(draft: Draft, found: Sequence[Paragraph]) -> None:
         if pages and (after or paragraph.new_page) and paragraph.text.strip():
             draft.add("chapter", "", place, 1)
         after = paragraph.page_after or (after and not paragraph.text.strip())
-        _add(draft, paragraph, place, breaks)
+        _add(draft, paragraph, place, breaks, whole)
+    if not whole and not any(item.kind not in ("chapter", "note") for item in draft.items):
+        draft.dropped = [drop for drop in draft.dropped if drop.reason not in ("title page", "contents")]
+        for number, paragraph in enumerate(paragraphs, start=1):
+            draft.add("paragraph", paragraph.text.strip(), Place(draft.path, "paragraph", number))
 
 
 def _joined(paragraphs: Sequence[Paragraph]) -> list[Paragraph]:
@@ -146,7 +153,7 @@ def _pages_are_chapters(paragraphs: list[Paragraph]) -> bool:
     return starts >= 2 and len(paragraphs) >= 6 * starts
 
 
-def _add(draft: Draft, paragraph: Paragraph, place: Place, breaks: bool) -> None:
+def _add(draft: Draft, paragraph: Paragraph, place: Place, breaks: bool, whole: bool) -> None:
     for text in (*paragraph.deleted, *paragraph.hidden):
         draft.drop("tracked deletion or hidden text", text, place)
     text, name = paragraph.text.strip(), paragraph.style.name
@@ -157,12 +164,15 @@ def _add(draft: Draft, paragraph: Paragraph, place: Place, breaks: bool) -> None
             draft.add("chapter", "", place, paragraph.style.level)
         elif breaks and draft.items and draft.items[-1].kind in ("paragraph", "verse"):
             draft.add("break", "* * *", place)
-    elif paragraph.contents and len(text) <= 300:
+    elif paragraph.contents and len(text) <= _LONGEST_ENTRY and not whole:
         draft.drop("contents", text, place)
     elif name in TITLES or name in SUBTITLES:
         if name in TITLES and not draft.title:
             draft.title = " ".join(lines)
-        draft.drop("title page", text, place)
+        if whole:
+            draft.add("paragraph", text, place)
+        else:
+            draft.drop("title page", text, place)
     elif paragraph.style.level and len(text) <= 400:
         draft.add("heading", "\n".join(lines), place, paragraph.style.level)
     elif VERSE.search(name):

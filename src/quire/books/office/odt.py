@@ -42,7 +42,7 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
         if number % _BEAT == 0:
             pulse.beat()
         paragraphs.append(paragraph)
-    lay_out(draft, paragraphs)
+    lay_out(draft, paragraphs, options.matter == "all")
     _drop_running(draft, roots[1:])
     if not draft.title:
         draft.title = path.stem

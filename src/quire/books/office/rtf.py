@@ -361,7 +361,7 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     draft = Draft(str(path))
     parser = Parser(draft)
     parser.run(data)
-    lay_out(draft, parser.paragraphs)
+    lay_out(draft, parser.paragraphs, options.matter == "all")
     if not draft.title:
         draft.title = path.stem
     return [finish(draft, options)]
