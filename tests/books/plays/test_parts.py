@@ -56,7 +56,7 @@ def test_lists_of_persons_are_known(line: str) -> None:
     assert not plays.is_cast_heading("He was a person of the play")
 
 
-def test_one_chapter_a_scene_called_by_its_act() -> None:
+def test_one_chapter_a_scene_the_first_called_by_its_act() -> None:
     items = [
         Item("heading", "ACT I.", HERE, 1),
         Item("direction", "(Evening.)", HERE),
@@ -71,5 +71,5 @@ def test_one_chapter_a_scene_called_by_its_act() -> None:
     ]
     arranged = plays.arrange(items)
     titles = [item.text for item in arranged if item.kind == "heading"]
-    assert titles == ["ACT I, SCENE I.", "ACT I, SCENE II.", "ACT II.", "EPILOGUE", "SCENE I."]
+    assert titles == ["ACT I, SCENE I.", "SCENE II.", "ACT II.", "EPILOGUE", "SCENE I."]
     assert [item.kind for item in arranged[:3]] == ["heading", "direction", "speech"]

@@ -82,7 +82,7 @@ def test_a_play_has_a_chapter_a_scene_speakers_and_directions(tmp_path: Path) ->
         "<castItem>JOSS.</castItem></castList></front>",
     )
     assert book.kind == "plays"
-    assert [chapter.title for chapter in book.chapters] == ["Persons", "ACT I, Scene I", "ACT I, Scene II"]
+    assert [chapter.title for chapter in book.chapters] == ["Persons", "ACT I, Scene I", "Scene II"]
     assert blocks(book)[0] == ("verse", "MARA, a ferrywoman.\nJOSS.")
     speeches = [(block.speaker, block.text) for chapter in book.chapters for block in chapter.blocks][1:]
     assert speeches == [

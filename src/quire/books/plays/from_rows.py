@@ -157,10 +157,8 @@ class _Rows:
         if (act, scene) == (self.act, self.scene):
             return
         self.close()
-        if act and act != self.act:
-            self.draft.add("heading", act, place, 1)
-        if scene and (scene, act) != (self.scene, self.act):
-            self.draft.add("heading", scene, place, 2)
+        # Every row says where it stands, so every scene is called by its act.
+        self.draft.add("heading", ", ".join(name for name in (act, scene) if name), place, 1)
         self.act, self.scene = act, scene
 
 

@@ -89,36 +89,31 @@ def _names(text: str, unit: re.Pattern[str]) -> bool:
 
 
 def arrange(items: Sequence[Item]) -> list[Item]:
-    """Headings of a play set in order: one chapter a scene, and each is called by its act too.
+    """Headings of a play set in order: one chapter a scene, and the first of an act is called by the act too.
 
-    An act's heading and that of its first scene become one, unless someone speaks between them.  Works inside a work
-    (`level` above the act) keep headings of their own.
+    An act's heading and that of its first scene become one, unless someone speaks between them; no other scene is
+    called by its act, since nothing that is not printed comes in.
     """
     arranged: list[Item] = []
-    act = ""
     act_at: int | None = None
     for item in items:
         if item.kind == "heading" and is_scene(item.text):
-            title = f"{act}, {_flat(item.text)}" if act else _flat(item.text)
+            title = _flat(item.text)
             if act_at is not None:
-                opening = arranged[act_at]
-                between = arranged[act_at + 1 :]
-                del arranged[act_at:]
-                arranged.append(replace(opening, text=title, level=1, matter=opening.matter or item.matter))
-                arranged.extend(between)
+                opening, between = arranged[act_at], arranged[act_at + 1 :]
+                title = f"{opening.text.rstrip('.,:;— ')}, {title}"
+                arranged[act_at:] = [replace(opening, text=title, matter=opening.matter or item.matter), *between]
                 act_at = None
             else:
                 arranged.append(replace(item, text=title, level=1))
             continue
         if item.kind == "heading" and is_act(item.text):
-            act = _flat(item.text).rstrip(".,:;— ")
             act_at = len(arranged)
             arranged.append(replace(item, text=_flat(item.text), level=1))
             continue
-        if item.kind == "heading":
-            if item.level <= 2 or is_cast_heading(item.text):
-                act, act_at = "", None
-                item = replace(item, level=1)
+        if item.kind == "heading" and (item.level <= 2 or is_cast_heading(item.text)):
+            act_at = None
+            item = replace(item, level=1)
         elif item.kind == "speech":
             act_at = None
         arranged.append(item)
