@@ -74,7 +74,7 @@ def read(path: Path) -> Outcome:
     peaks: list[int] = []
     inner = child._books
 
-    def watched(task: child._Task, ended: child._Ended) -> list[child.Book]:
+    def watched(task: child.Task, ended: child.Ended) -> list[child.Book]:
         peaks.append(ended.memory)
         return inner(task, ended)
 

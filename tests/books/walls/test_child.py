@@ -215,13 +215,13 @@ def test_no_process_is_left_behind(book: Path) -> None:
 
 
 def test_a_child_that_talks_nonsense(book: Path) -> None:
-    task = child._Task(book, -1, b"", Limits())
+    task = child.Task(book, -1, b"", Limits())
     for lines in (b'["end"]', b"\xff", b'{"books": []}', b"[" * 100_000, b'["blocks", 3]', b'["fault", 1, 2, 3]'):
         unpacker = wire.Unpacker(Limits())
         with pytest.raises(ValueError):
             unpacker.take(lines)
         with pytest.raises(BookError, match="it said nothing"):
-            child._books(task, child._Ended(0, 0, unpacker))
+            child._books(task, child.Ended(0, 0, unpacker))
 
 
 def test_secrets_of_the_environment_stay_outside() -> None:
@@ -247,3 +247,45 @@ def test_no_heavy_library_is_loaded_to_read_text() -> None:
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
+
+
+def test_where_the_system_ends_a_reader_its_memory_is_named(book: Path) -> None:
+    task = child.Task(book, -1, b"", Limits())
+    with pytest.raises(BookError, match="killed by the system") as caught:
+        child._books(task, child.Ended(-signal.SIGKILL, 0, wire.Unpacker(Limits())))
+    assert caught.value.code == "too-large"
+
+
+def test_where_no_process_can_be_started_that_is_said(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(BookError, match=r"no reader could be started \(No such file") as caught:
+        read_in_child(book, None, OPTIONS, reader="another:nursery")
+    assert caught.value.then
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of processes are counted otherwise")
+def test_circumstances_in_which_books_are_read_all_the_same(tmp_path: Path) -> None:
+    """What a shell, a container or a service may have set: each in a process of its own, which the setting binds."""
+    book = tmp_path / "book.txt"
+    book.write_text("One line of text.\n")
+    settings = {
+        "SIGCHLD ignored": "signal.signal(signal.SIGCHLD, signal.SIG_IGN)",
+        "no standard streams": "[os.close(n) for n in (0, 1, 2)]",
+        "little address space": "resource.setrlimit(resource.RLIMIT_AS, (400 * 2**20,) * 2)",
+        "few open files": "resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))",
+        "no file may grow": "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))",
+        "a small stack": "resource.setrlimit(resource.RLIMIT_STACK, (512 * 1024,) * 2)",
+        "its folder is gone": "os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')",
+        "modules found late": "sys.path.append('/nowhere')",
+    }
+    ended = {}
+    for name, setting in settings.items():
+        code = (
+            f"import os, resource, signal, sys\n{setting}\n"
+            "from pathlib import Path\nfrom quire.books.limits import PLAIN\nfrom quire.books.walls.child import *\n"
+            "read, = read_in_child(Path(sys.argv[1]), None, PLAIN)\n"
+            "os._exit(0 if read.text == 'One line of text.' else 1)"
+        )
+        done = subprocess.run([sys.executable, "-c", code, str(book)], cwd=tmp_path, capture_output=True, text=True)
+        ended[name] = done.stderr[-500:] if done.returncode else "read"
+    assert ended == dict.fromkeys(settings, "read")

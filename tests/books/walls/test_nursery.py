@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,3 +83,44 @@ def test_the_heart_counts_every_beat_but_writes_only_some(monkeypatch: pytest.Mo
 def test_every_reader_can_be_loaded_ahead() -> None:
     for kind in KINDS:
         load(kind)
+
+
+def test_without_a_process_to_spare_it_reads_the_file_itself(tmp_path: Path) -> None:
+    """The first request is answered whole; then it is gone, and the next one has another nursery."""
+    code = (
+        "import os, sys; from quire.books.walls import nursery\n"
+        "def refuse(): raise BlockingIOError(11, 'no more processes')\n"
+        "os.fork = refuse\nmain = nursery.main\n"
+    )
+    (tmp_path / "forkless.py").write_text(code)
+    path = tmp_path / "a.txt"
+    path.write_text("One line of text.")
+    here, there = socket.socketpair()
+    replies, reply = os.pipe()
+    pulses, beats = os.pipe()
+    with there:
+        arguments = ("quire.books.readers:read_kind", str(os.getpid()))
+        process = subprocess.Popen(
+            [sys.executable, "-c", "import forkless; forkless.main()", *arguments], stdin=there, cwd=tmp_path
+        )
+    with path.open("rb") as book, here:
+        request = nursery.pack_request(path, "txt", ReadOptions(), Limits())
+        socket.send_fds(here, [request], [book.fileno(), reply, beats])
+        os.close(reply)
+        os.close(beats)
+        assert here.recv(100) == b"begun\n"
+        assert here.recv(100) == b""
+    assert process.wait() == 0
+    unpacker = Unpacker(Limits())
+    with os.fdopen(replies, "rb") as said:
+        for line in said:
+            unpacker.take(line)
+    assert unpacker.finished()
+    os.close(pulses)
+
+
+def test_a_folder_that_is_gone_is_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert json.loads(nursery.pack_request(PATH, None, ReadOptions(), Limits()))["folder"] == "/"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quire.books.book import Block, Book, Chapter, Dropped, Place
@@ -53,6 +53,7 @@ def unpacked(lines: Iterable[bytes], limits: Limits | None = None) -> Unpacker:
     return unpacker
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault of the wire
 @given(st.lists(books, min_size=1, max_size=3))
 def test_books_come_back_as_they_were(several: list[Book]) -> None:
     unpacker = unpacked([pack_kind("txt"), *(line for book in several for line in pack_book(book))])

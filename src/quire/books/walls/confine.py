@@ -17,10 +17,11 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from quire.books.limits import Limits
+from quire.books.limits import MIB, Limits
 from quire.books.walls import seccomp
 
 MOST_OPEN_FILES = 64
+_USUAL_SIZE = 256 * MIB
 # The same numbers on every machine (linux/landlock.h).
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION, _PATH_BENEATH = 1, 1
@@ -49,12 +50,24 @@ def bound(limits: Limits, endless: bool) -> None:
     if not endless:
         seconds = int(limits.seconds) + 5
         _lower(resource.RLIMIT_CPU, seconds)
+    with contextlib.suppress(OSError):  # should the machine run short all the same, this process goes first
+        Path("/proc/self/oom_score_adj").write_text("1000")
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_FSIZE, 0)
     _lower(resource.RLIMIT_NOFILE, MOST_OPEN_FILES)
     if sys.platform == "linux":
+        _lower(resource.RLIMIT_AS, _size() + limits.memory)
+
+
+def _size() -> int:
+    """The bytes of address space that this process has."""
+    import resource
+
+    try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        _lower(resource.RLIMIT_AS, pages * resource.getpagesize() + limits.memory)
+    except (OSError, ValueError, IndexError):  # no /proc here
+        return _USUAL_SIZE
+    return pages * resource.getpagesize()
 
 
 def _lower(which: int, most: int) -> None:

@@ -27,6 +27,7 @@ from quire.books.kinds import find_kind, guess_kind
 from quire.books.limits import MIB, Limits, ReadOptions
 from quire.books.readers import Kind, load, read_kind
 from quire.books.walls import confine, pulse, wire
+from quire.books.walls.launch import hear_signals
 from quire.errors import BookError
 
 Reader = Callable[[Kind, Path, ReadOptions], list[Book]]
@@ -48,6 +49,7 @@ def main() -> None:
         os.dup2(null, standard)
     module, _, name = sys.argv[1].partition(":")
     reader: Reader = vars(importlib.import_module(module))[name]
+    hear_signals()
     confine.die_with(int(sys.argv[2]))
     while select.select([control], [], [], IDLE_SECONDS)[0]:
         received = _receive(control)
@@ -60,10 +62,16 @@ def main() -> None:
                 load(kind)
         gc.freeze()
         nursery = os.getpid()
-        child = os.fork()
+        try:
+            child = os.fork()
+        except OSError:  # no more processes, or no memory for one: it reads this file itself, and that is its end
+            control.sendall(b"begun\n")
+            _read(reader, request, *files)
         if child == 0:
             control.close()
             confine.die_with(nursery)
+            # No other child's files, and none of the nursery's, are open here.
+            os.closerange(3, min(files))
             _read(reader, request, *files)
         for file in files:
             os.close(file)
@@ -88,11 +96,10 @@ def _read(reader: Reader, request: dict[str, Any], book: int, reply: int, beats:
     """Be the child: read, answer, end."""
     status = 1
     try:
-        # No other child's files, and none of the nursery's, are open here.
-        os.closerange(3, min((book, reply, beats)))
         limits = Limits(**request["limits"])
         path = Path(request["path"])
-        os.chdir(request["folder"])
+        with suppress(OSError):  # what it names from there can then not be opened, which is said
+            os.chdir(request["folder"])
         kind: Kind | None = request["kind"]
         pulse.listen(_heart(beats))
         confine.bound(limits, endless=(kind or guess_kind(path)) == "jsonl")
@@ -167,12 +174,20 @@ def pack_request(path: Path, kind: Kind | None, options: ReadOptions, limits: Li
     """What a child is asked: one line."""
     request = {
         "path": os.fsdecode(path),
-        "folder": str(Path.cwd()),
+        "folder": _folder(),
         "kind": kind,
         "options": asdict(options),
         "limits": asdict(limits),
     }
     return json.dumps(request).encode("ascii") + b"\n"
+
+
+def _folder() -> str:
+    """Where names begin; the root where the folder that this process was started in is gone."""
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return "/"
 
 
 def _options(request: dict[str, Any]) -> ReadOptions:
@@ -192,4 +207,4 @@ def answer_once() -> None:
 
 
 if __name__ == "__main__":
-    main() if len(sys.argv) > 1 else answer_once()
+    answer_once()
