@@ -42,11 +42,11 @@ def gather_chapters(draft: Draft, items: Iterable[Item]) -> list[Opened]:
     for item in merged:
         kind = item.kind
         assert kind != "note"
-        if kind != "chapter" and not (kind == "heading" and item.level <= deepest):
+        if kind == "chapter" or (kind == "heading" and item.level <= deepest):
+            close()
+            start, blocks = item, []
+        else:
             blocks.append(Block(kind, item.text, item.place, item.speaker))
-            continue
-        close()
-        start, blocks = item, []
     close()
     return opened
 
@@ -66,6 +66,9 @@ def _join_headings(draft: Draft, items: list[Item]) -> list[Item]:
     """`Chapter I` and `The Storm` right after it are one heading; a part and its first chapter are two."""
     joined: list[Item] = []
     for item in items:
+        if item.kind != "heading" and item.kind != "chapter":
+            joined.append(item)
+            continue
         last = joined[-1] if joined else None
         if item.kind == "heading" and last is not None and last.kind == "heading":
             repeats = item.text.lower() == last.text.lower()
@@ -76,7 +79,7 @@ def _join_headings(draft: Draft, items: list[Item]) -> list[Item]:
             if repeats:
                 draft.drop("repeated heading", item.text, item.place)
                 continue
-        if last is not None and last.kind == "chapter" and item.kind in ("heading", "chapter"):
+        if last is not None and last.kind == "chapter":
             joined.pop()
             if item.kind == "heading" and not (item.role or item.matter):
                 item = replace(item, role=last.role, matter=last.matter)
@@ -101,7 +104,16 @@ def _chapter_level(items: Sequence[Item]) -> int:
         parts = [index for index in owners if is_part(items[index].text)]
         lowers = [item for _, item in headings if item.level == lower]
         numbered = sum(is_numbered(item.text) for item in lowers)
-        holds = len(followed) >= 0.5 * len(owners) or len(parts) >= 0.5 * len(owners)
+        # A preface without any heading inside says nothing of what holds what.
+        holders = _holders(headings, upper)
+        held = sum(index in holders for index in parts) >= max(1, 0.5 * len(holders))
+        opening = sum(_opens_file(items, index) for index, item in headings if item.level == lower)
+        holds = (
+            len(followed) >= 0.5 * len(owners)
+            or len(parts) >= 0.5 * len(owners)
+            or held
+            or opening >= max(3, 0.8 * len(lowers))
+        )
         single = len(owners) <= 2 and len(lowers) >= 3 and numbered >= 0.5 * len(lowers)
         # One heading above all others at the head of the book is its title.
         title = len(owners) == 1 and owners[0] <= _HEAD and len(lowers) >= 3
@@ -111,3 +123,18 @@ def _chapter_level(items: Sequence[Item]) -> int:
             break
         deepest = lower
     return deepest
+
+
+def _holders(headings: Sequence[tuple[int, Item]], rank: int) -> set[int]:
+    """Where the headings of a rank stand that have lower ones under them."""
+    return {
+        index
+        for (index, item), (_, following) in zip(headings, headings[1:], strict=False)
+        if item.level == rank < following.level
+    }
+
+
+def _opens_file(items: Sequence[Item], index: int) -> bool:
+    """Whether an item is the first of its file, in a book of many files."""
+    inside = items[index].place.inside
+    return bool(inside) and (index == 0 or items[index - 1].place.inside != inside)

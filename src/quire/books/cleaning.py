@@ -67,26 +67,25 @@ class Cleaner:
         joined = _SEAM.join(texts)
         if joined.count(_SEAM) != len(texts) - 1:
             return [self.clean(text) for text in texts]
-        # Bytes are searched and replaced several times faster than characters.
-        data = joined.encode("utf-8", "surrogatepass")
-        found = _uncommon(data)
+        found = _uncommon(joined)
+        cleaned = list(texts)
         if any(map(_SUSPECT.match, found - _ODD_SPACES - _SILENT)):
             cleaned = [self._remove(text) if _SUSPECT.search(text) else text for text in texts]
-            data = _SEAM.join(cleaned).encode("utf-8", "surrogatepass")
         else:
             for char in found & _SILENT:
-                data = data.replace(char.encode(), b"")
-        found -= _SILENT
-        if not all(map(_is_composed, found)):
-            data = unicodedata.normalize("NFC", data.decode("utf-8", "surrogatepass")).encode("utf-8", "surrogatepass")
-            found = _uncommon(data)
+                cleaned = [text.replace(char, "") for text in cleaned]
+        if not all(map(_is_composed, found - _SILENT)):
+            # Most texts are composed, or nothing but ASCII, and come back as they are.
+            cleaned = [unicodedata.normalize("NFC", text) for text in cleaned]
+            found |= _uncommon(_SEAM.join(cleaned))
         for char in found & _LIGATURES.keys():
-            data = data.replace(char.encode(), _LIGATURES[char].encode())
+            cleaned = [text.replace(char, _LIGATURES[char]) for text in cleaned]
         for char in found & _ODD_SPACES:
-            data = data.replace(char.encode(), b" ")
-        while b"  " in data:
-            data = data.replace(b"  ", b" ")
-        return [_strip(text) if "\n" in text else text.strip(" ") for text in _split(data)]
+            cleaned = [text.replace(char, " ") for text in cleaned]
+        return [
+            _strip(_SPACES.sub(" ", text) if "  " in text else text) if "\n" in text or "  " in text else text.strip(" ")
+            for text in cleaned
+        ]
 
     def _remove(self, text: str) -> str:
         text = _LINE_ENDS.sub("\n", text)
@@ -112,13 +111,11 @@ class Cleaner:
         return [f"{count} {what} {verbs.get(what, 'removed')}" for what, count in sorted(self.counts.items())]
 
 
-def _uncommon(data: bytes) -> set[str]:
+def _uncommon(text: str) -> set[str]:
     """The characters of a text but for printable ASCII, line ends and seams."""
-    return set(data.translate(None, _PRINTABLE + b"\n\x00").decode("utf-8", "surrogatepass"))
-
-
-def _split(data: bytes) -> list[str]:
-    return data.decode("utf-8", "surrogatepass").split(_SEAM)
+    # Bytes are searched several times faster than characters.
+    beyond = text.encode("utf-8", "surrogatepass").translate(None, _PRINTABLE + b"\n\x00")
+    return set(beyond.decode("utf-8", "surrogatepass"))
 
 
 def _strip(text: str) -> str:

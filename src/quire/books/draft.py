@@ -224,7 +224,8 @@ def _clean(draft: Draft, cleaner: Cleaner) -> list[Item]:
             kind = "break"
         if kind == "break":
             text = SCENE_BREAK
-        if kind != item.kind or text != item.text:
+        # Most texts come back as the same object.
+        if kind is not item.kind or text is not item.text:
             item = Item(kind, text, item.place, item.level, item.speaker, item.matter, item.role)
         if text or kind == "chapter":
             items.append(item)
@@ -233,14 +234,22 @@ def _clean(draft: Draft, cleaner: Cleaner) -> list[Item]:
 
 def _drop_note_labels(draft: Draft, items: list[Item]) -> list[Item]:
     """`Footnotes:` above nothing but notes."""
-    kept: list[Item] = []
-    for index, item in enumerate(items):
-        following = items[index + 1] if index + 1 < len(items) else None
-        short = item.kind in ("heading", "paragraph") and len(item.text) <= LONGEST_LABEL
-        bare = short and _NOTES_LABEL.fullmatch(" ".join(item.text.split()))
-        over = following is None or following.kind in ("note", "heading", "chapter")
-        if bare and over and (following is None or any(other.kind == "note" for other in items)):
-            draft.drop("label of notes", item.text, item.place)
-        else:
-            kept.append(item)
-    return kept
+    labels = [
+        index
+        for index, item in enumerate(items)
+        if len(item.text) <= LONGEST_LABEL
+        and item.kind in ("heading", "paragraph")
+        and _NOTES_LABEL.fullmatch(" ".join(item.text.split()))
+    ]
+    if not labels:
+        return items
+    last = len(items) - 1
+    noted = any(item.kind == "note" for item in items)
+    gone = {
+        index
+        for index in labels
+        if index == last or (noted and items[index + 1].kind in ("note", "heading", "chapter"))
+    }
+    for index in sorted(gone):
+        draft.drop("label of notes", items[index].text, items[index].place)
+    return [item for index, item in enumerate(items) if index not in gone]

@@ -19,22 +19,26 @@ _HEAD = 12
 
 def drop_contents(draft: Draft, items: list[Item]) -> list[Item]:
     """A heading `Contents` goes, with the lines under it that name chapters, up to the first that does not."""
+    labels = [
+        index
+        for index, item in enumerate(items)
+        if len(item.text) <= _LONGEST_LABEL
+        and item.kind in ("heading", "paragraph")
+        and is_contents_label(" ".join(item.text.split()))
+    ]
     kept: list[Item] = []
-    index = 0
-    while index < len(items):
-        item = items[index]
-        line = " ".join(item.text.split()) if len(item.text) <= _LONGEST_LABEL else ""
-        if line and item.kind in ("heading", "paragraph") and is_contents_label(line):
-            stop = _end_of_contents(items, index + 1)
-            if stop > index + 1 or item.kind == "heading":
-                reason = "list of illustrations" if "illustration" in line.lower() else "contents"
-                for gone in items[index:stop]:
-                    draft.drop(reason, gone.text, gone.place)
-                index = stop
-                continue
-        kept.append(item)
-        index += 1
-    return kept
+    done = 0
+    for index in labels:
+        if index < done:
+            continue
+        stop = _end_of_contents(items, index + 1)
+        if stop > index + 1 or items[index].kind == "heading":
+            reason = "list of illustrations" if "illustration" in items[index].text.lower() else "contents"
+            for gone in items[index:stop]:
+                draft.drop(reason, gone.text, gone.place)
+            kept += items[done:index]
+            done = stop
+    return kept + items[done:]
 
 
 def _end_of_contents(items: Sequence[Item], start: int) -> int:

@@ -33,15 +33,14 @@ _NAMES = (
     (re.compile(r"(?:^|[/_.-])imprint(?:[_.-]|\d*\.)", re.IGNORECASE), "imprint"),
     (re.compile(r"(?:^|[/_.-])colophon(?:[_.-]|\d*\.)", re.IGNORECASE), "colophon"),
 )
-_RIGHTS = (b"opyright", b"OPYRIGHT", b"ISBN", "©".encode(), b"ights reserved", b"roits r", b"Rechte vorb")
-_SMALL_PAGE = 20_000
+_SMALL_PAGE = 5_000
 _LONGEST_NAMED = 1200
 _MOST_WORDS = {"cover": 150, "title page": 400}
 # Pages are parsed together so that links between them can be followed; more than any novel holds goes in batches.
 _BATCH = 24 * MIB
 _GUTENBERG = {"pg-boilerplate", "pgheader", "pgfooter"}
-Page = tuple[int, str, bool, Element]
-"""Number in the spine, name, whether it is short and has a word of rights, root."""
+Page = tuple[int, str, Element]
+"""Number in the spine, name, root."""
 
 
 def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
@@ -54,7 +53,7 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
         draft.warnings.append(f"{name} is named in the book's order of reading but missing")
     reader = _Reader(draft, package, options)
     for batch in _batches(archive, package, draft):
-        links = find_notes([(name, root) for _, name, _, root in batch], reader.looks)
+        links = find_notes([(name, root) for _, name, root in batch], reader.looks)
         for page in batch:
             beat()
             reader.read_page(page, links)
@@ -108,8 +107,7 @@ def _batches(archive: Archive, package: Package, draft: Draft) -> Iterator[list[
         if root is None:
             draft.warnings.append(f"{name} cannot be read")
             continue
-        legal = len(data) < _SMALL_PAGE and any(word in data for word in _RIGHTS)
-        batch.append((number, name, legal, root))
+        batch.append((number, name, root))
         size += len(data)
         beat()
         if size > _BATCH:
@@ -132,7 +130,7 @@ class _Reader:
 
     def read_page(self, page: Page, links: NoteLinks) -> None:
         """One page: put aside, or walked, and opened with the heading that the contents have for it."""
-        number, name, legal, root = page
+        number, name, root = page
         draft = self.draft
         body = next((element for element in root.iter("{*}body", "{*}BODY", "{*}svg")), root)
         place = Place(draft.path, "spine item", number, name)
@@ -149,7 +147,7 @@ class _Reader:
             del draft.items[before:]
             self._put_aside(added)
             return
-        role = self._role(name, body, legal) if not any(item.role for item in added) else ""
+        role = self._role(name, body, added) if not any(item.role for item in added) else ""
         if role:
             draft.items[before:] = [Item("chapter", "", place, role=role), *added]
             self._closed = True
@@ -179,14 +177,15 @@ class _Reader:
             elif item.kind not in ("break", "chapter"):
                 self.draft.drop("outside the order of reading", item.text, item.place)
 
-    def _role(self, name: str, body: Element, legal: bool) -> str:
+    def _role(self, name: str, body: Element, added: list[Item]) -> str:
+        """What a page is that does not say so in its markup."""
         role = self.package.roles.get(name, "")
         if role in _MOST_WORDS and len(plain_text(body).split()) > _MOST_WORDS[role]:
             role = ""
         if role and (role != "contents" or _is_list_of_links(body) or any(tag(e) == "nav" for e in body.iter())):
             return role
         named = [role for pattern, role in _NAMES if pattern.search(name)]
-        if not named and not legal:
+        if not named and not _may_be_legal(added):
             return "contents" if _is_list_of_links(body) else ""
         text = plain_text(body)
         for role in named:
@@ -267,6 +266,16 @@ def _spots(root: Element, labels: list[Label]) -> dict[Element, tuple[str, int]]
             if name in wanted:
                 found.setdefault(element, wanted[name])
     return found
+
+
+def _may_be_legal(items: list[Item]) -> bool:
+    """Whether a page is short enough for what stands on the back of a title page."""
+    size = 0
+    for item in items:
+        size += len(item.text)
+        if size > _SMALL_PAGE:
+            return False
+    return True
 
 
 def _opening(items: list[Item], place: Place) -> list[Item]:
