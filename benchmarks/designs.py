@@ -17,12 +17,14 @@ POCKET = "width: 105mm, height: 170mm, margin: (x: 10mm, top: 16mm, bottom: 14mm
 class Design:
     """How one book is set.  Lengths as typst writes them.
 
-    `head`: `author-title` by parity, `chapter` on both sides, `book` in capitals, `caps-parity` in small capitals, or
-    nothing.  `folio`: `head` at the outer edge of the running head, `foot`, `dashes`, `outer`, `top` alone,
-    `title` (at the foot, beside the chapter), or nothing.
+    `head`: `author-title` by parity, `chapter` on both sides, `book` in capitals, `caps-parity` in small capitals,
+    `line` (chapter and folio in one line, a dash between them), or nothing.  `folio`: `head` at the outer edge of the
+    running head, `foot`, `dashes`, `hyphens`, `brackets`, `page` (with that word), `outer`, `top` alone, `title` (at
+    the foot, beside the chapter), or nothing.
     `bare` leaves the head off the first page of a chapter.
     `opening`: how a chapter begins; `initial`: how its first paragraph does; `stars`: what parts two scenes.
     `ligatures` are the characters U+FB00 to U+FB04, as some files have them; `soft_hyphens` stand in every long word.
+    `notes`: `paged` begin anew with 1 on every page.  `recto`: chapters begin on right-hand pages, after blank ones.
     `verse`: `indent`, `centre`, `hang` (turned-over lines hang), `wrap` (they do not), `plain` (at the margin).
     """
 
@@ -35,17 +37,20 @@ class Design:
     indent: bool = True
     justify: bool = True
     columns: int = 1
-    head: Literal["", "author-title", "chapter", "book", "caps-parity"] = "author-title"
-    folio: Literal["", "head", "foot", "dashes", "outer", "top", "title"] = "head"
+    head: Literal["", "author-title", "chapter", "book", "caps-parity", "line"] = "author-title"
+    folio: Literal["", "head", "foot", "dashes", "outer", "top", "title", "hyphens", "brackets", "page"] = "head"
     bare: bool = True
     opening: Literal["centred", "number-title", "roman", "ornament", "left", "spanning", "words"] = "centred"
     initial: Literal["", "drop", "drop3", "raised", "smallcaps", "scaled", "capitals"] = ""
     stars: Literal["stars", "asterism", "space", "rule", "flower"] = "stars"
-    notes: Literal["", "numbers", "symbols", "long"] = ""
+    notes: Literal["", "numbers", "symbols", "long", "paged"] = ""
     verse: Literal["", "indent", "centre", "hang", "wrap", "plain"] = ""
     quotes: bool = False
     letters: bool = False
     figure: bool = False
+    captions: bool = False
+    index: bool = False
+    recto: bool = False
     matter: bool = False
     line_numbers: bool = False
     old_figures: bool = False
@@ -82,6 +87,13 @@ DESIGNS = (
     Design("en-ligatures", "novella", page=A5_FACING, ligatures=True, leading="0.45em", head="caps-parity", rule=True),
     Design("en-soft-hyphens", "novella", page=POCKET, size="9pt", soft_hyphens=True, head="book", letters=True),
     Design("en-poems", "poems", head="book", folio="foot", verse=""),
+    Design("en-head-one-line", "novella", page=A5_FACING, head="line", folio="", notes="paged", font="EB Garamond"),
+    Design("en-brackets-recto", "novella", page=LETTER, size="12pt", head="", folio="brackets", recto=True,
+           initial="drop", verse="centre"),
+    Design("en-index-roman-folios", "novella", matter=True, index=True, recto=True, head="author-title", folio="head"),
+    Design("en-captions", "novella", page=A4_WIDE, size="11pt", captions=True, head="chapter", folio="page"),
+    Design("en-hyphens-spaced", "novella", page=POCKET, size="8pt", indent=False, head="book", folio="hyphens",
+           notes="paged", stars="space", quotes=True),
     # French, one column
     Design("fr-heads-by-parity", "tale", notes="numbers", thin_spaces=True),
     Design("fr-dialogue", "garde", thin_spaces=True, opening="number-title", folio="foot", head="caps-parity"),
@@ -94,6 +106,12 @@ DESIGNS = (
     Design("fr-verse-wrapped", "tale", page=POCKET, size="8.5pt", verse="wrap", initial="capitals", head="book"),
     Design("fr-parts-epigraphs", "garde", page=A5_FACING, parts=True, epigraphs=True, thin_spaces=True, rule=True),
     Design("fr-title-at-foot", "tale", page=A4_WIDE, size="12pt", head="", folio="title", quotes=True, ligatures=True),
+    Design("fr-head-one-line", "garde", page=POCKET, size="9pt", head="line", folio="", notes="paged",
+           thin_spaces=True, initial="raised"),
+    Design("fr-index-recto", "tale", page=A5_FACING, index=True, recto=True, matter=True, thin_spaces=True,
+           head="caps-parity", folio="outer", letters=True),
+    Design("fr-captions-pages", "garde", page=A4, size="12pt", captions=True, head="book", folio="page", verse="indent",
+           font="EB Garamond"),
     # two columns
     Design("en-columns", "novella", page=LETTER, size="9pt", columns=2, verse="indent", opening="spanning",
            folio="foot"),
@@ -104,4 +122,8 @@ DESIGNS = (
     Design("fr-columns", "tale", page=A4, size="9pt", font="New Computer Modern", columns=2, thin_spaces=True),
     Design("fr-columns-notes", "garde", page=A4, size="9.5pt", columns=2, notes="long", opening="spanning",
            folio="dashes"),
+    Design("en-columns-matter", "novella", page=LETTER, size="9pt", columns=2, matter=True, index=True, quotes=True,
+           head="line", folio="", opening="number-title"),
+    Design("fr-columns-verse", "tale", page=A4, size="10pt", columns=2, verse="indent", letters=True, notes="symbols",
+           head="caps-parity", folio="outer", initial="capitals", thin_spaces=True),
 )  # fmt: skip

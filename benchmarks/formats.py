@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 import textwrap
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 from benchmarks.extras import EXTRAS
-from benchmarks.measure import Truth
+from benchmarks.truth import Truth
 from benchmarks.works import Piece, Work, enrich, own, sample
 
 Wrap = Callable[[str], str]
@@ -30,28 +30,24 @@ class Part:
     note: int = 0
 
 
-def works() -> Mapping[str, Work]:
-    """Two works in English and French, with verse, quotations and letters put in."""
-    found = {}
-    for name, work in (("novella", sample("novella")), ("garde", own("garde"))):
-        extras = EXTRAS[work.language]
-        found[name] = enrich(work, extras["verse"], extras["quotes"], extras["letters"])
-    return found
+def work_of(name: str) -> Work:
+    """A work in English or French, with verse, quotations and letters put in."""
+    work = sample(name) if name == "novella" else own(name)
+    extras = EXTRAS[work.language]
+    return enrich(work, extras["verse"], extras["quotes"], extras["letters"])
 
 
-def write_all(folder: Path) -> Iterator[tuple[Path, Truth]]:
-    """Every work in every format."""
-    for name, work in works().items():
-        parts, notes = _with_notes(work)
-        for ending, writer in _WRITERS.items():
-            target = folder / f"{name}{ending}"
-            writer(target, work, parts, notes)
-            noted = ending not in _NO_NOTES
-            yield target, truth_of(work, notes if noted else (), ending)
+def write_one(name: str, ending: str, folder: Path) -> tuple[Path, Truth]:
+    """One of `FORMATS`."""
+    work = work_of(name)
+    parts, notes = with_notes(work)
+    target = folder / f"{name}{ending}"
+    _WRITERS[ending](target, work, parts, notes)
+    return target, truth_of(work, () if ending in _NO_NOTES else notes, ending)
 
 
-def truth_of(work: Work, notes: tuple[str, ...], ending: str) -> Truth:
-    fold = _latin if "latin1" in ending else str
+def truth_of(work: Work, notes: tuple[str, ...], ending: str = "") -> Truth:
+    fold = typed if "latin1" in ending else str
     return Truth(
         body=tuple(fold(p.plain) for p in work.pieces if p.kind not in ("heading", "break")),
         headings=tuple(fold(p.plain) for p in work.pieces if p.kind == "heading"),
@@ -61,7 +57,7 @@ def truth_of(work: Work, notes: tuple[str, ...], ending: str) -> Truth:
     )
 
 
-def _with_notes(work: Work) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+def with_notes(work: Work) -> tuple[tuple[Part, ...], tuple[str, ...]]:
     stock = EXTRAS[work.language]["notes"]
     parts: list[Part] = []
     count = 0
@@ -86,7 +82,7 @@ def _zip(path: Path, entries: Mapping[str, str]) -> None:
             archive.writestr(name, data, stored)
 
 
-def _chapters(parts: tuple[Part, ...]) -> list[tuple[str, list[Part]]]:
+def chapters_of(parts: tuple[Part, ...]) -> list[tuple[str, list[Part]]]:
     chapters: list[tuple[str, list[Part]]] = []
     for part in parts:
         if part.piece.kind == "heading":
@@ -96,7 +92,7 @@ def _chapters(parts: tuple[Part, ...]) -> list[tuple[str, list[Part]]]:
     return chapters
 
 
-def _xhtml(part: Part, reference: str, semantic: bool) -> str:
+def xhtml(part: Part, reference: str, semantic: bool) -> str:
     """A piece as XHTML, as a careful or as an ordinary producer writes it."""
     kind = part.piece.kind
     text = _marked(part, reference)
@@ -140,12 +136,12 @@ def _epub3(path: Path, work: Work, parts: tuple[Part, ...], notes: tuple[str, ..
     def page(kind: str, inside: str) -> str:
         return f'{_XHTML.format(title=kind)}</head><body><section epub:type="{kind}">{inside}</section></body></html>'
 
-    chapters = _chapters(parts)
+    chapters = chapters_of(parts)
     pages = {"titlepage.xhtml": page("titlepage", f"<h1>{work.title}</h1><p>{work.author}</p>")}
     pages["imprint.xhtml"] = page("imprint", "<p>This edition was made for a bench and is not for sale.</p>")
     for number, (title, inside) in enumerate(chapters, 1):
         mark = '<a epub:type="noteref" href="notes.xhtml#n{0}">{0}</a>'
-        body = "".join(_xhtml(part, mark.format(part.note), True) for part in inside)
+        body = "".join(xhtml(part, mark.format(part.note), True) for part in inside)
         pages[f"chapter-{number}.xhtml"] = page("chapter", f'<h2 epub:type="title">{escape(title)}</h2>{body}')
     items = "".join(
         f'<li id="n{n}" epub:type="endnote"><p>{escape(note)} <a epub:type="backlink" href="x">↩</a></p></li>'
@@ -163,7 +159,7 @@ def _epub3(path: Path, work: Work, parts: tuple[Part, ...], notes: tuple[str, ..
 
 def _epub2(path: Path, work: Work, parts: tuple[Part, ...], notes: tuple[str, ...]) -> None:
     """No types at all: a title page, a list of contents, three chapters a file, notes at the end of each file."""
-    chapters = _chapters(parts)
+    chapters = chapters_of(parts)
     head = _XHTML.format(title=escape(work.title)) + "</head><body>"
     pages = {"title.xhtml": f'{head}<p class="t">{work.title}</p><p class="a">by {work.author}</p></body></html>'}
     links = "".join(
@@ -175,7 +171,7 @@ def _epub2(path: Path, work: Work, parts: tuple[Part, ...], notes: tuple[str, ..
         for number, (title, inside) in enumerate(chapters[first : first + 3], first):
             body += f'<h2 id="c{number}">{escape(title)}</h2>'
             for part in inside:
-                body += _xhtml(part, f'<sup><a id="r{part.note}" href="#f{part.note}">[{part.note}]</a></sup>', False)
+                body += xhtml(part, f'<sup><a id="r{part.note}" href="#f{part.note}">[{part.note}]</a></sup>', False)
                 if part.note:
                     note = escape(notes[part.note - 1])
                     below += (
@@ -196,13 +192,13 @@ def _epub2(path: Path, work: Work, parts: tuple[Part, ...], notes: tuple[str, ..
 
 def _html(path: Path, work: Work, parts: tuple[Part, ...], notes: tuple[str, ...]) -> None:
     """A page of a site: its own header, links and footer around the article, notes below it."""
-    chapters = _chapters(parts)
+    chapters = chapters_of(parts)
     links = "".join(f'<li><a href="#c{n}">{escape(title)}</a></li>' for n, (title, _) in enumerate(chapters))
     body = ""
     for number, (title, inside) in enumerate(chapters):
         body += f'<h2 id="c{number}">{escape(title)}</h2>\n'
         for part in inside:
-            body += _xhtml(part, f'<sup id="r{part.note}"><a href="#f{part.note}">{part.note}</a></sup>', False) + "\n"
+            body += xhtml(part, f'<sup id="r{part.note}"><a href="#f{part.note}">{part.note}</a></sup>', False) + "\n"
     items = "".join(f'<li id="f{n}">{escape(note)} <a href="#r{n}">↩</a></li>' for n, note in enumerate(notes, 1))
     path.write_text(
         f'<!doctype html><html lang="{work.language}"><head><meta charset="utf-8"><title>{escape(work.title)}</title>'
@@ -237,7 +233,7 @@ def _markdown(path: Path, work: Work, parts: tuple[Part, ...], notes: tuple[str,
 
 def _tei(path: Path, work: Work, parts: tuple[Part, ...], notes: tuple[str, ...]) -> None:
     body = ""
-    for title, inside in _chapters(parts):
+    for title, inside in chapters_of(parts):
         body += f'<div type="chapter"><head>{escape(title)}</head>\n'
         for part in inside:
             note = f'<note place="foot">{escape(notes[part.note - 1])}</note>' if part.note else ""
@@ -274,12 +270,12 @@ def _text(encoding: str, wrapped: bool) -> Callable[[Path, Work, tuple[Part, ...
             else:
                 lines.append(text)
         text = "\n\n".join(lines) + "\n"
-        path.write_bytes((_latin(text) if encoding == "latin-1" else text).encode(encoding))
+        path.write_bytes((typed(text) if encoding == "latin-1" else text).encode(encoding))
 
     return write
 
 
-def _latin(text: str) -> str:
+def typed(text: str) -> str:
     """What a typist of Latin-1 writes for the signs that it lacks."""
     for sign, typed in (
         ("“", '"'),
@@ -318,3 +314,5 @@ def _load() -> Mapping[str, Callable[[Path, Work, tuple[Part, ...], tuple[str, .
 
 _NO_NOTES = tuple(f".{name}.txt" for name in ("utf8", "wrapped", "utf16", "cp1252", "mac", "latin1"))
 _WRITERS = _load()
+FORMATS = tuple((name, ending) for name in ("novella", "garde") for ending in _WRITERS)
+"""Every work in every format."""

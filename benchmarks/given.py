@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from lxml import etree
 
-from benchmarks.measure import Truth, paragraphs_of
+from benchmarks.truth import Truth, paragraphs_of
+from benchmarks.works import Piece, Work
 
 _ASIDE = (".truth.txt", ".footnotes.txt", ".headings.txt", ".tex", ".md")
 # In the developers' data: a true text under another name, with headings among its paragraphs; a Gutenberg text that is
@@ -16,6 +17,21 @@ _ASIDE = (".truth.txt", ".footnotes.txt", ".headings.txt", ".tex", ".md")
 _OTHER_TRUTH = {"FRA01302_Flaubert.xml": "FRA01302_Flaubert.txt"}
 _PART = ("41568-pdf.pdf",)
 _FRENCH = ("madame-bovary_typeset.pdf", "FRA01302_Flaubert.xml", "13951-8.txt")
+# Chapters for a text whose own are not marked, and how many paragraphs each gets.
+TITLES = {
+    "en": ("The Landing", "A Visitor after Dark", "What the Clerk Said", "Two Letters", "The Long Field", "Salt"),
+    "fr": (
+        "Le Débarquement",
+        "Une visite du soir",
+        "Ce que dit le greffier",
+        "Deux lettres",
+        "Le grand champ",
+        "Le sel",
+    ),
+}
+_CHAPTER = 30
+_MOST_WORDS = 7000
+_ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
 _X = "{http://www.w3.org/1999/xhtml}"
 _TYPE = "{http://www.idpf.org/2007/ops}type"
 # What stands around a book and is not its author's.
@@ -38,6 +54,28 @@ def find_books(folder: Path) -> list[tuple[Path, Truth]]:
         elif beside.exists() and path.suffix != ".txt":
             found.append((path, _beside(path, beside, language)))
     return found
+
+
+def given_works(folder: Path) -> list[Work]:
+    """The first words of the true texts of a folder, in chapters that are none of their own."""
+    works = []
+    for path in sorted(folder.glob("*.truth.txt")) if folder.is_dir() else ():
+        name = path.name.removesuffix(".truth.txt")
+        if f"{name}.pdf" in _PART or "scanned" in name:
+            continue
+        language = "fr" if f"{name}.pdf" in _FRENCH else "en"
+        pieces: list[Piece] = []
+        words = 0
+        for number, text in enumerate(paragraphs_of(path.read_text(encoding="utf-8"))):
+            if number % _CHAPTER == 0:
+                chapter = number // _CHAPTER
+                pieces.append(Piece("heading", f"{_ROMAN[chapter % 12]}. {TITLES[language][chapter % 6]}"))
+            pieces.append(Piece("verse" if "\n" in text else "paragraph", text.replace("*", "")))
+            words += len(text.split())
+            if words > _MOST_WORDS:
+                break
+        works.append(Work(name.split("_")[0].replace("-", " ").title(), "Anonymous", language, tuple(pieces)))
+    return works
 
 
 def _beside(path: Path, truth: Path, language: str) -> Truth:

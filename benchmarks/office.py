@@ -18,8 +18,14 @@ _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationship
 _O = "urn:oasis:names:tc:opendocument:xmlns"
 _EVERY = 17  # so many paragraphs lie between two that were changed
 _STRUCK = {"en": "as nobody will ever read", "fr": "comme personne ne le lira"}
+_RAISED = '<w:rPr><w:vertAlign w:val="superscript"/></w:rPr>'
+_SMALL = '<w:rPr><w:sz w:val="18"/></w:rPr>'
 # How word processors name these styles inside the file.
 _STYLES = {"heading": "Heading1", "quote": "Quote", "verse": "Verse", "signature": "Signature", "dateline": "Date"}
+
+
+def _changed(number: int, part: Part, tracked: bool) -> bool:
+    return tracked and number % _EVERY == 8 and part.piece.kind == "paragraph"
 
 
 def _runs(text: str) -> list[tuple[str, bool]]:
@@ -35,7 +41,7 @@ def _split(part: Part) -> tuple[str, str]:
     return f"{head}.", f" {tail}"
 
 
-def docx(path: Path, work: Work, parts: Sequence[Part], notes: Sequence[str]) -> None:
+def docx(path: Path, work: Work, parts: Sequence[Part], notes: Sequence[str], tracked: bool = True) -> None:
     """A Word document as python-docx begins it, with notes, a header and tracked changes put into its parts."""
     import docx as library
     from docx.enum.style import WD_STYLE_TYPE
@@ -43,21 +49,23 @@ def docx(path: Path, work: Work, parts: Sequence[Part], notes: Sequence[str]) ->
     from docx.opc.packuri import PackURI
     from docx.opc.part import Part as FilePart
     from docx.oxml import parse_xml
+    from docx.shared import Pt
 
     document = library.Document()
     for name in ("Verse", "Signature", "Date"):
         document.styles.add_style(name, WD_STYLE_TYPE.PARAGRAPH)
+    document.styles["Verse"].paragraph_format.left_indent = Pt(30)
     document.core_properties.title, document.core_properties.author = work.title, work.author
     document.sections[0].header.paragraphs[0].text = f"{work.author} / {work.title}"
     document.add_paragraph(work.title, "Title")
     body = document.element.body
     for number, part in enumerate(parts):
-        struck = _STRUCK[work.language] if number % _EVERY == 8 and part.piece.kind == "paragraph" else ""
+        struck = _STRUCK[work.language] if _changed(number, part, tracked) else ""
         xml = f"<w:p {_W}>{_word_style(part)}{_word_inside(part, struck)}</w:p>"
         body.insert(len(body) - 1, parse_xml(xml))
     below = "".join(
-        f'<w:footnote w:id="{n}"><w:p><w:r><w:footnoteRef/></w:r><w:r><w:t xml:space="preserve"> {escape(note)}</w:t>'
-        "</w:r></w:p></w:footnote>"
+        f'<w:footnote w:id="{n}"><w:p><w:r>{_RAISED}<w:footnoteRef/></w:r><w:r>{_SMALL}<w:t xml:space="preserve">'
+        f" {escape(note)}</w:t></w:r></w:p></w:footnote>"
         for n, note in enumerate(notes, 1)
     )
     data = f'<w:footnotes {_W}><w:footnote w:type="separator" w:id="0"><w:p/></w:footnote>{below}</w:footnotes>'
@@ -93,7 +101,7 @@ def _word_inside(part: Part, struck: str) -> str:
 
 
 def _word_note(part: Part) -> str:
-    return f'<w:r><w:footnoteReference w:id="{part.note}"/></w:r>' if part.note else ""
+    return f'<w:r>{_RAISED}<w:footnoteReference w:id="{part.note}"/></w:r>' if part.note else ""
 
 
 def odt(path: Path, work: Work, parts: Sequence[Part], notes: Sequence[str]) -> None:
@@ -111,7 +119,7 @@ def odt(path: Path, work: Work, parts: Sequence[Part], notes: Sequence[str]) -> 
                 f"</text:note-citation><text:note-body><text:p>{words}</text:p></text:note-body></text:note>"
             )
         change = ""
-        if number % _EVERY == 8 and part.piece.kind == "paragraph":
+        if _changed(number, part, True):
             change = f'<text:change text:change-id="c{number}"/>'
             changes += (
                 f'<text:changed-region text:id="c{number}"><text:deletion><text:p>{_STRUCK[work.language]}</text:p>'
@@ -145,7 +153,7 @@ def _odt_runs(text: str) -> str:
     return made
 
 
-def rtf(path: Path, work: Work, parts: Sequence[Part], notes: Sequence[str]) -> None:
+def rtf(path: Path, work: Work, parts: Sequence[Part], notes: Sequence[str], tracked: bool = True) -> None:
     """Rich text: a style sheet, a header, notes as destinations, deleted runs."""
     lines = [
         r"{\rtf1\ansi\ansicpg1252\deff0{\fonttbl{\f0 Georgia;}}",
@@ -157,9 +165,9 @@ def rtf(path: Path, work: Work, parts: Sequence[Part], notes: Sequence[str]) -> 
         head, tail = _split(part)
         note = ""
         if part.note:
-            note = rf"{{\super\chftn{{\footnote\pard\plain{{\super\chftn}} {_rtf(notes[part.note - 1])}}}}}"
+            note = rf"{{\super\chftn{{\footnote\pard\plain\fs18{{\super\chftn}} {_rtf(notes[part.note - 1])}}}}}"
         struck = ""
-        if number % _EVERY == 8 and part.piece.kind == "paragraph":
+        if _changed(number, part, tracked):
             struck = rf"{{\deleted\revauthdel1 {_rtf(_STRUCK[work.language])} }}"
         style = {"heading": r"\s1\outlinelevel0\b\fs32", "quote": r"\s2\li720", "verse": r"\s3\li720"}.get(
             part.piece.kind, r"\s0\fi360"

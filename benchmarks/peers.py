@@ -2,50 +2,64 @@
 
 from __future__ import annotations
 
-import importlib
+import shutil
+import subprocess
+import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.align import align
-from benchmarks.measure import Truth, paragraphs_of, words_of
+from benchmarks.cases import Case, heads_of, raw_pages
+from benchmarks.measure import measure
+from benchmarks.truth import Measured, paragraphs_of
+from quire.books.book import Block, Book, Chapter, Place
 
 
-def compare(cases: Sequence[tuple[Path, Truth]]) -> list[dict[str, object]]:
-    """Word F1, F1 of whole paragraphs and words too many of each reader that is installed, book by book."""
+def compare(cases: Sequence[Case], folder: Path) -> list[dict[str, object]]:
+    """Each reader that is installed, book by book, by the same figures as Quire; blank lines part its paragraphs."""
+    readers = _readers()
     rows: list[dict[str, object]] = []
-    for name, read in _readers():
-        for path, truth in cases:
-            if truth.part or "scanned" in path.name:
-                continue
+    for case in cases:
+        path, truth = case.make(folder)
+        pages = raw_pages(path)
+        for name, read in readers:
+            began = time.monotonic()
             text = read(path)
-            a = [word for part in truth.body for word in words_of(part)]
-            b = words_of(text)
-            shared = len(align(a, b))
-            true = {" ".join(words_of(part)) for part in truth.body}
-            ours = [" ".join(words_of(part)) for part in paragraphs_of(text)]
-            kept = len(true & set(ours))
+            seconds = time.monotonic() - began
+            book = _book(path, text)
+            result = measure(Measured(case.name, case.group, truth.language), book, heads_of(truth, pages), pages)
             rows.append(
                 {
                     "reader": name,
-                    "file": path.name,
-                    "f1": round(2 * shared / max(1, len(a) + len(b)), 4),
-                    "paragraphs": round(2 * kept / max(1, len(true) + len(ours)), 4),
-                    "extra words": len(b) - shared,
+                    "file": case.name,
+                    "f1": round(result.f1 or 0.0, 4),
+                    "paragraphs": round(result.edges or 0.0, 4),
+                    "furniture": result.furniture,
+                    "pages": len(pages),
+                    "seconds": round(seconds, 3),
                 }
             )
-            print(f"{name:<16}" + "  ".join(f"{value}" for value in list(rows[-1].values())[1:]), flush=True)
+            print(f"{name:<14}" + "  ".join(f"{value}" for value in list(rows[-1].values())[1:]), flush=True)
     return rows
+
+
+def _book(path: Path, text: str) -> Book:
+    place = Place(path.name, "page", 1)
+    blocks = tuple(Block("paragraph", part.replace("\n", " "), place) for part in paragraphs_of(text))
+    return Book(path.name, "", (Chapter(None, blocks),))
 
 
 def _readers() -> list[tuple[str, Callable[[Path], str]]]:
     found: list[tuple[str, Callable[[Path], str]]] = [("PDFium", _pdfium)]
-    for name, module, read in (("pypdf", "pypdf", _pypdf), ("pdfminer.six", "pdfminer.high_level", _pdfminer)):
-        try:
-            importlib.import_module(module)
-        except ImportError:
-            print(f"not measured: {name} is not installed")
-        else:
+    for name, here, read in (
+        ("pypdf", find_spec("pypdf"), _pypdf),
+        ("pdfminer.six", find_spec("pdfminer"), _pdfminer),
+        ("pdftotext", shutil.which("pdftotext"), _pdftotext),
+    ):
+        if here:
             found.append((name, read))
+        else:
+            print(f"not measured: {name} is not installed")
     return found
 
 
@@ -65,4 +79,10 @@ def _pypdf(path: Path) -> str:
 def _pdfminer(path: Path) -> str:
     from pdfminer.high_level import extract_text
 
-    return str(extract_text(path))
+    return str(extract_text(path)).replace("\f", "\n\n")
+
+
+def _pdftotext(path: Path) -> str:
+    command = ["pdftotext", "-enc", "UTF-8", str(path), "-"]
+    done = subprocess.run(command, capture_output=True, check=True)  # noqa: S603
+    return done.stdout.decode("utf-8", "replace").replace("\f", "\n\n")

@@ -1,8 +1,9 @@
 """How well Quire reads books: `make bench-reading`, or `python -m benchmarks.reading [options]`.
 
-Three kinds of books are read and compared with their true text: those of a folder (`--books`, the developers' data
-beside the checkout), pages that the bench sets itself with the `typst` package, and files that it writes from the same
-texts in every other format.  docs/reading.md explains the figures.  They go to benchmarks/results/reading.json too.
+Four kinds of books are read and compared with their true text: those of a folder (`--books`, the developers' data
+beside the checkout), pages that the bench sets itself with the `typst` package, pages of other makers where they are
+installed, and files that the bench writes from the same texts in every other format.  docs/reading.md explains the
+figures; a whole run writes them to benchmarks/results/reading.json, and `--docs` into the tables of docs/reading.md.
 """
 
 from __future__ import annotations
@@ -16,171 +17,131 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from importlib.util import find_spec
+from itertools import repeat
 from pathlib import Path
 
 import pypdfium2
 
-from benchmarks.designs import DESIGNS
-from benchmarks.formats import write_all
-from benchmarks.given import find_books
+from benchmarks.cases import (
+    UNMADE,
+    Case,
+    books_in_designs,
+    given_cases,
+    made_cases,
+    named_cases,
+    score,
+    set_cases,
+    written_cases,
+)
 from benchmarks.goals import Outcome, judge
-from benchmarks.measure import Measured, Truth, furniture_of, measure
+from benchmarks.makers import SHEETS
+from benchmarks.report import write_docs
 from benchmarks.sentences import measure_sentences
-from benchmarks.typeset import typeset
-from benchmarks.works import named
-from quire.books.kinds import find_kind
-from quire.books.limits import ReadOptions
-from quire.books.readers import read_kind
-from quire.errors import BookError
+from benchmarks.truth import Measured
 
 BOOKS = Path("../shared/data/books")
 RESULTS = Path(__file__).parent / "results" / "reading.json"
-_COLUMNS = re.compile(r"two-column|columns")
-
-
-@dataclass(frozen=True)
-class Case:
-    """One file to read, and what should come out."""
-
-    path: Path
-    truth: Truth
-    group: str
-
-    @property
-    def name(self) -> str:
-        return self.path.name
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the tables, write the results; 1 if a goal is missed and `--strict` is given."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.reading", description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, help="measure the books of this folder alone")
-    parser.add_argument("--books", type=Path, default=BOOKS, help=f"books with their true text (default: {BOOKS})")
-    parser.add_argument("--typeset", action="store_true", help="only the pages that the bench sets itself")
-    parser.add_argument("--texts", type=Path, help="set these texts too (.txt, .jsonl.xz) in every design of one page")
-    parser.add_argument("--only", help="only files whose names hold this regular expression")
-    parser.add_argument("--keep", type=Path, help="keep what the bench sets and writes in this folder")
-    parser.add_argument("--with-peers", action="store_true", help="pypdf, pdfminer.six, PDFium beside it, if installed")
-    parser.add_argument("--examples", action="store_true", help="print what went wrong, a few of each")
-    parser.add_argument("--strict", action="store_true", help="exit 1 when a goal is missed")
-    asked = parser.parse_args(arguments)
+    asked = _parser().parse_args(arguments)
+    if asked.docs:
+        write_docs(json.loads(RESULTS.read_text(encoding="utf-8")))
+        return 0
+    began = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         folder = asked.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        cases, missing = _cases(asked, folder)
-        cases = [case for case in cases if not asked.only or re.search(asked.only, case.name)]
+        cases, missing = _cases(asked)
+        if asked.peers:
+            return _peers(asked, cases, folder)
         _print_head()
         results = []
-        for case in cases:
-            result = score(case)
-            results.append(result)
+        for result in _score_all(cases, folder, asked.jobs):
             _print_row(result, asked.examples)
-        peers = _peers(cases) if asked.with_peers else []
-    only_some = asked.folder or asked.typeset or asked.only
+            if result.group == UNMADE:
+                missing.append(f"{result.name}: {result.refused}")
+            else:
+                results.append(result)
+    only_some = bool(asked.folder or asked.typeset or asked.only or asked.texts)
     outcomes = judge(results, () if only_some else measure_sentences())
     _print_outcomes(outcomes, missing)
-    if not (only_some or asked.texts):
-        write(results, outcomes, missing, peers)
+    print(f"{len(results)} books in {time.monotonic() - began:.0f} s")
+    if asked.out or not only_some:
+        write(results, outcomes, missing, asked.out or RESULTS)
     return int(asked.strict and any(outcome.passed is False for outcome in outcomes))
 
 
-def _cases(asked: argparse.Namespace, folder: Path) -> tuple[list[Case], list[str]]:
+def _parser() -> argparse.ArgumentParser:
+    about = (__doc__ or "").split("\n\n", 1)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.reading",
+        description=about[0],
+        epilog=about[1],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", nargs="?", type=Path, help="measure the books of this folder alone")
+    parser.add_argument("--books", type=Path, default=BOOKS, help=f"books with their true text (default: {BOOKS})")
+    parser.add_argument("--typeset", action="store_true", help="only the pages that the bench sets or has made")
+    parser.add_argument("--texts", type=Path, help="set these texts too (.txt, .jsonl.xz) in every design")
+    parser.add_argument("--only", help="only files whose names hold this regular expression")
+    parser.add_argument("--keep", type=Path, help="keep what the bench sets and writes in this folder")
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="processes (default: 2)")
+    parser.add_argument("--out", type=Path, help="where the figures go (default for whole runs: %(default)s)")
+    parser.add_argument("--peers", action="store_true", help="plain readers on the same pages: pypdf, PDFium, …")
+    parser.add_argument("--examples", action="store_true", help="print what went wrong, a few of each")
+    parser.add_argument("--docs", action="store_true", help="only write the figures of the last run into the docs")
+    parser.add_argument("--strict", action="store_true", help="exit 1 when a goal is missed")
+    return parser
+
+
+def _cases(asked: argparse.Namespace) -> tuple[list[Case], list[str]]:
     """What to read, and what cannot be measured here."""
     cases: list[Case] = []
     missing: list[str] = []
     given = asked.folder or asked.books
     if asked.folder or not asked.typeset:
         if given.is_dir():
-            cases += [Case(path, truth, _group(path)) for path, truth in find_books(given)]
+            cases += given_cases(given)
         else:
             missing.append(f"{given} is no folder: the books with their true text were not measured")
-    if asked.folder:
-        return cases, missing
-    if not asked.typeset:
-        cases += [Case(path, truth, _group(path)) for path, truth in write_all(folder)]
-    try:
-        cases += list(_set(folder, asked.texts, asked.only))
-    except ImportError:
-        missing.append("typst is not installed (pip install typst): the pages that the bench sets were not measured")
-    return cases, missing
+    if not asked.folder:
+        if not asked.typeset:
+            cases += written_cases()
+        if find_spec("typst"):
+            cases += set_cases() + books_in_designs(asked.books)
+            cases += named_cases(asked.texts) if asked.texts else ()
+        else:
+            missing.append("typst is not installed (pip install typst): the pages that the bench sets")
+        gone = {f"{sheet.name}.pdf": sheet.absent for sheet in SHEETS if sheet.absent}
+        missing += [f"{name}: {program} is not installed" for name, program in gone.items()]
+        cases += [case for case in made_cases() if case.name not in gone]
+    return [case for case in cases if not asked.only or re.search(asked.only, case.name)], missing
 
 
-def _set(folder: Path, texts: Path | None, only: str | None) -> Iterator[Case]:
-    for design in DESIGNS:
-        target = folder / f"{design.name}.pdf"
-        if not only or re.search(only, target.name):
-            yield Case(target, typeset(design, target), _group(target))
-    if texts is None:
+def _score_all(cases: Sequence[Case], folder: Path, jobs: int) -> Iterator[Measured]:
+    """In order, as they come."""
+    if jobs < 2 or len(cases) < 2:
+        yield from map(score, cases, repeat(folder))
         return
-    for number, work in enumerate(named(texts)):
-        for design in DESIGNS:
-            target = folder / f"{design.name}-{number}.pdf"
-            if (only and not re.search(only, target.name)) or design.work == "poems":
-                continue
-            yield Case(target, typeset(design, target, work), _group(target))
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(score, cases, repeat(folder))
 
 
-def _group(path: Path) -> str:
-    """Which row of the goals a file belongs to."""
-    if path.name == "41568-pdf.pdf":
-        return "whitehead"
-    if "scanned" in path.name:
-        return "image-only"
-    suffix = path.suffix.lower().lstrip(".")
-    if suffix == "pdf":
-        return "pdf columns" if _COLUMNS.search(path.name) else "pdf"
-    return {"xml": "tei", "htm": "html", "xhtml": "html"}.get(suffix, suffix)
-
-
-def score(case: Case) -> Measured:
-    """Read a book twice, the second time by the clock, and compare it with its truth."""
-    result = Measured(case.name, case.group, case.truth.language)
-    options = ReadOptions()
-    try:
-        kind = find_kind(case.path)
-        read_kind(kind, case.path, options)
-        began = time.process_time()
-        books = read_kind(kind, case.path, options)
-        result.seconds = time.process_time() - began
-    except BookError as error:
-        result.refused = error.what.removeprefix(str(case.path)).strip(" :")
-        return result
-    result.source_bytes = case.path.stat().st_size
-    pages = raw_pages(case.path) if kind == "pdf" else ()
-    truth = case.truth
-    if pages and not truth.furniture:
-        truth = _with_furniture(truth, pages)
-    return measure(result, books[0], truth, pages)
-
-
-def _with_furniture(truth: Truth, pages: Sequence[str]) -> Truth:
-    return replace(truth, furniture=furniture_of(pages))
-
-
-def raw_pages(path: Path) -> tuple[str, ...]:
-    """What PDFium itself says stands on each page; soft hyphens only where a line ends."""
-    return tuple(_raw(page.get_textpage()) for page in pypdfium2.PdfDocument(path))
-
-
-def _raw(page: pypdfium2.PdfTextPage) -> str:
-    text = page.get_text_range()
-    if "\xad" not in text or len(text) != page.count_chars():
-        return str(text)
-    kept = []
-    for place, char in enumerate(text):
-        if char == "\xad" and 0 < place < len(text) - 1:
-            above, below = page.get_charbox(place - 1), page.get_charbox(place + 1)
-            if below[3] > above[1] and below[1] < above[3] and below[0] >= above[0]:
-                continue
-        kept.append(char)
-    return "".join(kept)
-
-
-def _peers(cases: Sequence[Case]) -> list[dict[str, object]]:
+def _peers(asked: argparse.Namespace, cases: Sequence[Case], folder: Path) -> int:
+    """Plain readers beside Quire; their figures join those of the last whole run."""
     from benchmarks.peers import compare
 
-    return compare([(case.path, case.truth) for case in cases if case.path.suffix == ".pdf"])
+    rows = compare([case for case in cases if case.group in ("pdf", "pdf columns")], folder)
+    if not asked.only and not asked.folder and RESULTS.exists():
+        told = json.loads(RESULTS.read_text(encoding="utf-8"))
+        told["peers"] = rows
+        RESULTS.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return 0
 
 
 _HEADS = ("words", "F1", "letters", "edges", "whole", "verse", "heads", "leaks", "notes", "hyphens", "breaks", "rate")
@@ -207,7 +168,7 @@ def _print_row(result: Measured, examples: bool) -> None:
         share(result.paragraphs),
         f"{result.verse or ''}{f'+{result.verse_made_up}' if result.verse_made_up else ''}" or "–",
         f"{result.headings or ''}{f'+{result.headings_made_up}' if result.headings_made_up else ''}" or "–",
-        f"{result.furniture}+{result.notes_leaked}",
+        f"{result.furniture}+{result.notes_leaked}+{result.marks_left}",
         notes,
         f"{result.hyphens}" if result.hyphens and result.hyphens.all else "–",
         f"{result.breaks or '–'}",
@@ -229,33 +190,33 @@ def _print_outcomes(outcomes: Sequence[Outcome], missing: Sequence[str]) -> None
     print()
     for outcome in outcomes:
         verdict = "" if outcome.passed is None else "pass" if outcome.passed else "MISS"
-        print(f"{verdict:<6}{outcome.goal:<62}{outcome.reached:<20}{outcome.worst}")
+        print(f"{verdict:<6}{outcome.goal:<64}{outcome.mean:<10}{outcome.reached:<20}{outcome.worst}")
     for line in missing:
         print(f"not measured: {line}")
 
 
-def write(
-    results: Sequence[Measured], outcomes: Sequence[Outcome], missing: Sequence[str], peers: Sequence[dict[str, object]]
-) -> None:
-    """The figures of a whole run, with the machine they were taken on."""
+def write(results: Sequence[Measured], outcomes: Sequence[Outcome], missing: Sequence[str], target: Path) -> None:
+    """The figures of a run, with the machine they were taken on; what plain readers gave stays."""
     machine = {
         "system": platform.system(),
         "machine": platform.machine(),
         "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         "pypdfium2": pypdfium2.version.PYPDFIUM_INFO.version,
         "date": time.strftime("%Y-%m-%d"),
     }
+    peers = json.loads(target.read_text(encoding="utf-8")).get("peers", []) if target.exists() else []
     told = {
         "machine": machine,
         "goals": [asdict(outcome) for outcome in outcomes],
         "books": [_told(result) for result in results],
         "not measured": list(missing),
-        "peers": list(peers),
+        "peers": peers,
     }
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"written to {RESULTS}")
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"written to {target}")
 
 
 def _told(result: Measured) -> dict[str, object]:

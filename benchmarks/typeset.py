@@ -10,7 +10,8 @@ from pathlib import Path
 
 from benchmarks.designs import Design
 from benchmarks.extras import EXTRAS
-from benchmarks.measure import Truth
+from benchmarks.given import TITLES
+from benchmarks.truth import Truth
 from benchmarks.works import Piece, Work, enrich, own, poems, sample
 
 _PREAMBLE = Path(__file__).with_name("typeset.typ")
@@ -41,6 +42,7 @@ class _Made:
 
     source: list[str]
     body: list[str] = field(default_factory=list)
+    either: list[str] = field(default_factory=list)
     headings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     breaks: int = 0
@@ -106,6 +108,10 @@ def compose(work: Work, design: Design) -> tuple[str, Truth]:
         first = False
         if design.figure and number % 40 == 20:
             made.source.append("#rect(width: 100%, height: 35mm, fill: luma(210))")
+        if design.captions and number % 15 == 9:
+            _figure(made, work.language)
+    if design.index:
+        _index(made, work)
     heads = [work.author, work.title, *(p.plain for p in work.pieces if p.kind == "heading")]
     if not design.head and design.folio != "title":
         heads = []
@@ -114,6 +120,7 @@ def compose(work: Work, design: Design) -> tuple[str, Truth]:
         body=tuple(made.body),
         headings=tuple(made.headings),
         notes=tuple(made.notes),
+        either=tuple(made.either),
         furniture=tuple(heads),
         breaks=made.breaks,
         language=work.language,
@@ -126,6 +133,25 @@ def _part(made: _Made, language: str) -> None:
     name = f"{_PART[language]} {('I', 'II', 'III', 'IV', 'V', 'VI')[made.chapters // 3 % 6]}"
     made.source.append(f"#partpage[{name}]")
     made.headings.append(name)
+
+
+def _figure(made: _Made, language: str) -> None:
+    """A picture with its number and name below."""
+    names = TITLES[language]
+    words = f"{'Fig.' if language == 'en' else 'Figure'} {len(made.either) + 1}. {names[len(made.either) % len(names)]}"
+    made.either.append(words)
+    made.source.append(f"#picture[{escape(words)}]")
+
+
+def _index(made: _Made, work: Work) -> None:
+    """Names of the book with made-up pages."""
+    text = " ".join(piece.plain for piece in work.pieces)
+    names = sorted(set(re.findall(r"(?<=[a-zé] )[A-Z][a-z]{4,}", text)))
+    lines = [
+        f"{name}, {', '.join(str(7 + 11 * n % 90 + 13 * k) for k in range(1 + n % 4))}" for n, name in enumerate(names)
+    ]
+    shown = ", ".join(f"[{escape(line)}]" for line in lines)
+    made.source.append(f'#opening("centred", "Index", ([Index],))\n#names(({shown},))')
 
 
 def escape(text: str) -> str:
@@ -154,7 +180,7 @@ def _piece(made: _Made, piece: Piece, number: int, design: Design, language: str
 
 def _noted(made: _Made, text: str, number: int, design: Design, language: str) -> str:
     """A paragraph with a note after its first sentence, or `""` where it gets none."""
-    every = {"": 0, "numbers": 9, "symbols": 13, "long": 21}[design.notes]
+    every = {"": 0, "numbers": 9, "symbols": 13, "long": 21, "paged": 7}[design.notes]
     head, mark, tail = text.partition(". ")
     if not every or number % every != 4 or not tail or "*" in text or len(text) < 120:
         return ""
@@ -258,13 +284,16 @@ def _settings(work: Work, design: Design) -> list[str]:
     symbols = '"*"' if design.notes == "symbols" else '"1"'
     heads = ", ".join(json.dumps(value, ensure_ascii=False) for value in (work.author, work.title))
     bare, rule = str(design.bare).lower(), str(design.rule).lower()
-    running = f'running("{design.head}", "{design.folio}", {bare}, {rule}, {heads})'
+    again = str(design.notes == "paged").lower()
+    running = f'running("{design.head}", "{design.folio}", {bare}, {rule}, {again}, {heads})'
     footing = f'footing("{design.folio}", {bare})'
     settings = [
+        f"#let recto = {str(design.recto).lower()}",
         _PREAMBLE.read_text(encoding="utf-8"),
         f"#set page({design.page}, columns: {design.columns}, header: {running}, footer: {footing})",
         "#set text(costs: (hyphenation: 5%))",
-        f'#set text(font: "{design.font}", size: {design.size}, lang: "{work.language}", hyphenate: {hyphenate})',
+        f'#set text(font: ("{design.font}", "Libertinus Serif"), size: {design.size})',
+        f'#set text(lang: "{work.language}", hyphenate: {hyphenate})',
         "#set smartquote(enabled: false)",
         f"#set par(justify: {hyphenate}, leading: {design.leading}, spacing: {gap})",
         f"#set footnote(numbering: {symbols})",

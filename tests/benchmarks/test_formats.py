@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 from benchmarks.designs import DESIGNS
-from benchmarks.formats import write_all
+from benchmarks.formats import FORMATS, write_one
 from benchmarks.given import epub_truth, find_books
-from benchmarks.measure import Truth, words_of
+from benchmarks.truth import Truth, words_of
 from benchmarks.typeset import compose, escape, work_of
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Truth]]:
     folder = tmp_path_factory.mktemp("books")
-    return {path.name: (path, truth) for path, truth in write_all(folder)}
+    made = [write_one(name, ending, folder) for name, ending in FORMATS]
+    return {path.name: (path, truth) for path, truth in made}
 
 
 def test_text_files_hold_every_word(written: dict[str, tuple[Path, Truth]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.goals import judge
-from benchmarks.measure import Count, Measured
+from benchmarks.truth import Count, Measured
 
 
 def one(name: str, f1: float, **figures: object) -> Measured:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.measure import Measured, Truth, measure
+from benchmarks.measure import measure
+from benchmarks.truth import Measured, Truth
 
 from quire.books.book import Block, BlockKind, Book, Chapter, Dropped, Place
 
