@@ -102,7 +102,8 @@ def confinement() -> str:
 
 def _libraries() -> list[str]:
     """Folders that Python loads modules from; a home folder or the root on the path is not opened for it."""
-    named = [*sys.path, "/lib", "/usr/lib", "/lib64", "/usr/lib64", "/etc/ld.so.cache", "/dev/null", "/dev/urandom"]
+    named = [*sys.path, *os.environ.get("LD_LIBRARY_PATH", "").split(":"), "/lib", "/usr/lib", "/lib64", "/usr/lib64"]
+    named += ["/usr/local/lib", "/etc/ld.so.cache", "/dev/null", "/dev/urandom"]
     closed = {"", "/", str(Path.home())}
     return [name for name in dict.fromkeys(named) if name not in closed]
 

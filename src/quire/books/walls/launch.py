@@ -11,7 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 # What Python and its libraries need; tokens and other secrets of the environment stay outside.
-PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "HOME", "SYSTEMROOT", "LANG", "LC_ALL")
+PASSED_ON = (
+    *("PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "VIRTUAL_ENV", "HOME", "SYSTEMROOT", "LANG", "LC_ALL"),
+    *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
+)
 # One thread each: who reads a book computes nothing, and threads of libraries need memory and processes.
 _FEW_THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # Where our modules lie may have been settled while this process ran (by a notebook, a test), so it is told.
