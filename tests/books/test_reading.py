@@ -109,6 +109,25 @@ def test_bad_files_among_good_ones_are_listed(tmp_path: Path) -> None:
         read_shelf([ShelfItem(path=str(tmp_path))], strict=True)
 
 
+def test_among_files_that_are_named_a_bad_one_is_listed_where_that_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "good.txt").write_text(TEXT)
+    (tmp_path / "bad.epub").write_text("no epub")
+    (tmp_path / "empty.txt").touch()
+    items = [ShelfItem(path=str(tmp_path / name)) for name in ("bad.epub", "good.txt", "empty.txt")]
+    shelf = read_shelf(items, forgiving=True)
+    assert len(shelf) == 1
+    assert [(Path(bad.path).name, bad.code) for bad in shelf.unreadable] == [
+        ("bad.epub", "wrong-kind"),
+        ("empty.txt", "empty"),
+    ]
+    with pytest.raises(BookError, match="is no EPUB"):
+        read_shelf(items)
+    with pytest.raises(BookError, match="is no EPUB"):
+        read_shelf([items[0], items[2]], forgiving=True)
+    with pytest.raises(BookError, match="does not exist"):
+        read_shelf([*items, ShelfItem(path=str(tmp_path / "godo.txt"))], forgiving=True)
+
+
 def test_globs_and_folders_without_books(tmp_path: Path) -> None:
     (tmp_path / "one.txt").write_text(TEXT)
     (tmp_path / "two.md").write_text(TEXT)

@@ -129,3 +129,44 @@ def test_a_column_given_twice_allows_both_values() -> None:
 def test_a_filter_without_a_value_is_refused() -> None:
     with pytest.raises(BookError, match="a column and a value"):
         parse_where(["age"])
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    file = tmp_path / "corpus.jsonl"
+    text = "The keeper counted {} boats that evening, and wrote the number down, and closed his book."
+    file.write_text("".join(json.dumps({"text": text.format(n)}) + "\n" for n in range(30)) + "no json\n")
+    return file
+
+
+def test_a_stream_shows_its_first_works_and_what_was_counted(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (corpus.parent / "notes.txt").write_text("no table")
+    assert run(["read", "--stream", str(corpus.parent)]) == 0
+    shown = capsys.readouterr()
+    assert "corpus, line 1 " in shown.out
+    assert "31 rows" in shown.out
+    assert "30 works" in shown.out
+    assert "that is all" in shown.out
+    assert "line that is no JSON" in shown.out
+    assert "notes.txt: no table" in shown.err
+
+
+def test_a_stream_as_json_and_as_text(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = corpus.with_name("recipe.yaml")
+    recipe.write_text("shelf: [{path: corpus.jsonl, stream: true}]\n")
+    assert run(["read", "--json", str(recipe)]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["books"] == []
+    (stream,) = facts["streams"]
+    assert (stream["rows"], stream["works"], stream["dropped"][0]["count"]) == (31, 30, 1)
+    assert run(["read", "--text", "--stream", str(corpus)]) == 0
+    assert capsys.readouterr().out.count("The keeper counted") == 30
+    assert run(["read", "--text", "--stream", str(corpus), "--out", str(corpus) + ".txt"]) == 2
+
+
+def test_streams_are_not_trained_on_yet(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = corpus.with_name("recipe.yaml")
+    recipe.write_text("base: embedded\nshelf: [{path: corpus.jsonl, stream: true}]\n")
+    for verb in ("plan", "train"):
+        assert run([verb, str(recipe)]) == 2
+        assert "not yet: training on a stream" in capsys.readouterr().err

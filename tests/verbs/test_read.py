@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 import bookfiles as making
-from quire.errors import BookError
-from quire.verbs.read import describe, read
+from quire.errors import BookError, RecipeError
+from quire.verbs.read import describe, describe_look, items_of, look, read
 
 
 def test_files_folders_and_samples_make_one_shelf(tmp_path: Path) -> None:
@@ -44,6 +45,50 @@ def test_bad_files_are_shown_unless_strict(tmp_path: Path) -> None:
     assert [(Path(bad["path"]).name, bad["code"]) for bad in facts["unreadable"]] == [("b.pdf", "wrong-kind")]
     with pytest.raises(BookError, match=r"1 file could not be read; it: .*b\.pdf"):
         read(tmp_path, strict=True)
+
+
+def test_bad_files_beside_good_ones_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("\n\n".join(making.PARAGRAPHS), encoding="utf-8")
+    (tmp_path / "b.pdf").write_text("no pdf")
+    shelf = read(tmp_path / "a.txt", tmp_path / "b.pdf")
+    assert (len(shelf), [bad.code for bad in shelf.unreadable]) == (1, ["wrong-kind"])
+    with pytest.raises(BookError, match=r"b\.pdf"):
+        read(tmp_path / "a.txt", tmp_path / "b.pdf", strict=True)
+    with pytest.raises(BookError, match="is no PDF"):
+        read(tmp_path / "b.pdf")
+
+
+def rows(path: Path, count: int) -> Path:
+    text = "The keeper counted {} boats that evening, and wrote the number down, and closed his book."
+    path.write_text("".join(json.dumps({"words": text.format(n), "age": "old"}) + "\n" for n in range(count)))
+    return path
+
+
+def test_a_look_into_a_stream_counts_and_shows_the_first_works(tmp_path: Path) -> None:
+    (seen,) = look(rows(tmp_path / "a.jsonl", 40), text="words", where={"age": "OLD"})
+    facts = describe_look(seen)
+    assert (facts["rows"], facts["works"], facts["left"], facts["whole"]) == (40, 40, 0, True)
+    assert sum(facts["splits"].values()) == 40
+    assert len(facts["books"]) == 12
+    assert facts["books"][0]["title"] == "a, line 1"
+
+
+def test_a_recipe_names_what_is_read(tmp_path: Path) -> None:
+    rows(tmp_path / "a.jsonl", 3)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("shelf: [{path: a.jsonl, text: words}]\n")
+    assert len(read(recipe)) == 3
+    (item,) = items_of(recipe, text="age")
+    assert (item.path, item.text) == (str(tmp_path / "a.jsonl"), "age")
+    recipe.write_text("shelf: [{path: a.jsonl, text: words, stream: true}]\n")
+    assert [seen.tally.works for seen in look(recipe)] == [3]
+    with pytest.raises(RecipeError, match="not yet: training on a stream"):
+        read(recipe)
+
+
+def test_a_source_that_cannot_be_streamed_is_refused_in_words() -> None:
+    with pytest.raises(RecipeError, match="stream is for tables and hub data sets"):
+        look("sample:poems")
 
 
 def test_all_bad_files_have_been_counted_when_strict_refuses(tmp_path: Path) -> None:

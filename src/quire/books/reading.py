@@ -24,13 +24,15 @@ from quire.recipe.schema import ShelfItem
 SAMPLES = {"novella": "novella.md", "tale": "tale.md", "poems": "poems.jsonl"}
 
 
-def read_shelf(items: Sequence[ShelfItem], strict: bool = False) -> Shelf:
+def read_shelf(items: Sequence[ShelfItem], strict: bool = False, forgiving: bool = False) -> Shelf:
     """All books that the items name, in order.
 
     A file among others (in a folder or under a glob) that cannot be read is listed in `Shelf.unreadable`; with
-    `strict`, and for a file that is named itself, it raises BookError.
+    `strict`, and for a file that is named itself, it raises BookError.  `forgiving` lists files that are named too, if
+    they are there and any other can be read.
     """
     books: list[Book] = []
+    first: BookError | None = None
     unreadable: list[Unreadable] = []
     sources: list[str] = []
     for item in items:
@@ -49,14 +51,15 @@ def read_shelf(items: Sequence[ShelfItem], strict: bool = False) -> Shelf:
             try:
                 found = read_path(path, options)
             except BookError as error:
-                if named or strict:
+                if strict or (named and not (forgiving and error.code != "missing")):
                     raise
+                first = first or error
                 unreadable.append(Unreadable(str(path), _reason(error, path), error.code))
                 continue
             books.extend(found)
             sources.append(str(path))
     if not books:
-        raise _nothing(items, unreadable)
+        raise (first if forgiving and first else _nothing(items, unreadable))
     return Shelf(tuple(_with_splits(books)), tuple(unreadable), tuple(sources))
 
 

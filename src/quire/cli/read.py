@@ -15,6 +15,8 @@ from quire.books.book import Book, Chapter, Dropped, Shelf
 from quire.books.duplicates import describe as describe_duplicate
 from quire.books.duplicates import find_duplicates
 from quire.books.proof import proof_of
+from quire.books.reading import read_shelf
+from quire.books.rows.corpus import Look, open_corpus
 from quire.books.visible import show_unseen
 from quire.cli import screen
 from quire.cli.failing import usage_error
@@ -22,14 +24,14 @@ from quire.cli.flags import AsJson, help_of
 from quire.errors import BookError
 from quire.recipe.schema import Format, KeptMatter, ShelfItem
 from quire.run.atomic import write_text
-from quire.verbs.read import describe, describe_dropped, refuse_unreadable
-from quire.verbs.read import read as read_sources
+from quire.verbs.read import describe, describe_dropped, describe_look, items_of, look_at, refuse_unreadable
 
 EXAMPLES = (
     "quire read novel.epub",
     "quire read --html novel.pdf > novel.html",
     "quire read --text novel.pdf > novel.txt",
     "quire read poems.jsonl --where age=Renaissance --where type=Love",
+    "quire read --stream hub:owner/name",
 )
 
 SHOWN_CHAPTERS = 200
@@ -38,14 +40,20 @@ EDGE = 44  # characters of a chapter's first and last words
 
 
 def read(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files, folders, globs, or sample:NAME.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH", help="Files, folders, globs, recipes, sample:NAME, or hub:OWNER/NAME."),
+    ],
     as_json: AsJson = False,
     as_text: Annotated[bool, typer.Option("--text", help="Print the clean text alone.")] = False,
     as_html: Annotated[
         bool, typer.Option("--html", help="Print a page that shows what was kept and what was dropped side by side.")
     ] = False,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write it there, not to stdout.")] = None,
-    matter: Annotated[KeptMatter, typer.Option("--matter", metavar="WHAT", help=help_of(ShelfItem, "matter"))] = "text",
+    matter: Annotated[
+        KeptMatter | None,
+        typer.Option("--matter", metavar="WHAT", help=help_of(ShelfItem, "matter"), show_default=False),
+    ] = None,
     format: Annotated[
         Format | None, typer.Option("--format", metavar="FORMAT", help=help_of(ShelfItem, "format"))
     ] = None,
@@ -54,8 +62,12 @@ def read(
     text_column: Annotated[
         str | None, typer.Option("--text-column", metavar="NAME", help=help_of(ShelfItem, "text"))
     ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Look into tables of any size row by row: the first works, and counts.")
+    ] = False,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.1, help="How long to look into a stream.")] = 10.0,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 2 when any file in a folder could not be read.")
+        bool, typer.Option("--strict", help="Exit with 2 when any file among others could not be read.")
     ] = False,
 ) -> None:
     """The text that training would see: paragraphs and verse lines as they are, without running heads and licences."""
@@ -63,26 +75,59 @@ def read(
         usage_error("--json, --text and --html exclude each other")
     if out is not None and not (as_json or as_text or as_html):
         usage_error("--out needs --json, --text or --html: it says where that goes")
-    shelf = read_sources(
+    items = items_of(
         *paths,
         where=parse_where(where),
         text=text_column,
         format=format,
         matter=matter,
         ocr=ocr,
+        stream=stream,
     )
+    if as_text and any(item.stream for item in items):
+        if out is not None:
+            usage_error("the text of a stream goes to stdout: quire read --stream --text corpus.jsonl > corpus.txt")
+        _pour(items)
+        return
+    looks = [look_at(item, seconds) for item in items if item.stream]
+    rest = [item for item in items if not item.stream]
+    shelf = read_shelf(rest, forgiving=len(paths) > 1) if rest else Shelf(())
+    every = _together([shelf, *(look.sample for look in looks)])
     if as_json:
-        _hand_over(screen.as_json(describe(shelf)), out)
+        facts = describe(shelf) | ({"streams": [describe_look(look) for look in looks]} if looks else {})
+        _hand_over(screen.as_json(facts), out)
     elif as_text:
         _hand_over(shelf.text, out)
     elif as_html:
-        _hand_over(proof_of(shelf), out or _page_name(shelf))
+        _hand_over(proof_of(every), out or _page_name(every))
     else:
-        _show(shelf)
-    for file in shelf.unreadable:
+        if rest:
+            _show(shelf)
+        for look in looks:
+            _show_look(look)
+    for file in every.unreadable:
         screen.progress().print(f"[yellow]not read[/yellow] {_safe(file.path)}: {_safe(file.reason)}")
     if strict:
-        refuse_unreadable(shelf)
+        refuse_unreadable(every)
+
+
+def _together(shelves: Sequence[Shelf]) -> Shelf:
+    """All works of some shelves, and all that could not be read."""
+    return Shelf(
+        tuple(book for shelf in shelves for book in shelf),
+        tuple(file for shelf in shelves for file in shelf.unreadable),
+    )
+
+
+def _pour(items: Sequence[ShelfItem]) -> None:
+    """The text of all works to stdout, one after the other, so that no corpus is too large for it."""
+    gap = ""
+    for item in items:
+        works = (work.book for work in open_corpus(item).works()) if item.stream else iter(read_shelf([item]))
+        for book in works:
+            sys.stdout.write(gap + book.text)
+            gap = "\n\n"
+    sys.stdout.write("\n")
 
 
 def _page_name(shelf: Shelf) -> Path | None:
@@ -172,17 +217,43 @@ def _show_works(books: Sequence[Book], console: Console) -> None:
     """Works of one chapter, such as poems: one line for each."""
     if len({book.path for book in books}) == 1:
         console.print(f"{_safe(books[0].path)}: {len(books)} works, {sum(book.words for book in books):,} words")
-    table = screen.plain_table("title", "author", "words", "begins", numbers=("words",))
-    for book in books[:SHOWN_CHAPTERS]:
-        first = edges(book.chapters[0])[0] if book.chapters else ""
-        table.add_row(_safe(book.title), _safe(book.author), f"{book.words:,}", _safe(first))
-    console.print(table)
+    _show_first(books[:SHOWN_CHAPTERS], console)
     if len(books) > SHOWN_CHAPTERS:
         console.print(f"and {len(books) - SHOWN_CHAPTERS} works more (--json lists them all)")
     _show_dropped([item for book in books for item in book.dropped], console)
     for warning in dict.fromkeys(warning for book in books for warning in book.warnings):
         console.print(f"[yellow]![/yellow] {_safe(warning)}")
     console.print()
+
+
+def _show_first(books: Sequence[Book], console: Console) -> None:
+    table = screen.plain_table("title", "author", "words", "begins", numbers=("words",))
+    for book in books:
+        first = edges(book.chapters[0])[0] if book.chapters else ""
+        table.add_row(_safe(book.title), _safe(book.author), f"{book.words:,}", _safe(first))
+    console.print(table)
+
+
+def _show_look(look: Look) -> None:
+    """The beginning of a stream: its first works, then what was counted."""
+    console = screen.results()
+    tally = look.tally
+    console.print(f"[bold]{_safe(look.source)}[/bold]: {_count(look.tables, 'table')}, which begin with these works")
+    _show_first(look.sample.books, console)
+    facts = [_count(tally.works, "work"), f"{tally.words:,} words"]
+    if tally.left:
+        facts.append(f"{tally.left:,} rows left out by where")
+    facts += [f"{count:,} for {split}" for split, count in look.splits.items() if count and split != "train"]
+    rest = "that is all" if tally.whole else "the rest was not looked at"
+    console.print(f"{_count(tally.rows, 'row')} in {look.seconds:.1f} s: {', '.join(facts)}; {rest}")
+    if not tally.dropped:
+        console.print("nothing was dropped")
+        return
+    table = screen.plain_table("dropped", "times", "for example", numbers=("times",))
+    for reason, count in sorted(tally.dropped.items(), key=lambda pair: -pair[1]):
+        example = tally.examples[reason][0]
+        table.add_row(_safe(reason), f"{count:,}", _safe(f"{example.place}: {_shorten(example.text)}"))
+    console.print(table)
 
 
 def _show_dropped(dropped: Sequence[Dropped], console: Console) -> None:

@@ -9,7 +9,11 @@ from typing import Any
 from quire.books.book import Book, Dropped, Shelf
 from quire.books.duplicates import Where, find_duplicates, text_at
 from quire.books.reading import read_shelf
+from quire.books.rows.corpus import Look, open_corpus
+from quire.books.rows.corpus import look as look_into
 from quire.errors import BookError
+from quire.recipe.load import load_recipe
+from quire.recipe.problems import as_error, check
 from quire.recipe.schema import Format, KeptMatter, ShelfItem
 
 _EXAMPLE_CHARS = 120
@@ -21,22 +25,73 @@ def read(
     where: Mapping[str, str | Sequence[str]] | None = None,
     text: str | None = None,
     format: Format | None = None,
-    matter: KeptMatter = "text",
+    matter: KeptMatter | None = None,
     ocr: bool = False,
 ) -> Shelf:
-    """Read books: files, folders, globs, or `sample:NAME`.
+    """Read books: files, folders, globs, `sample:NAME`, data sets `hub:OWNER/NAME`, or what a recipe names.
 
     `where` keeps the rows of a data set whose columns have these values; `text` names its column of text; `format`,
-    `matter` and `ocr` are the recipe's keys of a shelf.  A bad file in a folder is listed in `Shelf.unreadable`; with
-    `strict` it raises, once all have been read.  Raises BookError.
+    `matter` and `ocr` are the recipe's keys of a shelf.  A bad file among others, in a folder or beside other sources,
+    is listed in `Shelf.unreadable`; with `strict` it raises, once all have been read.  Raises BookError.
+    """
+    items = items_of(*sources, where=where, text=text, format=format, matter=matter, ocr=ocr)
+    shelf = read_shelf(items, forgiving=len(sources) > 1)
+    if strict:
+        refuse_unreadable(shelf)
+    return shelf
+
+
+def look(
+    *sources: str | Path,
+    seconds: float = 10.0,
+    where: Mapping[str, str | Sequence[str]] | None = None,
+    text: str | None = None,
+    format: Format | None = None,
+    matter: KeptMatter | None = None,
+) -> list[Look]:
+    """The first works of each source, read as a stream, with counts of what was kept and dropped in so many seconds.
+
+    Takes tables of any size and data sets on the hub: memory stays the same.  Raises BookError.
+    """
+    items = items_of(*sources, where=where, text=text, format=format, matter=matter, stream=True)
+    return [look_at(item, seconds) for item in items]
+
+
+def look_at(item: ShelfItem, seconds: float = 10.0) -> Look:
+    """The beginning of one source of a recipe.  Raises BookError."""
+    return look_into(open_corpus(item), seconds)
+
+
+def items_of(
+    *sources: str | Path,
+    where: Mapping[str, str | Sequence[str]] | None = None,
+    text: str | None = None,
+    format: Format | None = None,
+    matter: KeptMatter | None = None,
+    ocr: bool = False,
+    stream: bool = False,
+) -> list[ShelfItem]:
+    """What the sources mean as a recipe's shelf; a recipe among them gives its own.  What is said here goes before.
+
+    Raises BookError, or RecipeError for a recipe that is none.
     """
     if not sources:
         raise BookError("nothing to read was named", then="quire read novel.epub", code="missing")
     filters = {column: [value] if isinstance(value, str) else list(value) for column, value in (where or {}).items()}
-    shelf = read_shelf([_item(str(source), filters, text, format, matter, ocr) for source in sources])
-    if strict:
-        refuse_unreadable(shelf)
-    return shelf
+    asked = {"where": filters, "text": text, "format": format, "matter": matter, "ocr": ocr, "stream": stream}
+    said = {key: value for key, value in asked.items() if value}
+    items: list[dict[str, Any]] = []
+    for source in map(str, sources):
+        if Path(source).suffix.lower() in (".yaml", ".yml"):
+            shelf = load_recipe(Path(source).expanduser()).recipe.shelf
+            items += [item.model_dump(exclude_unset=True) for item in shelf]
+        else:
+            kind, _, name = source.partition(":")
+            items.append({kind: name} if kind in ("sample", "hub") else {"path": source})
+    recipe, problems = check({"shelf": [item | said for item in items]})
+    if recipe is None or problems:
+        raise as_error(problems, ", ".join(map(str, sources)))
+    return list(recipe.shelf)
 
 
 def refuse_unreadable(shelf: Shelf) -> None:
@@ -51,19 +106,6 @@ def refuse_unreadable(shelf: Shelf) -> None:
         then="take them away or mend them, or leave --strict away to go on without them",
         code=first.code,
     )
-
-
-def _item(
-    source: str,
-    where: Mapping[str, list[str]],
-    text: str | None,
-    format: Format | None,
-    matter: KeptMatter,
-    ocr: bool,
-) -> ShelfItem:
-    sample = source.removeprefix("sample:") if source.startswith("sample:") else None
-    path = None if sample is not None else source
-    return ShelfItem(path=path, sample=sample, where=dict(where), text=text, format=format, matter=matter, ocr=ocr)
 
 
 def describe(shelf: Shelf) -> dict[str, Any]:
@@ -87,6 +129,27 @@ def describe(shelf: Shelf) -> dict[str, Any]:
     if shelf.unreadable:
         facts["unreadable"] = [{"path": bad.path, "code": bad.code, "reason": bad.reason} for bad in shelf.unreadable]
     return facts
+
+
+def describe_look(look: Look) -> dict[str, Any]:
+    """What `quire read --json` prints of a stream: counts of what was read, and its first works."""
+    tally = look.tally
+    facts: dict[str, Any] = {
+        "source": look.source,
+        "tables": look.tables,
+        "whole": tally.whole,
+        "rows": tally.rows,
+        "works": tally.works,
+        "words": tally.words,
+        "left": tally.left,
+        "splits": look.splits,
+        "seconds": round(look.seconds, 2),
+        "dropped": [
+            {"reason": reason, "count": count, "example": _shorten(tally.examples[reason][0].text)}
+            for reason, count in sorted(tally.dropped.items(), key=lambda pair: -pair[1])
+        ],
+    }
+    return facts | describe(look.sample)
 
 
 def _describe_where(shelf: Shelf, where: Where) -> dict[str, Any]:

@@ -2,54 +2,113 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from quire.books.book import Unreadable
+from quire.books.book import Book, Shelf, Split, Unreadable
 from quire.books.limits import Limits, ReadOptions
 from quire.books.reading import files_of, options_of, split_by_names
 from quire.books.rows import hub
 from quire.books.rows.row import table_suffix
-from quire.books.rows.stream import Held, Shard, StreamedPassage, StreamedWork, StreamPosition, Tally
-from quire.books.rows.stream import stream_passages as _passages
-from quire.books.rows.stream import stream_works as _works
+from quire.books.rows.stream import (
+    Held,
+    Shard,
+    StreamedPassage,
+    StreamedWork,
+    StreamPosition,
+    Tally,
+    stream_passages,
+    stream_works,
+)
+from quire.books.rows.stream_lines import ENDLESS
 from quire.errors import BookError
 from quire.recipe.schema import ShelfItem
 
 _BEGINNING = StreamPosition()
+_SAMPLE_WORKS = 12
+_SAMPLE_CHARACTERS = 20_000_000
 
 
 @dataclass(frozen=True)
 class Corpus:
     """A source that is streamed: its tables in order, how they are read, and what is held out.
 
-    The same recipe gives the same works in the same order, so that a position can be kept and gone back to.
+    The same recipe gives the same works in the same order, so that a position can be kept and gone back to.  `source`
+    is how a run records it, with the revision of a data set on the hub.
     """
 
+    source: str
     shards: tuple[Shard, ...]
     options: ReadOptions
     held: Held
     unreadable: tuple[Unreadable, ...] = ()
 
     def works(
-        self, start: StreamPosition = _BEGINNING, tally: Tally | None = None, limits: Limits | None = None
+        self,
+        start: StreamPosition = _BEGINNING,
+        tally: Tally | None = None,
+        limits: Limits | None = None,
+        until: float = ENDLESS,
     ) -> Iterator[StreamedWork]:
         """The works from a position on; what is dropped is counted in `tally`.  May raise BookError."""
-        return _works(self.shards, self.options, self.held, start, tally, limits)
+        return stream_works(self.shards, self.options, self.held, start, tally, limits, until)
 
     def passages(
-        self, start: StreamPosition = _BEGINNING, tally: Tally | None = None, limits: Limits | None = None
+        self,
+        start: StreamPosition = _BEGINNING,
+        tally: Tally | None = None,
+        limits: Limits | None = None,
+        until: float = ENDLESS,
     ) -> Iterator[StreamedPassage]:
         """Their chapters, each in one split.  May raise BookError."""
-        return _passages(self.shards, self.options, self.held, start, tally, limits)
+        return stream_passages(self.shards, self.options, self.held, start, tally, limits, until)
+
+
+@dataclass(frozen=True)
+class Look:
+    """The beginning of a stream: what was counted in the time that was given, and its first works as a shelf.
+
+    `tables` are all that the source has; `splits` are works by where they go.
+    """
+
+    source: str
+    tables: int
+    sample: Shelf
+    tally: Tally
+    splits: dict[Split, int]
+    seconds: float
+
+
+def look(corpus: Corpus, seconds: float = 10.0) -> Look:
+    """Read a stream for so long, or to its end where that comes first.  Raises BookError where nothing is in it.
+
+    The time starts when the first table is there: what the hub has must be fetched first.
+    """
+    tally = Tally()
+    splits: dict[Split, int] = {"train": 0, "validation": 0, "test": 0}
+    sample: list[Book] = []
+    size = 0
+    corpus.shards[0].fetch()
+    began = time.monotonic()
+    for work in corpus.works(tally=tally, until=began + seconds):
+        splits[work.split] += 1
+        if len(sample) < _SAMPLE_WORKS and size < _SAMPLE_CHARACTERS:
+            sample.append(work.book)
+            size += len(work.book.text)
+    unreadable = (*corpus.unreadable, *tally.unreadable)
+    shelf = Shelf(tuple(sample), unreadable, (corpus.source,))
+    return Look(corpus.source, len(corpus.shards), shelf, tally, splits, time.monotonic() - began)
 
 
 def open_corpus(item: ShelfItem, seed: int = 7) -> Corpus:
     """The tables of an item.  Lists what a data set on the hub has, but fetches nothing yet.  Raises BookError."""
     held = Held(item.validation, item.test, seed)
     if item.hub is not None:
-        return Corpus(_hub_shards(item.hub, item.split), options_of(item), held)
+        dataset = hub.find_dataset(item.hub, item.split)
+        shards = tuple(_hub_shard(dataset, file) for file in dataset.files)
+        return Corpus(dataset.source, shards, options_of(item), held)
     unreadable: list[Unreadable] = []
     files = files_of(item, unreadable, strict=False)
     tables = [path for path, _ in files if table_suffix(path)]
@@ -65,17 +124,13 @@ def open_corpus(item: ShelfItem, seed: int = 7) -> Corpus:
             code="wrong-kind",
         )
     splits = split_by_names(tables)
-    shards = tuple(Shard(str(path), lambda path=path: path, splits.get(path)) for path in tables)  # type: ignore[misc]
-    return Corpus(shards, options_of(item), held, tuple(unreadable))
+    shards = tuple(_file_shard(path, splits.get(path)) for path in tables)
+    return Corpus(item.name, shards, options_of(item), held, tuple(unreadable))
 
 
-def _hub_shards(name: str, split: str | None) -> tuple[Shard, ...]:
-    dataset = hub.find_dataset(name, split)
+def _file_shard(path: Path, split: Split | None) -> Shard:
+    return Shard(str(path), lambda: path, split)
 
-    def shard(file: hub.HubFile) -> Shard:
-        def fetch() -> Path:
-            return hub.fetch(dataset, file)
 
-        return Shard(f"hub:{dataset.name}/{file.path}", fetch, dataset.split_of(file))
-
-    return tuple(map(shard, dataset.files))
+def _hub_shard(dataset: hub.Dataset, file: hub.HubFile) -> Shard:
+    return Shard(f"hub:{dataset.name}/{file.path}", lambda: hub.fetch(dataset, file), dataset.split_of(file))

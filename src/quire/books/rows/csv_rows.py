@@ -76,7 +76,7 @@ def read_csv(file: BinaryIO, tabs: bool, start: Position, names: tuple[str, ...]
         if isinstance(fields, list) and not any(field.strip() for field in fields):
             continue
         rows += 1
-        if rows <= start.rows:
+        if rows <= start.passed:
             continue
         after = Position(rows, taken[-1].number + 1, taken[-1].after if seekable else 0)
         number = taken[0].number

@@ -28,7 +28,7 @@ def read_json_lines(file: BinaryIO, start: Position) -> Iterator[Entry]:
         if line.data is not None and not line.data.strip():
             continue
         rows += 1
-        if rows <= start.rows:
+        if rows <= start.passed:
             continue
         after = Position(rows, line.number + 1, line.after if seekable else 0)
         if line.data is None:
@@ -39,6 +39,13 @@ def read_json_lines(file: BinaryIO, start: Position) -> Iterator[Entry]:
 
 def parse_line(data: bytes, number: int, after: Position) -> Entry:
     """The row of one line, or why it is none."""
+    try:
+        return _parse(data, number, after)
+    except MemoryError:
+        return Bad(number, "row that needs too much memory", data[:_SHOWN].decode("utf-8", "replace"), after)
+
+
+def _parse(data: bytes, number: int, after: Position) -> Entry:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -94,7 +101,7 @@ def read_json_array(file: BinaryIO, start: Position) -> Iterator[Entry]:
             found = _wrapped(value)
         for item in found:
             rows += 1
-            if rows <= start.rows:
+            if rows <= start.passed:
                 continue
             after = Position(rows, rows + 1, 0)
             if reason is not None:
@@ -127,6 +134,8 @@ def _value(window: _Text) -> tuple[Any, str | None, str]:
             value, stop = decoder.raw_decode(window.text, window.at)
         except RecursionError:
             return _pass_over(window, "nested too deeply")
+        except MemoryError:
+            return _pass_over(window, "entry that needs too much memory")
         except json.JSONDecodeError as error:
             open_ended = error.pos >= len(window.text) - 64 or error.msg.startswith("Unterminated string")
             if open_ended and not window.ended and len(window.text) - window.at <= LONGEST_LINE:

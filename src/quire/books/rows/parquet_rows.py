@@ -40,7 +40,7 @@ def read_parquet(path: Path, start: Position) -> Iterator[Entry]:
 def _groups(table: Any, columns: list[str], sizes: list[int], start: Position, faults: Any) -> Iterator[Entry]:
     before = 0
     for group, size in enumerate(sizes):
-        if before + size <= start.rows:
+        if before + size <= start.passed:
             before += size
             continue
         row = before
@@ -48,12 +48,12 @@ def _groups(table: Any, columns: list[str], sizes: list[int], start: Position, f
         batch_size = max(1, min(_MOST_ROWS, _BATCH_BYTES // max(1, mean)))
         try:
             for batch in table.iter_batches(batch_size, row_groups=[group], columns=columns, use_threads=False):
-                if row + batch.num_rows <= start.rows:
+                if row + batch.num_rows <= start.passed:
                     row += batch.num_rows
                     continue
                 for index in range(batch.num_rows):
                     row += 1
-                    if row > start.rows:
+                    if row > start.passed:
                         yield _row(batch.slice(index, 1), row, faults)
                         pulse.beat()
         except faults as error:

@@ -13,7 +13,17 @@ from quire.books.plays.from_rows import find_columns, read_rows
 from quire.books.rows.row import Bad, Entry, Values
 from quire.books.rows.tables import find_format, open_rows
 from quire.books.rows.where import Filter
-from quire.books.rows.works import Decided, decide, flatten, make_work, names_of, show_row, take_head, unit_of
+from quire.books.rows.works import (
+    NAME_COLUMN,
+    Decided,
+    decide,
+    flatten,
+    make_work,
+    names_of,
+    show_row,
+    take_head,
+    unit_of,
+)
 from quire.errors import BookError
 
 MOST_TEXT = 400 * MIB
@@ -75,7 +85,7 @@ def _read(path: Path, options: ReadOptions) -> list[Book]:
     if not books:
         raise BookError(
             f"{path} holds no text in its column {works.column!r}",
-            then="name another column with text:",
+            then=NAME_COLUMN,
             code="not-a-book",
         )
     # One book has to carry what belongs to the file as a whole.
@@ -106,7 +116,7 @@ class _Works:
                 yield entry.number, values
         if not there:
             what = f"{self.path} has no column {column!r}; its columns are {', '.join(self.filter.names)}"
-            raise BookError(what[:1000], then="set text: to one of them", code="not-a-book")
+            raise BookError(what[:1000], then=NAME_COLUMN, code="not-a-book")
 
     def each(self, entries: Iterator[Entry], decided: Decided) -> Iterator[Book]:
         """A work for each row that has text."""

@@ -38,12 +38,19 @@ class Bad:
 class Position:
     """Where in a file the next row starts: rows before it, the number of its line, and its offset in bytes.
 
-    The offset is 0 where the file cannot be entered in the middle; then the rows before are passed over.
+    The offset is 0 where the file cannot be entered in the middle; then the rows before are passed over.  `skip` more
+    rows are passed over as well, without a look at what they hold where that can be done.
     """
 
     rows: int = 0
     line: int = 1
     offset: int = 0
+    skip: int = 0
+
+    @property
+    def passed(self) -> int:
+        """The last row that is not given."""
+        return self.rows + self.skip
 
 
 Entry = Row | Bad

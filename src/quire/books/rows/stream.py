@@ -6,11 +6,8 @@ slow or deadly is dropped with its reason, and the stream goes on behind it.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import selectors
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,21 +16,27 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from quire.books.book import Book, Dropped, Passage, Place, Split
+from quire.books.book import Book, Dropped, Passage, Place, Split, Unreadable
 from quire.books.kinds import check_file
-from quire.books.limits import MIB, Limits, ReadOptions
+from quire.books.limits import Limits, ReadOptions
 from quire.books.rows.row import START, Position
+from quire.books.rows.stream_lines import ENDLESS, Died, Enough, Lines
+from quire.books.rows.where import Filter
+from quire.books.rows.works import HEAD_ROWS, NAME_COLUMN
 from quire.books.spans import normalise_words
-from quire.books.walls.child import PASSED_ON, ending, signals_held_back
-from quire.books.walls.nursery import NO_MEMORY
+from quire.books.walls.memory import room
 from quire.books.walls.wire import TooMuch, Unpacker
-from quire.errors import BOOK_FAULTS, BookError
+from quire.errors import BOOK_FAULTS, BookError, printable
 
 _EXAMPLES = 3
 _MOST_REASONS = 200
 # A table whose reader dies so often without a row between has no rows that can be reached.
 _MOST_DEATHS = 3
-_START_SECONDS = 60.0
+# So many tables in a row, from the first on, that cannot be read: then it is the recipe that is wrong.
+_MOST_REFUSED = 3
+_MOST_UNREADABLE = 1000
+# What a child says besides the pieces of works.
+_SAID = (b"bad", b"left", b"seen", b"decided", b"fault", b"done", b"beat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,10 @@ class StreamPosition:
 
 @dataclass
 class Tally:
-    """What became of the rows so far: they are works, left out by `where`, or dropped with a reason."""
+    """What became of the rows so far: they are works, left out by `where`, or dropped with a reason.
+
+    `whole` says that the stream was read to its end; `unreadable` are tables of which nothing could be had.
+    """
 
     rows: int = 0
     works: int = 0
@@ -65,6 +71,8 @@ class Tally:
     left: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[Dropped]] = field(default_factory=dict)
+    unreadable: list[Unreadable] = field(default_factory=list)
+    whole: bool = False
 
     def drop(self, reason: str, text: str, place: Place, count: int = 1) -> None:
         # A reason holds what a library said, which a stranger's file may make endless.
@@ -124,23 +132,49 @@ def stream_works(
     start: StreamPosition = StreamPosition(),
     tally: Tally | None = None,
     limits: Limits | None = None,
+    until: float = ENDLESS,
 ) -> Iterator[StreamedWork]:
     """The works of all shards from a position on.  What is dropped is counted in `tally`.
 
-    Raises BookError for a shard that cannot be read at all, where it is the only one; among others it is dropped.
+    It ends early when `until` has come, in seconds of time.monotonic.  Raises BookError for a shard that cannot be read
+    at all, where it is the only one or the first few are all such; among others it is listed.  A whole stream without
+    any work is an error as well.
     """
     tally = tally if tally is not None else Tally()
     splits = frozenset(shard.split for shard in shards)
+    asked = Filter(options.where)
+    refused: list[BookError] = []
     for number, shard in enumerate(shards[start.shard :], start=start.shard):
         at = Position(start.rows, start.line, start.offset) if number == start.shard else START
         try:
-            for book, after in _Reader(shard, options, limits or Limits(), tally).works(at):
+            for book, after in _Reader(shard, options, limits or Limits(), tally, asked, until).works(at):
                 position = StreamPosition(number, after.rows, after.line, after.offset)
                 yield StreamedWork(book, held.split_of(book, shard.split, splits), position)
+        except Enough:
+            if start == StreamPosition() and not tally.works and tally.rows:
+                raise _no_works(f"what was read of {shards[0].name} ({tally.rows:,} rows)", tally, asked) from None
+            return
         except BookError as error:
-            if len(shards) == 1:
-                raise
-            tally.drop(f"table that cannot be read ({error.code})", error.what, Place(shard.name, "row", 1))
+            refused.append(error)
+            if len(shards) == 1 or (not tally.rows and len(refused) >= min(_MOST_REFUSED, len(shards))):
+                raise refused[0] from None
+            if len(tally.unreadable) < _MOST_UNREADABLE:
+                tally.unreadable.append(Unreadable(shard.name, error.what, error.code))
+    tally.whole = True
+    if start == StreamPosition() and not tally.works:
+        more = f" and {len(shards) - 1} tables more" if len(shards) > 1 else ""
+        raise _no_works(shards[0].name + more, tally, asked)
+
+
+def _no_works(name: str, tally: Tally, asked: Filter) -> BookError:
+    """Why nothing came of all the rows."""
+    try:
+        if tally.left:
+            asked.check(name)
+    except BookError as error:
+        return error
+    why = max(tally.dropped, key=lambda reason: tally.dropped[reason], default="no rows")
+    return BookError(f"{name} holds no text: {tally.rows:,} rows, {why}", then=NAME_COLUMN, code="not-a-book")
 
 
 def stream_passages(
@@ -150,12 +184,13 @@ def stream_passages(
     start: StreamPosition = StreamPosition(),
     tally: Tally | None = None,
     limits: Limits | None = None,
+    until: float = ENDLESS,
 ) -> Iterator[StreamedPassage]:
     """The chapters of the works as passages.  `Passage.book` is the number of the work's row in its shard.
 
     A work lies whole in one split, so that nothing of it crosses.
     """
-    for work in stream_works(shards, options, held, start, tally, limits):
+    for work in stream_works(shards, options, held, start, tally, limits, until):
         chapters = [(number, chapter.text) for number, chapter in enumerate(work.book.chapters) if chapter.text]
         for number, text in chapters:
             ends = number == chapters[-1][0]
@@ -163,39 +198,55 @@ def stream_passages(
             yield StreamedPassage(passage, work.after)
 
 
-class _Died(Exception):
-    """The child is gone, or had to go; says why."""
-
-
 class _Reader:
     """Reads one shard, with a new child wherever one has died."""
 
-    def __init__(self, shard: Shard, options: ReadOptions, limits: Limits, tally: Tally) -> None:
-        self.shard, self.options, self.limits, self.tally = shard, options, limits, tally
+    def __init__(
+        self, shard: Shard, options: ReadOptions, limits: Limits, tally: Tally, asked: Filter, until: float
+    ) -> None:
+        self.shard, self.options, self.tally = shard, options, tally
+        self.limits = replace(limits, memory=room(limits.memory))
+        self.asked, self.until = asked, until
         self.decided: list[str] | None = None
+        self.careful, self.head = False, HEAD_ROWS
         self.at = START
+        self.path = Path()
 
     def works(self, start: Position) -> Iterator[tuple[Book, Position]]:
-        path = self.shard.fetch()
-        check_file(path, Limits(file=sys.maxsize))
+        if time.monotonic() >= self.until:
+            raise Enough
+        self.path = self.shard.fetch()
+        check_file(self.path, Limits(file=sys.maxsize))
         self.at = start
-        skip = 0
         while True:
             before = self.at
             try:
-                yield from self._child(path, skip)
+                yield from self._child()
                 return
-            except _Died as died:
-                skip = skip + 1 if self.at == before else 1
-                place = Place(self.shard.name, "row", self.at.rows + skip)
-                if skip > _MOST_DEATHS or self.decided is None:
+            except Died as died:
+                if self._try_again(before):
+                    continue
+                place = Place(self.shard.name, "row", self.at.passed)
+                if self.at.skip > _MOST_DEATHS:
                     self.tally.drop(f"the rest of the table, whose reader {died}", "", place)
                     return
                 self.tally.drop(f"row whose reader {died}", "", place)
 
-    def _child(self, path: Path, skip: int) -> Iterator[tuple[Book, Position]]:
+    def _try_again(self, before: Position) -> bool:
+        """After a death: whether to go on from where it stands, or from behind the row that did it, once that is known.
+
+        One that came with rows in hand may have died of any of those that were not heard of any more: the next one
+        says every row at once.  If the table's columns are not known yet, it looks at its first row alone.
+        """
+        if not self.careful or self.at != before:
+            self.careful, self.head = True, 1
+            return True
+        self.at = replace(self.at, skip=self.at.skip + 1)
+        return False
+
+    def _child(self) -> Iterator[tuple[Book, Position]]:
         """The works from `at` on, until the table or the child ends."""
-        with _Lines(self._request(path, skip), self.limits) as lines:
+        with Lines(self._request(), self.limits, self.until) as lines:
             unpacker = Unpacker(self.limits)
             for line in lines:
                 try:
@@ -206,9 +257,9 @@ class _Reader:
                         self.tally.rows += 1
                         self.tally.works += 1
                         self.tally.words += book.words
-                        yield replace(book, path=self.shard.name), self.at
+                        yield book, self.at
                         lines.begin()
-                    elif name in (b"bad", b"left", b"decided", b"fault", b"done", b"beat"):
+                    elif name in _SAID:
                         if self._hear(*json.loads(line)):
                             return
                         if name in (b"bad", b"left"):
@@ -216,15 +267,19 @@ class _Reader:
                     else:
                         unpacker.take(line)
                 except TooMuch as error:
-                    raise _Died(f"gave {error}") from None
+                    raise Died(f"gave {error}") from None
+                except BookError:
+                    raise
                 except (ValueError, TypeError, IndexError, KeyError):
-                    raise _Died("gave something else than works") from None
-        raise _Died(lines.ending())
+                    raise Died("gave something else than works") from None
+        raise Died(lines.ending())
 
     def _hear(self, name: str, *values: Any) -> bool:
         """What the child says besides works; True at the end."""
         if name == "decided":
             self.decided = [str(value) for value in values]
+        elif name == "seen":
+            self.asked.learn(*map(str, values))
         elif name == "left":
             self.at = _position(values[0])
             self.tally.rows += 1
@@ -235,17 +290,20 @@ class _Reader:
             self.at = _position(after)
         elif name == "fault":
             what, then, code = map(str, values)
+            what = what.replace(printable(str(self.path)), self.shard.name)
             raise BookError(what, then=then, code=next((known for known in BOOK_FAULTS if known == code), "unreadable"))
         return name == "done"
 
-    def _request(self, path: Path, skip: int) -> bytes:
+    def _request(self) -> bytes:
         request = {
-            "path": os.fsdecode(path.absolute()),
+            "path": os.fsdecode(self.path.absolute()),
+            "name": self.shard.name,
             "options": asdict(self.options),
             "limits": asdict(self.limits),
-            "start": [self.at.rows, self.at.line, self.at.offset],
+            "start": [self.at.rows, self.at.line, self.at.offset, self.at.skip],
             "decided": self.decided,
-            "skip": skip,
+            "head": self.head,
+            "careful": self.careful,
         }
         return json.dumps(request).encode("ascii")
 
@@ -258,67 +316,3 @@ def _whole(unpacker: Unpacker) -> Book:
 def _position(values: Sequence[int]) -> Position:
     rows, line, offset = map(int, values)
     return Position(rows, line, offset)
-
-
-class _Lines:
-    """The lines of a child.  It waits while nobody asks for more; who asks waits no longer than the limits say."""
-
-    def __init__(self, request: bytes, limits: Limits) -> None:
-        self._limits = limits
-        with signals_held_back():
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-X", "utf8", "-m", "quire.books.rows.stream_child"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={key: os.environ[key] for key in PASSED_ON if key in os.environ},
-            )
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError), self._process.stdin as stdin:
-            stdin.write(request)
-        # Python and its libraries take their time.
-        self._begun = self._alive = time.monotonic() + _START_SECONDS
-
-    def __enter__(self) -> _Lines:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self._process.stdout is not None
-        self._process.kill()
-        self._process.wait()
-        self._process.stdout.close()
-
-    def begin(self) -> None:
-        """A row is done: the next has its own time."""
-        self._begun = self._alive = time.monotonic()
-
-    def __iter__(self) -> Iterator[bytes]:
-        assert self._process.stdout is not None
-        source = self._process.stdout.fileno()
-        waiting = bytearray()
-        with selectors.DefaultSelector() as selector:
-            selector.register(source, selectors.EVENT_READ)
-            while True:
-                silent = self._alive + self._limits.silence
-                late = self._begun + self._limits.seconds
-                if not selector.select(max(0.0, min(silent, late) - time.monotonic())):
-                    if late < silent:
-                        raise _Died(f"was not done with it within {self._limits.seconds:.0f} s")
-                    raise _Died(f"gave no sign of life for {self._limits.silence:.0f} s")
-                chunk = os.read(source, MIB)
-                if not chunk:
-                    return
-                waiting += chunk
-                if len(waiting) > 5 * self._limits.text:
-                    raise _Died(f"gave more than {self._limits.text // MIB} MB")
-                self._alive = time.monotonic()
-                self._begun = min(self._begun, self._alive)
-                if b"\n" in chunk:
-                    *lines, rest = waiting.split(b"\n")
-                    waiting = rest
-                    yield from map(bytes, lines)
-
-    def ending(self) -> str:
-        """How the child ended, when its lines did."""
-        status = self._process.wait()
-        return "needed too much memory" if status == NO_MEMORY else f"crashed ({ending(status)})"

@@ -8,41 +8,58 @@ from quire.books.rows.row import Values
 from quire.errors import BookError
 
 _SHOWN_VALUES = 12
+_LONGEST_VALUE = 200
 _MOST_VALUES = 2000
 _MOST_NAMES = 200
 
 
 class Filter:
-    """Keeps rows, and remembers what there was, so that a value that matches nothing can name those that exist."""
+    """Keeps rows, and remembers what there was, so that a value that matches nothing can name those that exist.
+
+    `seen` are columns and values that came up since somebody looked, for whoever reads in another process.
+    """
 
     def __init__(self, where: tuple[tuple[str, tuple[str, ...]], ...]) -> None:
         self.wanted = {column: {_fold(value): value for value in values} for column, values in where}
         self.missing = {column: set(values) for column, values in self.wanted.items()}
         self.values: dict[str, dict[str, None]] = {column: {} for column in self.wanted}
         self.names: dict[str, None] = {}
+        self.seen: list[tuple[str, str]] = []
         self.more = False
         self.kept = 0
 
     def keeps(self, values: Values) -> bool:
         """Whether a row (flattened) has all that is asked."""
         if len(self.names) < _MOST_NAMES:
-            self.names.update(dict.fromkeys(values))
+            for name in values:
+                self.learn("", name)
         kept = True
         for column, wanted in self.wanted.items():
             value = _value(values, column)
             if value is None:
                 kept = False
                 continue
-            if len(self.values[column]) < _MOST_VALUES:
-                self.values[column][value] = None
-            else:
-                self.more = True
-            self.missing[column].discard(_fold(value))
+            self.learn(column, value)
             kept = kept and _fold(value) in wanted
         self.kept += kept
         return kept
 
-    def check(self, path: Path) -> None:
+    def learn(self, column: str, value: str) -> None:
+        """A value that a column has; without a column, the name of one."""
+        known = self.values[column] if column else self.names
+        if column:
+            self.missing[column].discard(_fold(value))
+        shown = value[:_LONGEST_VALUE]
+        if shown in known:
+            return
+        if len(known) >= (_MOST_VALUES if column else _MOST_NAMES):
+            self.more = self.more or bool(column)
+            return
+        known[shown] = None
+        if self.wanted:
+            self.seen.append((column, shown))
+
+    def check(self, path: Path | str) -> None:
         """Raise BookError if a column, a value, or the combination was nowhere."""
         for column in self.wanted:
             if not self.values[column]:
@@ -55,7 +72,7 @@ class Filter:
             column = list(self.wanted)[-1]
             raise self._nowhere(path, column, set(self.wanted[column]), "no row that passed the other filters has")
 
-    def _nowhere(self, path: Path, column: str, asked: set[str], who: str) -> BookError:
+    def _nowhere(self, path: Path | str, column: str, asked: set[str], who: str) -> BookError:
         wanted = " or ".join(sorted(repr(self.wanted[column][value]) for value in asked))
         there = sorted(self.values[column])
         count = "many" if self.more else str(len(there) - _SHOWN_VALUES)

@@ -41,7 +41,9 @@ _LINE_COLUMNS = frozenset(("lines", "verses", "verse", "poem", "stanza"))
 _CHAPTER_COLUMNS = ("chapter_title", "chapter title", "chapter_name", "chapter", "heading", "section")
 _TOO_LONG = ("nested too deeply", "line too long", "field too long", "entry too long")
 _UNITS = {"lines": "line", "array": "entry", "csv": "line", "parquet": "row"}
-_HEAD_ROWS = 200
+NAME_COLUMN = "name the column that holds the text: text: in a recipe, --text-column for quire read"
+HEAD_ROWS = 200
+"""The first rows of a table, which say what all are."""
 _HEAD_BYTES = 8 * MIB
 _HEAD_ENTRIES = 100_000
 _MOST_NAMES = 200
@@ -61,7 +63,7 @@ class Decided:
     language: str
 
 
-def take_head(entries: Iterator[Entry]) -> list[Entry]:
+def take_head(entries: Iterator[Entry], most: int = HEAD_ROWS) -> list[Entry]:
     """So many entries that the first rows are among them, and no more than is cheap to hold."""
     head: list[Entry] = []
     rows = size = 0
@@ -70,7 +72,7 @@ def take_head(entries: Iterator[Entry]) -> list[Entry]:
         if isinstance(entry, Row):
             rows += 1
             size += sum(len(value) for value in entry.values.values() if isinstance(value, str))
-        if rows >= _HEAD_ROWS or size >= _HEAD_BYTES:
+        if rows >= most or size >= _HEAD_BYTES:
             break
     return head
 
@@ -120,7 +122,7 @@ def _text_column(path: Path, rows: Sequence[Values], asked: str | None) -> str:
     best = max(lengths, key=lambda name: lengths[name], default="")
     if not best or lengths[best] < 100 * len(rows):
         what = f"{path} has no column of text among {', '.join(names)}"
-        raise BookError(what[:1000], then="name it with text:", code="not-a-book")
+        raise BookError(what[:1000], then=NAME_COLUMN, code="not-a-book")
     return best
 
 
