@@ -5,11 +5,13 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
+import pypdfium2
 import pytest
 
 import bookfiles as making
 from quire.books.book import Book
 from quire.books.pdf import reader as pdf
+from quire.books.walls import pulse
 from quire.errors import BookError
 
 WORDS = "river ferry stone bread winter candle window sailor garden silver morning letter".split()
@@ -244,3 +246,33 @@ def test_a_file_without_its_end_gives_the_pages_that_are_whole(tmp_path: Path) -
 def test_the_space_between_short_speeches_is_not_taken_for_the_line_step(tmp_path: Path) -> None:
     texts = [prose(n, 30) if n % 4 == 0 else f"So said {WORDS[n % 12]} {n}." for n in range(60)]
     assert paragraphs_of(read(making.pdf(tmp_path / "b.pdf", spaced(texts)))) == texts
+
+
+def test_slides_and_short_poems_are_no_title_pages(tmp_path: Path) -> None:
+    first: list[making.Placed] = [(60, 400, 24, "The Ferry"), (60, 360, 12, "a talk by A. Writer")]
+    slides: list[list[making.Placed]] = [
+        [(60, 400, 24, f"Of the {word}"), *((60.0, 360.0 - 20 * n, 12.0, f"the {word} has {n} oars") for n in range(5))]
+        for word in WORDS
+    ]
+    book = read(making.pdf(tmp_path / "a.pdf", [first, *slides]))
+    assert [drop.text for drop in book.dropped if drop.reason == "title page"] == ["The Ferry", "a talk by A. Writer"]
+    assert all(f"the {word} has 4 oars" in book.text for word in WORDS)
+
+
+def test_half_title_and_title_before_pages_full_of_text_go(tmp_path: Path) -> None:
+    half: list[making.Placed] = [(60, 400, 18, "The Ferry")]
+    title: list[making.Placed] = [(60, 400, 24, "The Ferry"), (60, 300, 14, "Anna Writer")]
+    book = read(making.pdf(tmp_path / "a.pdf", [half, title, *set_pages([prose(n) for n in range(20)])]))
+    assert (book.title, book.author) == ("The Ferry", "Anna Writer")
+    assert [drop.place.number for drop in book.dropped if drop.reason == "title page"] == [1, 2, 2]
+
+
+def test_signs_of_life_go_on_after_the_last_page(tmp_path: Path) -> None:
+    path = making.pdf(tmp_path / "a.pdf", set_pages([prose(n) for n in range(3)]))
+    beats: list[int] = []
+    pulse.listen(lambda: beats.append(1))
+    try:
+        read(path)
+    finally:
+        pulse.listen(None)
+    assert len(beats) >= 5 + len(pypdfium2.PdfDocument(path))

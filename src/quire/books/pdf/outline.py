@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -150,11 +151,12 @@ def apply_bookmarks(found: Sequence[Found], bookmarks: Sequence[Bookmark]) -> li
     An outline that hardly agrees with the text proves nothing and changes nothing.
     """
     blocks = list(found)
+    letters = [_letters(block.text) for block in blocks]
     named: dict[int, int] = {}
     owners: set[int] = set()
     position = 0
     for number, bookmark in enumerate(bookmarks):
-        hit = _find(blocks, bookmark, position)
+        hit = _find(blocks, letters, bookmark, position)
         if hit is None:
             continue
         index, length, rest = hit
@@ -162,6 +164,7 @@ def apply_bookmarks(found: Sequence[Found], bookmarks: Sequence[Bookmark]) -> li
             block = blocks[index]
             head = replace(block, kind="heading", text=block.text[: len(block.text) - len(rest)].strip())
             blocks[index : index + 1] = [head, replace(block, text=rest)]
+            letters[index : index + 1] = [_letters(head.text), _letters(rest)]
             length = 1
         owners.add(number)
         named |= dict.fromkeys(range(index, index + length), number)
@@ -218,24 +221,30 @@ def _spread(blocks: Sequence[Found], levels: dict[int, int]) -> None:
                 levels[index] = levels[index - step]
 
 
-def _find(blocks: Sequence[Found], bookmark: Bookmark, start: int) -> tuple[int, int, str] | None:
-    """The blocks that a bookmark names: the first, how many, and what of the (one) block comes after the title."""
+def _find(
+    blocks: Sequence[Found], letters: Sequence[str], bookmark: Bookmark, start: int
+) -> tuple[int, int, str] | None:
+    """The blocks that a bookmark names: the first, how many, and what of the (one) block comes after the title.
+
+    `letters` has the letters of each block.  Blocks come by their pages: those before the bookmark's are passed over.
+    """
     title = _letters(bookmark.title)
     if not title:
         return None
+    start = max(start, bisect_left(blocks, bookmark.page, key=lambda block: block.page))
     for index in range(start, len(blocks)):
         block = blocks[index]
         if block.page > bookmark.page + 1:
             return None
         if block.page < bookmark.page or block.kind == "break":
             continue
-        letters, stop = "", index
-        while stop < len(blocks) and len(letters) < len(title) and stop < index + 4:
-            letters += _letters(blocks[stop].text)
+        joined, stop = "", index
+        while stop < len(blocks) and len(joined) < len(title) and stop < index + 4:
+            joined += letters[stop]
             stop += 1
-            if letters == title:
+            if joined == title:
                 return index, stop - index, ""
-        whole = _letters(block.text)
+        whole = letters[index]
         if whole and title.endswith(whole) and block.kind == "heading" and len(whole) >= 0.4 * len(title):
             return index, 1, ""
         if len(title) >= 6 and block.kind == "paragraph" and whole.startswith(title):

@@ -32,6 +32,7 @@ from quire.books.pdf.notes import columns_and_notes, note_text
 from quire.books.pdf.outline import Bookmark, apply_bookmarks, find_author, read_bookmarks, read_title
 from quire.books.pdf.pages import Reading, read_pages, report
 from quire.books.pdf.rescue import rescue
+from quire.books.walls import pulse
 from quire.errors import BookError
 
 CUT_OFF = "the file is cut off or damaged: only the pages that are whole were read"
@@ -115,7 +116,9 @@ def _fill(draft: Draft, pages: list[Page], bookmarks: Sequence[Bookmark]) -> Non
     step = line_step(pages, size)
     whole = [list(page.lines) for page in pages]
     said = draft.title, draft.author
+    pulse.beat()
     drop_furniture(pages, size, step)
+    pulse.beat()
     drop_lists(pages)
     _drop_title_pages(draft, pages, size)
     if not any(page.lines for page in pages):
@@ -123,7 +126,9 @@ def _fill(draft: Draft, pages: list[Page], bookmarks: Sequence[Bookmark]) -> Non
         for page, lines in zip(pages, whole, strict=True):
             page.lines, page.dropped = lines, []
         draft.title, draft.author = said
+    pulse.beat()
     columns, notes = columns_and_notes(pages, size, step)
+    pulse.beat()
     body = set_margins(columns, size)
     verse = is_book_of_verse(body, size, step)
     if verse:
@@ -132,12 +137,16 @@ def _fill(draft: Draft, pages: list[Page], bookmarks: Sequence[Bookmark]) -> Non
     for page in pages:
         for reason, line in page.dropped:
             draft.drop(reason, line.plain, _place(draft, line.page))
+    pulse.beat()
     hyphens = _hyphens(body)
     # A note may stand overleaf of its mark.
     noted = frozenset(page for group in notes for page in (group[0].page, group[0].page - 1))
     gap, spaced = find_gap(body, size, step)
     measure = Measure(size, step, indent, gap, verse or (spaced and not indent), verse)
-    found = _with_text(apply_bookmarks(Blocks(measure, hyphens, noted).run(body), bookmarks))
+    pulse.beat()
+    blocks = Blocks(measure, hyphens, noted).run(body)
+    pulse.beat()
+    found = _with_text(apply_bookmarks(blocks, bookmarks))
     for block in found:
         draft.add(block.kind, block.text, _place(draft, block.page), block.level)
     for group in notes:
@@ -156,26 +165,36 @@ def _place(draft: Draft, page: int) -> Place:
 
 
 def _drop_title_pages(draft: Draft, pages: Sequence[Page], size: float) -> None:
-    """Pages before the text that hold title, author, printer or rights in a few large or legal lines."""
+    """Pages before the text that hold title, author, printer or rights in a few large or legal lines.
+
+    Large type alone makes a few title pages where pages full of text follow; among slides and short poems but one.
+    """
+    large = 4 if any(len(_words(page)) >= 90 for page in pages[:12]) else 1
     for page in pages[:12]:
-        words = sum(len(line.plain.split()) for line in page.lines)
-        if words >= 90:
-            if _LEGAL.search(" ".join(line.plain for line in page.lines)) and words < 250:
+        text = " ".join(line.plain for line in page.lines)
+        legal = bool(_LEGAL.search(text))
+        if len(_words(page)) >= 90:
+            if legal and len(_words(page)) < 250:
                 _take_all(page, "copyright page")
                 continue
             break
-        if not page.lines:
+        if not page.lines or any(recognise(line.plain) for line in page.lines):
             continue
-        text = " ".join(line.plain for line in page.lines)
-        headed = any(recognise(line.plain) for line in page.lines)
         largest = max(page.lines, key=lambda line: line.size)
-        if not headed and (largest.size >= 1.25 * size or _LEGAL.search(text) or _says_title(draft, page)):
-            if not draft.title:
-                same = [line.plain.strip() for line in page.lines if abs(line.size - largest.size) < 0.5]
-                draft.title = " ".join(same)
-            if not draft.author and not _LEGAL.search(text):
-                draft.author = find_author([line.plain for line in page.lines], draft.title)
-            _take_all(page, "copyright page" if _LEGAL.search(text) else "title page")
+        said = legal or _says_title(draft, page)
+        if not said and (largest.size < 1.25 * size or not large):
+            continue
+        large -= not said
+        if not draft.title:
+            same = [line.plain.strip() for line in page.lines if abs(line.size - largest.size) < 0.5]
+            draft.title = " ".join(same)
+        if not draft.author and not legal:
+            draft.author = find_author([line.plain for line in page.lines], draft.title)
+        _take_all(page, "copyright page" if legal else "title page")
+
+
+def _words(page: Page) -> list[str]:
+    return [word for line in page.lines for word in line.plain.split()]
 
 
 def _says_title(draft: Draft, page: Page) -> bool:
