@@ -13,17 +13,24 @@ _WHITE = re.compile(r"[ \t\r\n]+")
 _YEAR = r"(?:(?:ca?|fl|d|b|m|né|geb|gest)\.?\s*)?(?:approximately |active )?(?:\d{3,4}\??|\d{2}th (?:cent\.?|century))"
 _DATES = re.compile(
     rf"[\s,]*[\[(]?\s*(?:{_YEAR}\s*(?:[-–—/]\s*(?:(?:or )?{_YEAR})?|or \d+)?|[-–—]\s*{_YEAR})[\])]?[.,\s]*$|"
-    r"\s*[\[(][^)\]]*\d{3,4}[^)\]]*[\])]\s*$",
+    r"\s*[\[(][^)\]]*(?:\d{3,4}|unknown)[^)\]]*[\])]\s*$",
     re.IGNORECASE,
 )
 _RANKS = re.compile(
     r"sir|dame|lord|lady|dr\.?|mrs\.?|mr\.?|m\.|mme|mlle|abbé|comte|comtesse|baron(?:ess)?|earl|viscount|marquis|duke",
     re.IGNORECASE,
 )
+# `Molière [Poquelin, Jean-Baptiste]`
+_ALSO = re.compile(r"\s*\[[^\]]*,[^\]]*\]")
+# `Conde de`, `Earl of`: a title that the surname is the end of.
+_TITLED = re.compile(r"\w+ (?:de|du|d[’']|of|von|van|di|da)(?: la)?", re.IGNORECASE)
 _PARTICLE = re.compile(r"(?:de|du|von|van|di|da|del|d[’']|of)\b.*", re.IGNORECASE)
+_EDITIONS = r"(?:édition|edition|edição|edición|edizione|ediția|ausgabe|editie|wydanie|izdanje|kiadás)"
+# What encoders put after a title: `: ELTeC edition`, `: Edição para o ELTeC`, `(a machine-readable transcription)`.
 _EDITION = re.compile(
-    r"\s*[:,.\[(]?\s*(?:(?:édition|edition|edição|edición|edizione|ediția)\s+ELTeC|ELTeC\s+\w+|(?:an? )?(?:TEI|"
-    r"electronic|digital|machine[- ]readable)\b.*)[\])]?\s*$",
+    rf"\s*[:.]\s*(?:(?:an? )?[\w-]+ {_EDITIONS}|{_EDITIONS} (?:[a-z]{{1,4}} ){{0,2}}[\w-]+)\s*$|"
+    rf"\s*[:,.\[(]\s*(?:{_EDITIONS}\s+ELTeC|ELTeC\s+\w+|(?:an? )?(?:TEI|electronic|digital|machine[- ]readable)\b.*)"
+    r"[\])]?\s*$",
     re.IGNORECASE,
 )
 _UNNAMED = frozenset(("idno", "date", "birth", "death", "note", "email", "affiliation", "ref", "ptr", "gap"))
@@ -123,7 +130,9 @@ def _in_parts(element: Element) -> str:
 
 def name_of(name: str) -> str:
     """`Flaubert, Gustave (1821-1880)` → `Gustave Flaubert`, `Sidney, Philip, Sir, 1554-1586.` → `Sir Philip Sidney`."""
-    plain = _DATES.sub("", name).strip()
+    if ";" in name:
+        return ", ".join(name_of(part) for part in name.split(";") if part.strip())
+    plain = _DATES.sub("", _ALSO.sub("", name)).strip()
     plain = _DATES.sub("", plain).strip().rstrip(",;")
     if plain.count(",") and plain.endswith(".") and len(plain.split()[-1]) > 3:
         plain = plain.rstrip(".")
@@ -134,6 +143,8 @@ def name_of(name: str) -> str:
         return f"{parts[1]} {parts[0]}" if len(parts[1]) <= 40 else plain
     if len(parts) == 3 and _RANKS.fullmatch(parts[2]):
         return f"{parts[2]} {parts[1]} {parts[0]}"
+    if len(parts) == 3 and _TITLED.fullmatch(parts[2]):
+        return f"{parts[1]}, {parts[2]} {parts[0]}"
     if len(parts) == 3 and _PARTICLE.fullmatch(parts[2]):
         return f"{parts[1]} {parts[2]} {parts[0]}"
     return plain

@@ -35,7 +35,9 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
                 f"{path} is damaged XML ({error})", then="check it with an XML editor", code="damaged"
             ) from None
         warnings.append(f"the XML is damaged ({error}); what could be read was")
-    works = [element for element in root.iter() if tag(element) in _ROOTS] if tag(root) in _CORPORA else [root]
+    inner = [element for element in root.iterdescendants() if tag(element) in _ROOTS]
+    # A corpus, or a work that holds others: each is a work of its own.
+    works = inner if tag(root) in _CORPORA or (inner and not _texts(root)) else [root]
     books = []
     fault: BookError | None = None
     for work in works:
@@ -54,10 +56,15 @@ def _read_work(path: Path, work: Element, corpus: Element | None, warnings: list
     draft.title, draft.author, draft.language = header.title, header.author, header.language
     if header.subtitle:
         draft.columns = (("subtitle", header.subtitle),)
-    text = next((child for child in work if tag(child) == "text"), None)
-    Walk(draft, header, options.matter == "all").block(text if text is not None else work, 0)
+    walk = Walk(draft, header, options.matter == "all")
+    for text in _texts(work) or [work]:
+        walk.block(text, 0)
     if options.format in (None, "plays") and plays.is_mostly_spoken(draft.items):
         draft.kind = "plays"
     if not draft.title:
         draft.title = path.stem
     return finish(draft, options)
+
+
+def _texts(work: Element) -> list[Element]:
+    return [child for child in work if tag(child) == "text"]
