@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quire.books.plain.contents import find_contents
+from quire.books.plain.contents import entries_of, find_contents, find_illustrations
 from quire.books.plain.lines import group_lines
 
 PROSE = "The ferry left at six, and nobody on the pier had seen the boy who sat between the crates."
@@ -43,3 +43,25 @@ def test_entries_of_one_title_with_pages_go_on() -> None:
 
 def test_chapters_with_text_are_no_list() -> None:
     assert listed("\n\n".join(f"CHAPTER {number}\n\n{PROSE}" for number in "I II III IV V".split())) == []
+
+
+def test_a_list_of_illustrations_ends_with_the_first_heading() -> None:
+    listed = [f"The {name}" for name in "boat oar bank bell pier coat coin".split()]
+    listed[2] = "“Oh, the bank!”"
+    text = "\n\n".join(
+        ["The Ferry", "LIST OF ILLUSTRATIONS", *listed, "CHAPTER I", "It left.", "CHAPTER II", "It came."]
+    )
+    groups = group_lines(text)
+    assert [groups[index].text for index in find_illustrations(groups)] == ["LIST OF ILLUSTRATIONS", *listed]
+    assert find_illustrations(group_lines("Illustrations\n\nOne\n\nTwo\n\nCHAPTER I\n\nIt left.")) == []
+
+
+def test_entries_with_pages_may_repeat_each_other() -> None:
+    entries = [f"CHAPTER {n}\n\nJournal of the boy          {page}" for n, page in (("I", 1), ("II", 14), ("III", 26))]
+    text = "\n\n".join(["CONTENTS", *entries, *(f"CHAPTER {n}\n\nIt left.\n\nIt came." for n in ("I", "II", "III"))])
+    groups = group_lines(text)
+    assert [groups[index].text for index in find_contents(groups)][-1].endswith("26")
+
+
+def test_entries_are_known_by_their_letters() -> None:
+    assert entries_of(group_lines("1. The Boat .... 3\nIV--The Oar   17")) == {"theboat": 1, "theoar": 1}

@@ -9,7 +9,6 @@ import pytest
 from quire.books.plain.lines import (
     Layout,
     Lines,
-    find_headings,
     find_layout,
     group_lines,
     is_verse,
@@ -70,20 +69,6 @@ def test_without_a_width_each_line_is_a_paragraph_but_stanzas_stay() -> None:
 )
 def test_wrapped_lines_are_joined_as_they_were_written(lines: list[str], text: str) -> None:
     assert rejoin(lines) == text
-
-
-def test_headings_are_numbers_in_order_with_their_titles() -> None:
-    text = f"I\n\nTHE BOAT\n\n{WRAPPED}\n\n1815\n\n{WRAPPED}\n\n\nII\n\nTHE BANK\n\n{WRAPPED}"
-    groups = group_lines(text)
-    found = find_headings(groups)
-    assert [groups[index].text for index in sorted(found)] == ["I", "THE BOAT", "II", "THE BANK"]
-    assert [heading.number if heading else None for _, heading in sorted(found.items())] == [1, None, 2, None]
-
-
-def test_capitals_with_space_above_are_headings_where_nothing_is_numbered() -> None:
-    text = "\n\n\n".join(f"{title}\n\n{WRAPPED}" for title in ("", "THE BOAT", "THE OAR", "THE BANK"))
-    groups = group_lines(text)
-    assert [groups[index].text for index in sorted(find_headings(groups))] == ["THE BOAT", "THE OAR", "THE BANK"]
 
 
 def test_prose_broken_where_the_sense_breaks_is_no_verse() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from quire.books.headings import is_contents_label, recognise
 from quire.books.plain.lines import Lines
@@ -17,6 +18,15 @@ _ENTRY_NUMBER = re.compile(
 )
 _PAGE = re.compile(r"[\s.·…_]*\b(?:\d{1,4}|[ivxlc]+)\s*$")
 _LEADERS = re.compile(r"(?:\s?\.){4,}\s*\d{1,4}\s*$|\s{3,}(?:\d{1,4}|[ivxlc]{1,6})\s*$")
+
+_ILLUSTRATIONS = re.compile(
+    r"(?:list of )?illustrations|(?:liste|table) des (?:illustrations|gravures|figures)|list of (?:plates|figures)",
+    re.IGNORECASE,
+)
+_FARTHEST_PICTURES = 400
+_FEWEST_PICTURES = 5
+_LONGEST_ENTRY = 110
+_FEWEST_LETTERS = 3
 
 
 def find_contents(groups: Sequence[Lines]) -> list[int]:
@@ -38,6 +48,34 @@ def find_contents(groups: Sequence[Lines]) -> list[int]:
     else:
         found += _close(groups, run, len(groups))
     return found
+
+
+def find_illustrations(groups: Sequence[Lines]) -> list[int]:
+    """The indices of the groups that are a list of illustrations, its label included: short lines, whatever they say,
+    up to the first heading or paragraph."""
+    for index, group in enumerate(groups[:_FARTHEST_PICTURES]):
+        if len(group.lines) > 1 or not _ILLUSTRATIONS.fullmatch(group.text.strip("*_=~#. ")):
+            continue
+        stop = index + 1
+        while stop < len(groups) and _names_picture(groups[stop]):
+            stop += 1
+        if stop - index > _FEWEST_PICTURES and stop < len(groups):
+            return list(range(index, stop))
+    return []
+
+
+def _names_picture(group: Lines) -> bool:
+    heading = recognise(group.text)
+    pages = len(group.lines) > 1 and all(_PAGE.search(line) for line in group.lines)
+    return pages or (
+        len(group.lines) <= 2 and len(group.text) <= _LONGEST_ENTRY and (heading is None or heading.kind == "bare")
+    )
+
+
+def entries_of(groups: Iterable[Lines]) -> Counter[str]:
+    """The letters of what a list of chapters announces, and how often."""
+    keys = (title_key(line) for group in groups for line in group.lines)
+    return Counter(key for key in keys if len(key) >= _FEWEST_LETTERS)
 
 
 def _lists(group: Lines) -> bool:
@@ -82,9 +120,11 @@ def _until_repeated(groups: Sequence[Lines], run: list[int]) -> list[int]:
     seen: set[str] = set()
     for position, index in enumerate(run):
         lines = groups[index].lines if len(groups[index].lines) > 2 else (groups[index].text,)
-        keys = {key for line in lines if len(key := _title_key(line)) >= 6}
+        keys = {key for line in lines if len(key := title_key(line)) >= 6}
         counts_on = position > 0 and bool(_entry_keys(groups[index]) & _following(groups[run[position - 1]]))
-        if keys & seen and len(lines) == 1 and not counts_on:
+        # What has a page beside it opens no chapter, though it says the same as another.
+        paged = bool(_LEADERS.search(groups[index].lines[-1]))
+        if keys & seen and len(lines) == 1 and not counts_on and not paged:
             return run[:position]
         if position < FIRST_ENTRIES or len(lines) > 1:
             seen |= keys
@@ -100,7 +140,7 @@ def _following(group: Lines) -> set[str]:
 
 
 def _entry_keys(group: Lines) -> set[str]:
-    keys = {_title_key(group.text)} - {""}
+    keys = {title_key(group.text)} - {""}
     heading = recognise(group.text)
     if heading is None and len(group.lines) > 1:
         heading = recognise(group.lines[0])
@@ -109,7 +149,7 @@ def _entry_keys(group: Lines) -> set[str]:
     return keys
 
 
-def _title_key(text: str) -> str:
+def title_key(text: str) -> str:
     """The letters of an entry without its number and its page."""
     rest = _PAGE.sub("", _ENTRY_NUMBER.sub("", text, count=1))
     return "".join(char for char in rest.lower() if char.isalnum())

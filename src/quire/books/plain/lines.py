@@ -7,9 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quire.books.draft import is_scene_break
-from quire.books.headings import Heading, bare_in_order, is_dateline, is_title_line, recognise
-
 SENTENCE_END = re.compile(r"[.!?…:][”’»\"')\]]*\s*$")
 
 
@@ -227,93 +224,3 @@ def _opens_speech(text: str, line: str) -> bool:
     if line.startswith(("--", "—")):
         return line.lstrip("-—").startswith(" ")
     return text.rstrip("-—").endswith(" ")
-
-
-def find_headings(groups: Sequence[Lines]) -> dict[int, Heading | None]:
-    """Indices of the groups that are headings (value None: a title line under a heading, or a plain title).
-
-    Bare numbers count where they count up from one.  Without any numbered heading, short lines in capitals with two
-    blank lines above are headings.
-    """
-    found: dict[int, Heading | None] = {}
-    candidates = {
-        index: heading
-        for index, group in enumerate(groups)
-        if len(group.lines) <= 3 and (heading := recognise(group.text)) and not is_scene_break(group.text)
-    }
-    believed = bare_in_order(list(candidates.values()))
-    for (index, heading), good in zip(candidates.items(), believed, strict=True):
-        if good:
-            found[index] = heading
-    _add_titles(groups, found)
-    _add_apart(groups, found)
-    if sum(heading is not None and heading.kind != "named" for heading in found.values()) < 2:
-        _add_capitals(groups, found)
-    return found
-
-
-def _add_apart(groups: Sequence[Lines], found: dict[int, Heading | None]) -> None:
-    """Short lines with as much space above them as the headings have that could be told by their words."""
-    gaps = sorted(groups[index].gap for index, heading in found.items() if heading is not None and index)
-    if len(gaps) < 3 or gaps[len(gaps) // 5] < 3:
-        return
-    least = gaps[len(gaps) // 5]
-    for index, group in enumerate(groups[:-1]):
-        below = groups[index + 1]
-        stands = group.gap >= least and below.gap < group.gap and index not in found and index - 1 not in found
-        if stands and len(group.lines) <= 2 and is_title_line(group.text) and not is_scene_break(group.text):
-            found[index] = None
-
-
-def _are_titled(groups: Sequence[Lines], found: dict[int, Heading | None]) -> bool:
-    """Whether a short line follows most of the headings that have no title in their own line."""
-    bare = [i for i, heading in found.items() if heading is not None and not heading.titled and i + 1 < len(groups)]
-    titled = [
-        i
-        for i in bare
-        if len(groups[i + 1].lines) == 1 and len(groups[i + 1].text) <= 60 and is_title_line(groups[i + 1].text)
-    ]
-    return len(titled) >= 2 and len(titled) >= 0.7 * len(bare)
-
-
-def _add_titles(groups: Sequence[Lines], found: dict[int, Heading | None]) -> None:
-    """The short line under `CHAPTER I` is its title, when it stands as one."""
-    usual = _are_titled(groups, found)
-    for index in sorted(found):
-        heading = found[index]
-        following = index + 1
-        if (
-            heading is None
-            or heading.titled
-            or heading.kind == "named"
-            or following >= len(groups)
-            or following in found
-        ):
-            continue
-        group = groups[following]
-        after = groups[following + 1] if following + 1 < len(groups) else None
-        if len(group.lines) > 3 or not is_title_line(group.text) or after is None:
-            continue
-        if (
-            group.text.isupper()
-            or after.gap >= 2
-            or (len(group.lines) == 1 and (after.gap >= group.gap or usual) and group.gap <= 2)
-        ):
-            found[following] = None
-
-
-def _add_capitals(groups: Sequence[Lines], found: dict[int, Heading | None]) -> None:
-    titles = [
-        index
-        for index, group in enumerate(groups)
-        if index not in found
-        and len(group.lines) <= 2
-        and len(group.text) <= 70
-        and group.text.isupper()
-        and sum(char.isalpha() for char in group.text) >= 3
-        and group.gap >= 2
-        and not is_scene_break(group.text)
-        and not is_dateline(group.text)
-    ]
-    if len(titles) >= 3:
-        found.update(dict.fromkeys(titles, None))

@@ -9,16 +9,15 @@ from quire.books.book import Book, Place
 from quire.books.cleaning import line_ends
 from quire.books.dates import part_letter
 from quire.books.draft import Draft, finish, is_scene_break
-from quire.books.headings import Heading, recognise
+from quire.books.headings import recognise
 from quire.books.limits import PLAIN, ReadOptions
 from quire.books.plain import gutenberg
 from quire.books.plain.boilerplate import strip_boilerplate
-from quire.books.plain.contents import find_contents
+from quire.books.plain.contents import entries_of, find_contents, find_illustrations
 from quire.books.plain.encoding import decode
 from quire.books.plain.lines import (
     Layout,
     Lines,
-    find_headings,
     find_layout,
     group_lines,
     is_verse,
@@ -28,6 +27,7 @@ from quire.books.plain.lines import (
     usual_indent,
 )
 from quire.books.plain.notes import take_notes
+from quire.books.plain.openings import find_headings, rank
 from quire.books.plain.pages import group_pages
 from quire.books.plays import text as plays_text
 from quire.errors import BookError
@@ -96,7 +96,7 @@ def read_lines(
     """
     groups = _own_groups(draft, text, skipped) if whole else group_lines(text)
     if (cast := plays_text.find_play(groups, format)) is not None:
-        groups, notes = take_notes(_drop_contents(draft, groups, skipped, inside))
+        groups, notes = take_notes(_drop_contents(draft, groups, skipped, inside)[1])
         plays_text.add_play(draft, groups, cast, skipped, inside)
         _add_notes(draft, notes, emphasis, skipped, inside)
         return
@@ -110,10 +110,10 @@ def read_lines(
     if layout.width == 0 and not poems:
         groups = _one_by_one(groups)
     groups = [part for group in groups for part in part_letter(group)]
-    groups = _drop_contents(draft, groups, skipped, inside)
+    gone, groups = _drop_contents(draft, groups, skipped, inside)
     groups, notes = take_notes(groups)
-    headings = find_headings(groups)
-    levels = _levels(headings, groups)
+    headings = find_headings(groups, entries_of(gone))
+    levels = rank(headings, groups)
     for index, group in enumerate(groups):
         place = Place(draft.path, "line", group.number + skipped, inside)
         if index in headings:
@@ -168,39 +168,6 @@ def _one_by_one(groups: list[Lines]) -> list[Lines]:
     return groups if stanzas or not several else part_unwrapped(groups)
 
 
-def _levels(found: dict[int, Heading | None], groups: list[Lines]) -> dict[int, int]:
-    """Parts (1) above chapters (2) above what stands within a chapter (3).
-
-    Where most chapters call themselves so, a bare number that counts anew after one, and a line that is only set like
-    a heading, divide that chapter; a title line belongs to the chapter whose number stands before it.
-    """
-    order = sorted(found)
-    kinds = {index: heading.kind if heading else "title" for index, heading in found.items()}
-    chapters = [index for index in order if kinds[index] == "chapter"]
-    bare = [index for index in order if kinds[index] == "bare"]
-    gaps = sorted(groups[index].gap for index in chapters)
-    inner = len(chapters) >= 3 and len(chapters) >= 0.25 * len(bare)
-    levels: dict[int, int] = {}
-    last: int | None = None
-    counting = False
-    for index in order:
-        heading = found[index]
-        levels[index] = 1 if kinds[index] == "part" else 2
-        if heading is not None and heading.kind == "chapter":
-            last, counting = heading.number, False
-        elif heading is not None and heading.kind == "bare" and inner and index > chapters[0]:
-            counting = (counting or heading.number == 1) and heading.number != (last or 0) + 1
-            if counting:
-                levels[index] = 3
-            else:
-                last = heading.number
-        elif heading is None and inner and chapters[0] < index < chapters[-1] and index - 1 not in found:
-            levels[index] = 3 if groups[index].gap < gaps[len(gaps) // 2] else 2
-        elif heading is None and index - 1 in levels:
-            levels[index] = levels[index - 1] if kinds[index - 1] != "part" else 1
-    return levels
-
-
 def _plain(text: str, emphasis: bool) -> str:
     """Without the marks that Gutenberg's transcribers set for italics and bold."""
     if not emphasis or not ("_" in text or "=" in text or "*" in text):
@@ -209,12 +176,16 @@ def _plain(text: str, emphasis: bool) -> str:
     return _EQUALS.sub(r"\1", _STARS.sub(r"\1", text))
 
 
-def _drop_contents(draft: Draft, groups: list[Lines], skipped: int, inside: str) -> list[Lines]:
-    gone = set(find_contents(groups))
-    for index in sorted(gone):
+def _drop_contents(draft: Draft, groups: list[Lines], skipped: int, inside: str) -> tuple[list[Lines], list[Lines]]:
+    """The groups that list chapters, and those that are left when lists of illustrations have gone too."""
+    listed = set(find_contents(groups))
+    pictures = set(find_illustrations(groups)) - listed
+    for index in sorted(listed | pictures):
         place = Place(draft.path, "line", groups[index].number + skipped, inside)
-        draft.drop("contents", "\n".join(groups[index].lines), place)
-    return [group for index, group in enumerate(groups) if index not in gone]
+        reason = "contents" if index in listed else "list of illustrations"
+        draft.drop(reason, "\n".join(groups[index].lines), place)
+    left = [group for index, group in enumerate(groups) if index not in listed and index not in pictures]
+    return [groups[index] for index in sorted(listed)], left
 
 
 def guess_title(draft: Draft) -> str:
