@@ -14,7 +14,8 @@ def paragraph(text: str, space: float = STEP, plain: bool = True) -> Found:
 
 def breaks(*blocks: Found) -> list[str]:
     before = [paragraph("He left.")] * 20
-    return [block.kind for block in add_breaks([*before, *blocks], STEP)][20:]
+    kinds: list[str] = [block.kind for block in add_breaks([*before, *blocks], STEP)]
+    return kinds[20:]
 
 
 def test_more_space_than_usual_between_two_paragraphs_is_a_break() -> None:

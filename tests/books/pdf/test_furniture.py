@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from quire.books.pdf.furniture import (
+    Edge,
+    Edges,
     Page,
     body_size,
     drop_furniture,
@@ -94,3 +96,19 @@ def test_the_mark_of_a_note_stands_raised_or_right_behind_a_word() -> None:
     assert find_mark("he left.1 Then", "1") == (8, 9)
     assert find_mark("in 1815 he left", "1") is None
     assert find_mark("ferry¹² left", "1") is None
+
+
+def test_thousands_of_pages_take_a_time_that_grows_as_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+
+    class Counted(Edges):
+        def near(self, edge: Edge, reach: float) -> list[Edge]:
+            nonlocal asked
+            asked += 0 if (round(2 * edge.line.y) / 2, reach) in self._near else len(self.of)
+            return super().near(edge, reach)
+
+    monkeypatch.setattr("quire.books.pdf.furniture.Edges", Counted)
+    pages = [page(n, head=f"THE FERRY {n % 7}", foot=str(n)) for n in range(1, 400)]
+    drop_furniture(pages, SIZE, STEP)
+    assert all(len(each.lines) == 10 for each in pages)
+    assert asked < 40 * len(pages)

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 import pytest
 
-from quire.books.pdf.glyphs import VOID, repair_page
+from quire.books.pdf.glyphs import VOID, repair_page, show
 
 
 class Row:
-    """Characters of width 5 and size 10 at the given places; without places, one after the other."""
+    """Characters of width 5 and size 10 at the given places; without places, one after the other.  `drawn`: they stand
+    in the file, spaces too."""
 
-    def __init__(self, text: str, at: Sequence[float] | None = None) -> None:
+    def __init__(self, text: str, at: Sequence[float] | None = None, drawn: bool = False) -> None:
+        self.drawn = drawn
         self.at = at if at is not None else [5.0 * index for index, _ in enumerate(text)]
 
     def origin(self, index: int) -> tuple[float, float]:
@@ -23,6 +25,9 @@ class Row:
 
     def size(self, index: int) -> float:
         return 10.0
+
+    def is_drawn(self, index: int) -> bool:
+        return self.drawn
 
 
 def repaired(text: str, at: Sequence[float] | None = None) -> str:
@@ -81,3 +86,18 @@ def test_short_words_in_a_row_stay_words() -> None:
     text = "de M. de La Tour et là on a"
     at = [5.0 * index - 3.2 * text[:index].count(" ") for index, _ in enumerate(text)]
     assert repaired(text, at) == text
+
+
+def test_soft_hyphens_within_a_line_go_and_those_that_are_drawn_are_hyphens() -> None:
+    assert repaired("pas\u00adsenger", [0, 5, 10, 15, 15, 20, 25, 30, 35, 40]) == "passenger"
+    assert repaired("x\u00adray") == "x-ray"
+    # The next letter stands further left: it begins another line.
+    assert repaired("pas\u00adsenger", [80, 85, 90, 95, 0, 5, 10, 15, 20, 25]) == "pas\u00adsenger"
+
+
+def test_spaces_that_are_characters_are_all_the_spaces_there_are() -> None:
+    text = "of the rope"
+    # Words 2 points apart, where PDFium saw no space in "ofthe".
+    at = [0, 5, 12, 17, 22, 27, 29, 34, 39, 44]
+    assert show(repair_page(Row("ofthe rope", at), "ofthe rope")) == text
+    assert show(repair_page(Row("ofthe rope", at, drawn=True), "ofthe rope")) == "ofthe rope"

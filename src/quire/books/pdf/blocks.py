@@ -16,6 +16,7 @@ from quire.books.pdf.lines import MARK_CLOSE, MARK_OPEN, Line
 from quire.books.pdf.measure import SENTENCE_END, Column, Frame, Measure, begins_line
 from quire.books.pdf.titles import add_heading, heading_level
 from quire.books.pdf.verse import is_prose, is_verse, looks_like_verse, verse_lines
+from quire.books.walls import pulse
 
 _MARK = re.compile(f"{MARK_OPEN}[^{MARK_CLOSE}]*{MARK_CLOSE}")
 _ITEM = re.compile(r"\s*(?:[(\[]?(?:\d{1,3}|[a-zA-Z]|[ivxlc]{1,6})[.)\]]|[•·▪‣–—-])\s")
@@ -41,6 +42,7 @@ class Blocks:
     def run(self, columns: Sequence[Column]) -> list[Found]:
         """All blocks of the book in order."""
         for column in map(_from_margin, columns):
+            pulse.beat()
             lines = join_initials(column, self.measure)
             insets = find_insets(lines, self.measure)
             for index in range(len(lines)):

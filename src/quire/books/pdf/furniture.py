@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from quire.books.headings import recognise
 from quire.books.pdf.lines import MARK_CLOSE, MARK_OPEN, Line
+from quire.books.walls import pulse
 
 _DIGITS = re.compile(r"\d+")
 _FOLIO = re.compile(r"^[\[(–—-]?\s*(\d{1,4})\b|\b(\d{1,4})\s*[\])–—-]?$")
@@ -86,16 +87,54 @@ class Edge:
     numbered: bool
 
 
+class Edges:
+    """The outermost lines of all pages at one edge, asked by height: pages by the thousand have few heights."""
+
+    def __init__(self, pages: Sequence[Page], top: bool) -> None:
+        self.of = {page.number: _edge(page, top) for page in pages if page.lines}
+        self.offset = _folio_offset(self.of, len(pages))
+        self._heights: dict[float, list[Edge]] = defaultdict(list)
+        for edge in self.of.values():
+            self._heights[_height(edge)].append(edge)
+        self._near: dict[tuple[float, float], list[Edge]] = {}
+        self._masks: dict[tuple[float, float], Counter[str]] = {}
+        self._repeated: dict[tuple[float, float], int] = {}
+
+    def near(self, edge: Edge, reach: float) -> list[Edge]:
+        """The edges of all pages at nearly one height, this one among them."""
+        key = _height(edge), reach
+        if key not in self._near:
+            steps = range(-int(2 * reach), int(2 * reach) + 1)
+            self._near[key] = [other for step in steps for other in self._heights.get(key[0] + step / 2, ())]
+            self._masks[key] = Counter(other.mask for other in self._near[key])
+            self._repeated[key] = sum(count for count in self._masks[key].values() if count >= 2)
+        return self._near[key]
+
+    def same(self, edge: Edge, reach: float) -> int:
+        """How many other pages have the same words, but for numbers, at nearly this height."""
+        self.near(edge, reach)
+        return self._masks[_height(edge), reach][edge.mask] - 1
+
+    def repeated(self, edge: Edge, reach: float) -> int:
+        """How many of the other pages have at nearly this height words that stand there more than once."""
+        same = self.same(edge, reach)
+        return self._repeated[_height(edge), reach] - (2 if same == 1 else int(same > 1))
+
+
+def _height(edge: Edge) -> float:
+    return round(2 * edge.line.y) / 2
+
+
 def drop_furniture(pages: Sequence[Page], size: float, step: float) -> None:
     """Take running heads, running feet and folios off all pages: at most two lines at either edge."""
     _drop_line_numbers(pages, size)
     for top in (True, False):
         for _ in range(2):
-            edges = {page.number: _edge(page, top) for page in pages if page.lines}
-            offset = _folio_offset(edges, len(pages))
+            edges = Edges(pages, top)
             for page in pages:
-                edge = edges.get(page.number)
-                if edge is not None and _is_furniture(page, edge, edges, offset, (size, step)):
+                pulse.beat()
+                edge = edges.of.get(page.number)
+                if edge is not None and _is_furniture(page, edge, edges, size, step):
                     line = edge.line
                     reason = "folio" if not edge.mask.strip(" #-–—[]()") else "running head"
                     for beside in [other for other in page.lines if abs(other.y - line.y) < 0.3 * line.size]:
@@ -157,38 +196,35 @@ def _edge(page: Page, top: bool) -> Edge:
     return Edge(line, _DIGITS.sub("#", text.lower()), numbers, bool(numbers or _ROMAN_FOLIO.search(text)))
 
 
-def _is_furniture(
-    page: Page, edge: Edge, edges: dict[int, Edge], offset: int | None, measure: tuple[float, float]
-) -> bool:
+def _is_furniture(page: Page, edge: Edge, edges: Edges, size: float, step: float) -> bool:
     """By four signs: the page's number, the same words on other pages, a place that only furniture has, a gap."""
-    line, (size, step) = edge.line, measure
+    line = edge.line
     text = line.plain.strip()
     bare = bool(re.fullmatch(r"[\[(–—-]?\s*(?:\d{1,4}|[ivxlc]{1,8})\s*[\])–—-]?", text))
     if len(text) > 120 or _is_note(page, line, size):
         return False
     gap = _gap(page, line)
     apart = gap > 1.15 * step or len(page.lines) == 1
-    others = [other for number, other in edges.items() if number != page.number and abs(other.line.y - line.y) < 3]
+    counted = edges.offset is not None and page.number + edges.offset in edge.numbers
     if line.size > 1.1 * size and not bare:
         # Set larger than the text: a chapter's heading, unless other pages have the very same or its kind there.
-        mates = [other for other in others if abs(other.line.size - line.size) < 0.3 and abs(other.line.y - line.y) < 1]
+        mates = [one for one in edges.near(edge, 1) if one is not edge and abs(one.line.size - line.size) < 0.3]
         alike = sum(_SAME_LESS.sub("", other.mask) == _SAME_LESS.sub("", edge.mask) for other in mates)
-        counted = offset is not None and page.number + offset in edge.numbers
         again = sum(count for count in Counter(other.mask for other in mates).values() if count >= 2)
-        usual = len(mates) >= 0.5 * len(edges) and again >= 0.5 * len(mates)
+        usual = len(mates) >= 0.5 * len(edges.of) and again >= 0.5 * len(mates)
         return bool(mates) and (counted or usual or (alike >= 2 and not recognise(text)))
-    if offset is not None and page.number + offset in edge.numbers and (apart or len(text) < 60):
+    if counted and (apart or len(text) < 60):
         return True
     if bare and apart and len(page.lines) > 1:
-        return sum(other.numbered for other in others) >= 2
-    same = sum(other.mask == edge.mask for other in others)
+        return sum(other.numbered for other in edges.near(edge, 2.5)) > 2
+    same = edges.same(edge, 2.5)
     if (same >= 2 and (apart or same >= 4)) or (same >= 1 and apart and edge.numbered):
         return True
     # Heads that name the chapter stand where other pages have heads, beyond the first line of text.
-    zone = Counter(other.mask for other in others if abs(other.line.y - line.y) < 1.5)
-    repeated = sum(count for count in zone.values() if count >= 2)
-    common = zone.total() >= max(3, 0.08 * len(edges)) and repeated >= 0.5 * zone.total()
-    return apart and common and gap > 1.3 * step
+    if not apart or gap <= 1.3 * step:
+        return False
+    others = len(edges.near(edge, 1)) - 1
+    return others >= max(3, 0.08 * len(edges.of)) and edges.repeated(edge, 1) >= 0.5 * others
 
 
 def _is_note(page: Page, line: Line, size: float) -> bool:
@@ -235,6 +271,7 @@ def _folio_offset(edges: dict[int, Edge], pages: int) -> int | None:
 def drop_lists(pages: Sequence[Page]) -> None:
     """Pages of contents (lines that end with dots and a number) and of an index go as a whole."""
     for page in pages:
+        pulse.beat()
         lines = page.lines
         if len(lines) < 4:
             continue

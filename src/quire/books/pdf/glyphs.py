@@ -23,6 +23,7 @@ _OT1 = str.maketrans(
 )  # fmt: skip
 # In T1 these are œ and Œ, elsewhere the signs of arithmetic, which never stand beside letters.
 _OE = re.compile(r"(?<=[a-zà-ÿ’'])÷(?=[a-z])|(?<![\w\s])÷(?=[a-zà-ÿ]{2})|(?<!\S)÷(?=[a-zà-ÿ]{2})|×(?=[a-zà-ÿ])")
+_SOFT = re.compile(r"(?<=\w)\u00ad(?=\w)")
 _COMBINING = {
     "´": "\u0301", "`": "\u0300", "ˋ": "\u0300", "ˊ": "\u0301", "ˆ": "\u0302", "^": "\u0302", "¨": "\u0308",
     "˜": "\u0303", "¸": "\u0327", "ˇ": "\u030c", "˚": "\u030a",
@@ -49,6 +50,8 @@ class Geometry(Protocol):
 
     def size(self, index: int) -> float: ...
 
+    def is_drawn(self, index: int) -> bool: ...
+
 
 def repair_page(page: Geometry, text: str) -> str:
     """The characters of a page as they were meant."""
@@ -59,9 +62,21 @@ def repair_page(page: Geometry, text: str) -> str:
         text = _OE.sub(lambda match: "œ" if match[0] == "÷" else "Œ", text)
     if _ACCENT.search(text):
         text = _join_accents(page, text)
+    if _SOFT.search(text):
+        text = _SOFT.sub(lambda match: _in_line(page, match.start()), text)
     if _WIDE.search(text):
         text = _close_wide(page, text)
     return _open_tight(page, text)
+
+
+def _in_line(page: Geometry, index: int) -> str:
+    """What a soft hyphen is: itself at a line end; within a line a hyphen where one is drawn, else nothing."""
+    (x, y), (own, _), (after, height) = (page.origin(index + step) for step in (-1, 0, 1))
+    size = page.size(index - 1)
+    if abs(height - y) > 0.3 * size or after < x:
+        return "\u00ad"
+    # Without a glyph of its own it stands where the letter before it does.
+    return "-" if after - own > 0.15 * size and own - x > 0.1 * size else VOID
 
 
 def show(text: str) -> str:
@@ -71,12 +86,15 @@ def show(text: str) -> str:
 
 
 def _open_tight(page: Geometry, text: str) -> str:
-    """Spaces that PDFium did not see in lines set tight: white between letters as wide as the line's other spaces."""
+    """Spaces that PDFium did not see in lines set tight: white between letters as wide as the line's other spaces.
+
+    Files that draw their spaces as characters lose none.
+    """
     chars: list[str] | None = None
     for line in _LINE.finditer(text):
         # All spaces of a justified line are alike: the first tells how tight it is.
         space = _BETWEEN.search(text, line.start(), line.end())
-        if space is None:
+        if space is None or page.is_drawn(space.start()):
             continue
         usual = page.origin(space.end())[0] - page.right(space.start() - 1)
         if not 0.08 < usual / max(0.1, page.size(space.end())) < 0.23:

@@ -18,6 +18,7 @@ COLUMN_GAP = 1.2
 # Note marks are kept between these two until it is known whether the page has notes.
 MARK_OPEN, MARK_CLOSE = "\ue000", "\ue001"
 _BREAK = re.compile(r"\r\n|\r|\n|(?<=[\ufffe\x02\u00ad])")
+_SPACE = re.compile("(?<! ) (?=[^ \u00a0])")
 _CUT = "\ufffe\x02\u00ad"
 # The hyphen of Unicode, which some typesetters put at line ends while the author's own is `-`.
 _HYPHEN = "\u2010"
@@ -27,6 +28,7 @@ _RAISED = re.compile(
     r"(?<=[^\s\d])[ ]?(\d{1,3}|[*†‡§¶‖]{1,3})(?=\s|$|[.,;:!?»”’)\]—])|^(\d{1,3}|"
     r"[*†‡§¶‖]{1,3})(?=\s*\S)|(?<=\s)(\d{1,3})(?=\s|$)"
 )
+_MARKS = re.compile(r"[\d*†‡§¶‖]")
 _LABEL = re.compile(r"\d{1,3}|[*†‡§¶‖]{1,3}|[a-z]")
 # Fonts in TeX's T1 encoding without a map to Unicode give their own codes.
 _T1 = {
@@ -54,6 +56,8 @@ class Line:
     @property
     def plain(self) -> str:
         """The text without note marks."""
+        if MARK_OPEN not in self.text:
+            return self.text
         return re.sub(f"{MARK_OPEN}[^{MARK_CLOSE}]*{MARK_CLOSE}", "", self.text)
 
 
@@ -71,10 +75,13 @@ def page_text(page: Any) -> str:
     return "".join(chr(pdfium.FPDFText_GetUnicode(page, index) or 0xFFFD) for index in range(count))
 
 
-def page_lines(page: Any, number: int) -> list[Line]:
-    """All pieces of lines of a text page in the order of the file, those of one baseline joined."""
+def page_lines(page: Any, number: int, text: str) -> list[Line]:
+    """All pieces of lines of a text page in the order of the file, those of one baseline joined.
+
+    `text` has its characters, in places that are PDFium's.
+    """
     probe = Probe(page)
-    text = repair_page(probe, page_text(page))
+    text = repair_page(probe, text)
     pieces: list[Line] = []
     start = 0
     for match in [*_BREAK.finditer(text), None]:
@@ -101,6 +108,12 @@ class Probe:
         pdfium.FPDFText_GetCharOrigin(self._page, index, self._x, self._y)
         return self._x.value, self._y.value
 
+    def gap(self, before: int, after: int) -> float:
+        """The white between two characters."""
+        pdfium.FPDFText_GetCharOrigin(self._page, after, self._x, self._y)
+        pdfium.FPDFText_GetLooseCharBox(self._page, before, self._box)
+        return self._x.value - float(self._box.right)
+
     def right(self, index: int) -> float:
         """Where the character's advance ends."""
         pdfium.FPDFText_GetLooseCharBox(self._page, index, self._box)
@@ -113,19 +126,29 @@ class Probe:
             size *= math.hypot(self._matrix.c, self._matrix.d)
         return size
 
-    def drawn(self, index: int) -> int:
-        """Which text object of the page draws a character: the same number for the same object."""
+    def is_drawn(self, index: int) -> bool:
+        """Whether a character stands in the file; PDFium puts in spaces where it sees white between words."""
+        return not pdfium.FPDFText_IsGenerated(self._page, index)
+
+    def is_apart(self, letter: int, hyphen: int) -> bool:
+        """Whether a hyphen is not of the word before it: another object of the page draws it, or no glyph of its own
+        does (then it stands where the letter does)."""
+        if self._drawn_by(letter) != self._drawn_by(hyphen):
+            return True
+        return abs(self.origin(hyphen)[0] - self.origin(letter)[0]) < 0.01
+
+    def _drawn_by(self, index: int) -> int:
         return ctypes.cast(pdfium.FPDFText_GetTextObject(self._page, index), ctypes.c_void_p).value or 0
 
 
 def _split_wide(probe: Probe, text: str, start: int, stop: int) -> list[tuple[int, int]]:
     """A run of characters cut where a wide white stripe parts two columns that PDFium took for one line."""
     cuts = [start]
-    for index in range(start + 1, stop - 2):
-        if text[index] == " " and text[index + 1] not in " \u00a0" and text[index - 1] != " ":
-            gap = probe.origin(index + 1)[0] - probe.right(index - 1)
-            if gap > 6 and gap > COLUMN_GAP * probe.size(index + 1):
-                cuts.append(index + 1)
+    for space in _SPACE.finditer(text, start + 1, stop - 1):
+        after = space.end()
+        gap = probe.gap(after - 2, after)
+        if gap > 6 and gap > COLUMN_GAP * probe.size(after):
+            cuts.append(after)
     return list(zip(cuts, [*cuts[1:], stop], strict=True))
 
 
@@ -139,20 +162,20 @@ def _piece(probe: Probe, text: str, start: int, stop: int, page: int, order: int
     if last < first:
         return None
     left, y = probe.origin(first)
-    size = probe.size(first)
+    size = own = probe.size(first)
     if last - first > 3:
         # A raised figure or a small capital may come first: the size of most of the line counts.
-        sizes = sorted(probe.size(index) for index in (first, (2 * first + last) // 3, (first + 2 * last) // 3, last))
-        size = sizes[-2]
-        y = min((probe.origin(index)[1] for index in (first, (first + last) // 2)), key=lambda value: abs(value - y))
-        if probe.size(first) < 0.85 * size:
+        size, other = (probe.size(first + (last - first) * third // 3) for third in (1, 2))
+        if abs(size - other) > 0.01 * size:
+            size = sorted((own, size, other, probe.size(last)))[-2]
+        if own < 0.85 * size:
             y = probe.origin((first + last) // 2)[1]
     shown = _lower_small_capitals(probe, text, first, last + 1)
     shown = _mark_notes(probe, shown, first, last + 1, size, y)
     end = start + len(raw) - 1
     hyphen = end > last
-    own = hyphen and (text[end] == _HYPHEN or probe.drawn(end) != probe.drawn(last))
-    return Line(_repair(shown), left, probe.right(last), y, size, page, hyphen, order, own)
+    apart = hyphen and (text[end] == _HYPHEN or probe.is_apart(last, end))
+    return Line(_repair(shown), left, probe.right(last), y, size, page, hyphen, order, apart)
 
 
 def _lower_small_capitals(probe: Probe, text: str, first: int, stop: int) -> str:
@@ -173,6 +196,8 @@ def _lower_small_capitals(probe: Probe, text: str, first: int, stop: int) -> str
 
 def _mark_notes(probe: Probe, text: str, first: int, stop: int, size: float, y: float) -> str:
     """The text with raised small figures between note marks."""
+    if not _MARKS.search(text, first, stop):
+        return text[first:stop]
     shown: list[str] = []
     position = first
     for match in _RAISED.finditer(text, first, stop):

@@ -89,16 +89,15 @@ def set_margins(
                 key = (line.page % 2, place)
                 lefts[key][round(line.left * 2) / 2] += 1
                 rights[key].append(line.right)
+    common = {key: _leftmost_common(found) for key, found in lefts.items() if found.total() >= 20}
+    edges = {key: sorted(rights[key])[int(fullest * (len(rights[key]) - 1))] for key in common}
     result = []
     for lines, place, height in columns:
         key = (lines[0].page % 2, place)
         left, right = _own_margins(lines, size)
-        if lefts[key].total() >= 20:
-            common = _leftmost_common(lefts[key])
-            edges = sorted(rights[key])
-            # A page that was shifted (a scan, a cropped page) keeps its own margins.
-            if left is None or abs(left - common) < 3 * size:
-                left, right = common, edges[int(fullest * (len(edges) - 1))]
+        # A page that was shifted (a scan, a cropped page) keeps its own margins.
+        if key in common and (left is None or abs(left - common[key]) < 3 * size):
+            left, right = common[key], edges[key]
         if left is None:
             left, right = min(line.left for line in lines), max(line.right for line in lines)
         result.append(Column(tuple(lines), left, right, height))

@@ -11,6 +11,7 @@ from quire.books.pdf.blocks import Blocks
 from quire.books.pdf.furniture import NOTE_START, Page, find_mark, note_label
 from quire.books.pdf.lines import MARK_CLOSE, MARK_OPEN, Line, columns_of, find_gutter
 from quire.books.pdf.measure import Column, Measure
+from quire.books.walls import pulse
 
 _LABEL = re.compile(r"^(?:\d{1,3}|[*†‡§¶‖]{1,3}|[⁰¹²³⁴-⁹]{1,3}|[a-z](?=\s))[.)]?\s*")
 _ENDED = (".", "!", "?", "…", "”", "’", ")", "]", "»", '"')
@@ -33,6 +34,7 @@ def columns_and_notes(
     notes: list[list[Line]] = []
     open_note = False
     for page, gutter in zip(pages, gutters, strict=True):
+        pulse.beat()
         before, known = len(columns), len(notes)
         for column in columns_of(page.lines, gutter if two else None):
             after = notes[-1][-1] if notes and notes[-1][-1].page >= page.number - 1 else None
