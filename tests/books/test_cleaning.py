@@ -56,3 +56,28 @@ def test_spaces_run_together_and_lines_keep_their_ends() -> None:
 
 def test_every_line_end_is_the_same_line_end() -> None:
     assert line_ends("a\r\nb\rc\x0cd\u2028e\x85f") == "a\nb\nc\nd\ne\nf"
+
+
+@given(st.lists(st.text(max_size=30), max_size=6))
+def test_all_texts_at_once_are_cleaned_as_each_by_itself(texts: list[str]) -> None:
+    assert Cleaner().clean_all(texts) == [Cleaner().clean(text) for text in texts]
+
+
+def test_texts_of_a_book_are_cleaned_together() -> None:
+    texts = ["so\u00adft", "a\u2060b  c", "e\u0301te\u0301\n  two ", "\ufb01ne\u2003day", "plain"]
+    assert Cleaner().clean_all(texts) == ["soft", "ab c", "été\ntwo", "fine day", "plain"]
+
+
+def test_signs_of_windows_read_as_latin_1_are_repaired_and_counted() -> None:
+    cleaner = Cleaner()
+    assert cleaner.clean("\x93Yes,\x94 she said \x97 it\x92s \x9cuvre \x81") == "“Yes,” she said — it’s œuvre "[:-1]
+    assert cleaner.warnings() == ["5 Windows-1252 characters repaired", "1 control characters removed"]
+
+
+def test_unseen_copies_of_letters_go_but_a_flag_stays() -> None:
+    hidden = "".join(chr(0xE0000 + ord(char)) for char in "obey")
+    flag = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+    cleaner = Cleaner()
+    assert cleaner.clean(f"a{hidden}b\u206ac") == "abc"
+    assert cleaner.warnings() == ["5 control characters removed"]
+    assert cleaner.clean(f"the {flag} flag") == f"the {flag} flag"

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 # C0 and C1 controls but tab and line end, DEL, non-characters, and sequences that steer a terminal.
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufff9-\ufffb\ufffe\uffff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u206a-\u206f\ufff9-\ufffb\ufffe\uffff]")
+# Quotation marks and dashes of Windows-1252 that were read as Latin-1.
+_WINDOWS = re.compile(r"[\x80\x8c\x91-\x97\x9c]")
+# Unseen copies of ASCII; after a black flag they say whose flag it is.
+_TAGS = re.compile("\U0001f3f4[\U000e0020-\U000e007f]+|[\U000e0000-\U000e007f]+")
 _BIDI = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _MARKS = re.compile(r"[\u200e\u200f\u061c]")
 _INVISIBLE = re.compile(r"[\u200b\u2060-\u2064\ufeff\u180e]")
@@ -20,7 +24,8 @@ _SPACES = re.compile(r"[ \t\x0b\x0c\u2000-\u2008\u200a\u205f\u3000]{1,}")
 _LINE_ENDS = re.compile(r"\r\n?|[\x85\u2028\u2029]")
 _SUSPECT = re.compile(
     r""
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\ud800-\udfff]"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
 )
 _RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _LIGATURES = {
@@ -82,15 +87,15 @@ class Cleaner:
             cleaned = [text.replace(char, _LIGATURES[char]) for text in cleaned]
         for char in found & _ODD_SPACES:
             cleaned = [text.replace(char, " ") for text in cleaned]
-        return [
-            _strip(_SPACES.sub(" ", text) if "  " in text else text) if "\n" in text or "  " in text else text.strip(" ")
-            for text in cleaned
-        ]
+        cleaned = [_SPACES.sub(" ", text) if "  " in text else text for text in cleaned]
+        return [_strip(text) if "\n" in text else text.strip(" ") for text in cleaned]
 
     def _remove(self, text: str) -> str:
         text = _LINE_ENDS.sub("\n", text)
         text = self._count("control characters", _ESCAPE, "", text)
+        text = self._count("Windows-1252 characters", _WINDOWS, _windows, text)
         text = self._count("control characters", _CONTROL, "", text)
+        text = self._untagged(text)
         text = self._count("bidirectional controls", _BIDI, "", text)
         text = self._count("broken characters", _SURROGATE, "\ufffd", text)
         text = _INVISIBLE.sub("", text)
@@ -99,7 +104,16 @@ class Cleaner:
             text = self._count("bidirectional controls", _MARKS, "", text)
         return _JOINER.sub(lambda match: _joiner(text, match), text)
 
-    def _count(self, what: str, pattern: re.Pattern[str], instead: str, text: str) -> str:
+    def _untagged(self, text: str) -> str:
+        hidden = sum(len(tags) for tags in _TAGS.findall(text) if tags >= "\U000e0000")
+        if not hidden:
+            return text
+        self.counts["control characters"] += hidden
+        return _TAGS.sub(lambda match: "" if match[0] >= "\U000e0000" else match[0], text)
+
+    def _count(
+        self, what: str, pattern: re.Pattern[str], instead: str | Callable[[re.Match[str]], str], text: str
+    ) -> str:
         text, found = pattern.subn(instead, text)
         if found:
             self.counts[what] += found
@@ -107,7 +121,7 @@ class Cleaner:
 
     def warnings(self) -> list[str]:
         """One sentence for each kind of character that was removed or replaced."""
-        verbs = {"broken characters": "replaced"}
+        verbs = {"broken characters": "replaced", "Windows-1252 characters": "repaired"}
         return [f"{count} {what} {verbs.get(what, 'removed')}" for what, count in sorted(self.counts.items())]
 
 
@@ -128,6 +142,10 @@ def _is_composed(char: str) -> bool:
         return True
     plain = unicodedata.category(char)[0] in "PSZN" or "\u2e80" <= char <= "\u9fff" or "\u0370" <= char <= "\u052f"
     return plain and unicodedata.is_normalized("NFC", char) and not unicodedata.combining(char)
+
+
+def _windows(match: re.Match[str]) -> str:
+    return match[0].encode("latin-1").decode("cp1252")
 
 
 def _joiner(text: str, match: re.Match[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -125,8 +126,6 @@ def test_no_entity_is_resolved(tmp_path: Path) -> None:
         f'y "lol">]><html><body><p>A &x; and &y; gap.</p></body></html>'
     )
     path = making.epub(tmp_path / "b.epub", {"a.xhtml": "<body/>"})
-    import zipfile
-
     entries = {name: zipfile.ZipFile(path).read(name) for name in zipfile.ZipFile(path).namelist()}
     entries["OEBPS/a.xhtml"] = page.encode()
     book = read(making.zipped(path, entries))
@@ -150,8 +149,6 @@ def test_protected_text_is_refused_and_obfuscated_fonts_are_not(tmp_path: Path) 
 
 def test_a_missing_page_is_named_in_a_warning(tmp_path: Path) -> None:
     path = making.epub(tmp_path / "b.epub", {"a.xhtml": f"<body><p>{P[0]}</p></body>", "gone.xhtml": "<body/>"})
-    import zipfile
-
     with zipfile.ZipFile(path) as archive:
         entries = {name: archive.read(name) for name in archive.namelist() if "gone" not in name}
     book = read(making.zipped(path, entries))
@@ -167,3 +164,13 @@ def test_a_page_of_notes_is_known_by_the_marks_of_other_pages(tmp_path: Path) ->
     book = read(making.epub(tmp_path / "b.epub", pages))
     assert [note.text for note in book.notes] == ["A late note."]
     assert [block.text for chapter in book.chapters for block in chapter.blocks] == [P[0], P[1]]
+
+
+def test_a_page_that_ends_too_early_is_read_with_a_warning(tmp_path: Path) -> None:
+    path = making.epub(tmp_path / "b.epub", {"a.xhtml": f"<body><p>{P[0]}</p></body>", "b.xhtml": "<body/>"})
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    entries["OEBPS/b.xhtml"] = f"<html><body><p>{P[1]}</p><p>{P[2][:30]}".encode()
+    book = read(making.zipped(path, entries))
+    assert [block.text for block in book.chapters[0].blocks] == [P[0], P[1], P[2][:30]]
+    assert book.warnings == ("OEBPS/b.xhtml is cut short: what is there was read",)

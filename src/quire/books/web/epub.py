@@ -107,6 +107,8 @@ def _batches(archive: Archive, package: Package, draft: Draft) -> Iterator[list[
         if root is None:
             draft.warnings.append(f"{name} cannot be read")
             continue
+        if b"<html" in data[:2000] and b"</html" not in data[-2000:].lower():
+            draft.warnings.append(f"{name} is cut short: what is there was read")
         batch.append((number, name, root))
         size += len(data)
         beat()

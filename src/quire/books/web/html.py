@@ -8,7 +8,6 @@ from pathlib import Path
 from quire.books.book import Book, Place
 from quire.books.draft import Draft, finish
 from quire.books.limits import PLAIN, ReadOptions
-from quire.books.plain.encoding import decode
 from quire.books.walls.pulse import beat
 from quire.books.web.epub import holds_picture
 from quire.books.web.looks import Look, Looks
@@ -17,10 +16,6 @@ from quire.books.web.package import hidden_classes
 from quire.books.web.walk import Reason, Walk
 from quire.errors import BookError
 
-_CHARSET = re.compile(
-    rb"""<meta[^>]+charset\s*=\s*["']?\s*([A-Za-z0-9_-]+)|<\?xml[^>]+encoding\s*=\s*["']([A-Za-z0-9_-]+)""",
-    re.IGNORECASE,
-)
 _FURNITURE_NAMES = frozenset(("div", "ul", "ol", "section", "p", "table", "aside", "span"))
 _GUTENBERG = frozenset(("pgheader", "pg-boilerplate", "pgfooter"))
 _GUTENBERG_TITLE = re.compile(
@@ -51,8 +46,7 @@ _FURNITURE_CLASS = re.compile(
 
 def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     """The one book of an HTML file.  Raises BookError when it holds no text."""
-    data = path.read_bytes()
-    root = parse_page(_as_utf8(data), "utf-8")
+    root = parse_page(path.read_bytes())
     if root is None:
         raise BookError(f"{path} holds no page that can be read", then="check the file in a browser")
     draft = Draft(str(path))
@@ -66,23 +60,6 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     if not draft.title:
         draft.title = path.stem
     return [finish(draft, options)]
-
-
-def _as_utf8(data: bytes) -> bytes:
-    """The page in UTF-8: its own declaration is believed where it can be decoded by it."""
-    declared = _CHARSET.search(data[:4096])
-    name = (declared[1] or declared[2]).decode("ascii") if declared else ""
-    text = ""
-    if name and not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
-        windows = name.lower() in ("iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii")
-        try:
-            text = data.decode("cp1252" if windows else name, "replace" if windows else "strict")
-        except (LookupError, UnicodeDecodeError):
-            text = ""
-    text = text or decode(data)[0]
-    # The declaration no longer holds, and lxml would believe it.
-    text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
-    return text.replace("\x00", "").encode("utf-8", "replace")
 
 
 def read_head(draft: Draft, root: Element) -> None:

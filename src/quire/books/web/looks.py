@@ -63,7 +63,7 @@ _SUBTITLE_CLASS = re.compile(
     r"(?:chapter|chap|ch)?[-_]?(?:sub-?_?(?:title|head|heading)|sous-?titre|title|titre|tit)\d*|cst"
 )
 _PAGE_NUMBER = re.compile(r"(?:pagenum(?:ber)?s?|page-?_?num(?:ber)?|pageno|pb|pagebreak|page-?break|folio|pageref)")
-_LINE_NUMBER = re.compile(r"(?:line|verse|poem)-?_?(?:num(?:ber)?|no)s?|ln|linenr|versenum|lno")
+_LINE_NUMBER = re.compile(r"(?:line|verse|poem|l)-?_?(?:num(?:ber)?|no)s?|ln|linenr|versenum")
 _BREAK_CLASS = re.compile(
     r"(?:scene-?break|section-?break|space-?break|text-?break|thought-?break|tb|asterism|ornament(?:al)?(?:-?break)?|"
     r"line-?break-?scene|dinkus)"

@@ -11,11 +11,12 @@ from quire.books.book import Matter, Place
 from quire.books.draft import Draft, Item, ItemKind, is_scene_break
 from quire.books.plays import parts as plays
 from quire.books.web.looks import Look, Looks
-from quire.books.web.markup import Element, plain_text, squeeze
+from quire.books.web.markup import Element, formula_text, plain_text, squeeze
 from quire.books.web.note_links import NoteLinks, find_notes
 
 # What an ordered list or a note's own mark leaves at its head.
 _LABEL = re.compile(r"^(?:(?:[\[(]?(?:\d{1,4}|[*†‡§]{1,3})[\])]?[.:)]?|↑|\^)\s+|[\]).:]{1,2}\s*)")
+_ENTITY = re.compile(r"&\w+;")
 _BLANK_LINES = re.compile(r"(?:\s*\v\s*){2,}")
 _SECTIONS = frozenset(("body", "section", "article", "div", "nav", "aside", "main"))
 _STORY_TYPES = frozenset(("chapter", "part", "volume", "division", "prologue", "epilogue", "subchapter", "z3998:scene"))
@@ -198,7 +199,7 @@ class Walk:
         elif name in ("img", "image"):
             self._image(element)
         elif name == "math":
-            self._run.append(element.get("alttext") or plain_text(element))
+            self._run.append(formula_text(element))
         elif name == "q":
             self._run.append("“")
             self._flow(element, verse, note)
@@ -420,8 +421,9 @@ class Walk:
         text = plain_text(element) if look.name else squeeze(element.text or "").strip()
         if look.name in ("script", "style") and len(text) > _LONGEST_SCRIPT:
             text = f"{text[:_LONGEST_SCRIPT]} …"
+        reason = "unknown entity" if look.gone == "comment" and _ENTITY.fullmatch(text) else look.gone
         if text:
-            self.draft.drop(look.gone or "hidden text", text, self.place())
+            self.draft.drop(reason or "hidden text", text, self.place())
 
     def _drop(self, reason: str, element: Element) -> None:
         self.draft.drop(reason, plain_text(element), self.place())
