@@ -16,7 +16,10 @@ _WORDS = {
     "la": "et in est non ad ut cum quod qui sed ex si quae sunt esse per hoc nec ab atque enim eius autem etiam quam",
     "nl": "de het een en van in dat niet te is zijn op met hij voor was ik er aan maar ook als om die had haar naar",
 }
-_SETS = {language: frozenset(words.split()) for language, words in _WORDS.items()}
+_LANGUAGES: dict[str, list[str]] = {}
+for _language, _words in _WORDS.items():
+    for _word in set(_words.split()):
+        _LANGUAGES.setdefault(_word, []).append(_language)
 _WORD = re.compile(r"[^\W\d_]+")
 SAMPLE_CHARS = 200_000
 
@@ -31,10 +34,11 @@ def detect_language(text: str) -> str:
     total = counts.total()
     if total < 15:
         return ""
-    scores = sorted(
-        ((sum(counts[word] for word in words) / total, language) for language, words in _SETS.items()), reverse=True
-    )
-    (best, language), (second, _) = scores[0], scores[1]
+    found = dict.fromkeys(_WORDS, 0)
+    for word in counts.keys() & _LANGUAGES.keys():
+        for code in _LANGUAGES[word]:
+            found[code] += counts[word]
+    (best, language), (second, _) = sorted(((count / total, code) for code, count in found.items()), reverse=True)[:2]
     return language if best >= 0.12 and best >= 1.2 * second else ""
 
 

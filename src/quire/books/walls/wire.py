@@ -23,6 +23,7 @@ MOST_PARTS = 1_000_000
 MOST_PARTS_TOGETHER = 8_000_000
 KIND = b'["kind"'
 _GROUP = 500
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 # What the readers' own cleaning leaves in no text; here it only guards against a reader that was taken over.
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -62,7 +63,7 @@ def pack_fault(what: str, then: str, code: str) -> bytes:
 
 
 def _line(*values: object) -> bytes:
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n"
+    return _ENCODE(values).encode("utf-8", "surrogatepass") + b"\n"
 
 
 def _groups(values: Sequence[T]) -> Iterator[Sequence[T]]:
