@@ -15,7 +15,7 @@ def lines_of(path: Path, placed: list[making.Placed]) -> list[Line]:
     document = pypdfium2.PdfDocument(making.pdf(path, [placed]))
     page = document[0]
     text = page.get_textpage()
-    found = page_lines(text, 1)
+    found = page_lines(text, 1, page_text(text))
     text.close()
     page.close()
     document.close()

@@ -14,6 +14,7 @@ from quire.books.book import Place
 from quire.books.draft import Draft
 from quire.books.pdf.furniture import Page
 from quire.books.pdf.lines import Line, page_lines, page_text
+from quire.books.pdf.nameless import by_glyphs, is_nameless, unnamed
 from quire.books.pdf.shown import SCAN_COVERAGE, Hiding, Sight
 from quire.books.pdf.words import PICTURE, UNREADABLE, are, name_pages
 from quire.books.walls import pulse
@@ -26,10 +27,10 @@ MOST_MISSING = 200
 SCAN_CHARS = 30
 # Letters drawn as shapes: a page of text has hundreds of them, an ornament or a rule has few.
 DRAWN_SHAPES = 150
+# A page with so many pieces of text should give some characters for them.
+LOST_TEXTS = 40
 
 _SPACE = re.compile(r"\s+")
-# What fonts without names for their characters give: codes of their own, private use, replacement characters.
-_NAMELESS = re.compile("[\x01\x03-\x08\x0b\x0e\x0f\x18\x1a\x7f-\x84\x86-\x9f\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff]")
 _HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -42,11 +43,20 @@ class Reading:
     pictures: list[int] = field(default_factory=list)
     unreadable: list[int] = field(default_factory=list)
     recognised: list[int] = field(default_factory=list)
+    guessed: list[int] = field(default_factory=list)
     damaged: list[int] = field(default_factory=list)
     illustrated: int = 0
     hidden: list[tuple[Hiding, str, int]] = field(default_factory=list)
     notes: list[tuple[str, str, int]] = field(default_factory=list)
     ended: bool = False
+    # Of some characters of every page: how many have no name in their font.
+    missing: int = 0
+    asked: int = 0
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether so many characters have no name that the fonts' own tables may be at fault."""
+        return self.missing > 0.01 * self.asked
 
 
 def read_pages(document: pypdfium2.PdfDocument, layers: Callable[[], frozenset[str]] = frozenset) -> Reading:
@@ -83,16 +93,19 @@ def _read_page(reading: Reading, sight: Sight, page: Any, number: int) -> None:
         return
     try:
         text = page_text(text_page)
-        lines: list[Line] = []
-        if is_nameless(text, text_page):
-            reading.unreadable.append(number)
-        else:
-            lines = [_sound(line) for line in page_lines(text_page, number)]
+        read = _read_names(reading, text, text_page, number)
+        lines = [] if read is None else [_sound(line) for line in page_lines(text_page, number, read)]
     finally:
         pdfium.FPDFText_ClosePage(text_page)
     reading.hidden += [(reason, words, number) for reason, words in shown.hidden]
     _read_annotations(reading, page.raw, number)
-    few = number not in reading.unreadable[-1:] and len(_SPACE.sub("", text)) < SCAN_CHARS
+    solid = len(_SPACE.sub("", text))
+    # PDFium leaves out what it has no name for at all: far more pieces of text are drawn than there are characters.
+    if read is None or (shown.texts >= LOST_TEXTS and solid < 0.3 * shown.texts):
+        reading.unreadable.append(number)
+        reading.hidden += [("text that cannot be read", line.text, number) for line in lines]
+        lines = []
+    few = number not in reading.unreadable[-1:] and solid < SCAN_CHARS
     if few and (shown.coverage >= SCAN_COVERAGE or (shown.shapes >= DRAWN_SHAPES and not lines)):
         reading.pictures.append(number)
         reading.hidden += [("hidden text", line.text, number) for line in lines]
@@ -102,6 +115,18 @@ def _read_page(reading: Reading, sight: Sight, page: Any, number: int) -> None:
     elif not lines and shown.coverage >= 0.2:
         reading.illustrated += 1
     reading.pages.append(Page(number, shown.width, shown.height, lines))
+
+
+def _read_names(reading: Reading, text: str, text_page: Any, number: int) -> str | None:
+    """The text of a page with the characters that its fonts mean; None where they do not say."""
+    missing, asked = unnamed(text, text_page)
+    reading.missing += missing
+    reading.asked += asked
+    if not is_nameless(text, missing / max(1, asked)):
+        return text
+    if (read := by_glyphs(text, text_page)) is not None:
+        reading.guessed.append(number)
+    return read
 
 
 def _sound(line: Line) -> Line:
@@ -114,24 +139,6 @@ def _sound(line: Line) -> Line:
     text = line.text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     size = abs(line.size) if abs(line.size) > 0.01 else 1.0
     return replace(line, text=text, size=size, left=min(line.left, line.right), right=max(line.left, line.right))
-
-
-def is_nameless(text: str, text_page: Any) -> bool:
-    """Whether the text of a page is no text: its fonts do not name the characters that they draw.
-
-    A font without names may still be right by its own codes (TeX's are), so that a few codes prove nothing, unless
-    PDFium found no name for most characters and even the spaces are codes.
-    """
-    solid = len(_SPACE.sub("", text))
-    strange = len(_NAMELESS.findall(text))
-    if solid < 8 or strange < 0.06 * solid:
-        return False
-    if strange >= 0.25 * solid:
-        return True
-    step = max(1, len(text) // 400)
-    asked = [index for index in range(0, len(text), step) if not text[index].isspace()]
-    failed = sum(pdfium.FPDFText_HasUnicodeMapError(text_page, index) == 1 for index in asked)
-    return bool(failed >= 0.5 * len(asked))
 
 
 def _read_annotations(reading: Reading, page: Any, number: int) -> None:
@@ -184,6 +191,11 @@ def report(draft: Draft, reading: Reading, ocr: bool) -> None:
         draft.warnings.append(
             f"{name_pages(reading.recognised)} ({len(reading.recognised)} of {count}): the text was recognised by a "
             "machine in pictures of the pages; look for its mistakes"
+        )
+    if reading.guessed:
+        draft.warnings.append(
+            f"{name_pages(reading.guessed)} ({len(reading.guessed)} of {count}): the font names no characters; the "
+            "text was read by the usual order of a font's letters; look whether it is right"
         )
     if reading.damaged:
         draft.warnings.append(

@@ -15,8 +15,9 @@ from quire.books.draft import Draft, finish
 from quire.books.headings import recognise
 from quire.books.hyphens import Hyphens
 from quire.books.language import detect_language
-from quire.books.limits import PLAIN, ReadOptions
+from quire.books.limits import MIB, PLAIN, ReadOptions
 from quire.books.pdf.blocks import Blocks
+from quire.books.pdf.cmaps import mend_tables
 from quire.books.pdf.found import Found
 from quire.books.pdf.furniture import (
     Page,
@@ -36,6 +37,7 @@ from quire.books.walls import pulse
 from quire.errors import BookError
 
 CUT_OFF = "the file is cut off or damaged: only the pages that are whole were read"
+MOST_BYTES = 256 * MIB
 _LEGAL = re.compile(r"all rights reserved|copyright|©|\bISBN\b|tous droits|dépôt légal", re.IGNORECASE)
 
 
@@ -59,7 +61,11 @@ def _read_document(path: Path, draft: Draft) -> tuple[Reading, list[Bookmark]]:
     """The pages of a file and its outline; of a file without a page that opens, what can be rescued."""
     document = _open(path, draft)
     try:
-        reading = read_pages(document, lambda: hidden_layers(path.read_bytes()))
+        reading = read_pages(document, lambda: hidden_layers(_bytes(path)))
+        if reading.doubtful and (mended := mend_tables(_bytes(path))):
+            document.close()
+            document = pypdfium2.PdfDocument(mended)
+            reading = read_pages(document, lambda: hidden_layers(mended))
         if not reading.pages and CUT_OFF not in draft.warnings and (again := _open_rescued(path, draft)):
             document.close()
             document = again
@@ -91,9 +97,14 @@ def _open(path: Path, draft: Draft) -> pypdfium2.PdfDocument:
         ) from None
 
 
+def _bytes(path: Path) -> bytes:
+    """A file as a whole, for a look into it; nothing of one that is too large to be held twice."""
+    return path.read_bytes() if path.stat().st_size <= MOST_BYTES else b""
+
+
 def _open_rescued(path: Path, draft: Draft) -> pypdfium2.PdfDocument | None:
     """The document that is left in a damaged file, if any."""
-    if rescued := rescue(path.read_bytes()):
+    if rescued := rescue(_bytes(path)):
         with suppress(pypdfium2.PdfiumError):
             document = pypdfium2.PdfDocument(rescued)
             draft.warnings.append(CUT_OFF)

@@ -43,13 +43,18 @@ def whole_objects(data: bytes) -> dict[int, bytes]:
     return {number: head for number, (_, head) in plain.items()} | packed
 
 
+def is_locked(data: bytes) -> bool:
+    """Whether a file is encrypted, so that its streams cannot be read here."""
+    return bool(_ENCRYPTED.search(data))
+
+
 def _objects(data: bytes) -> tuple[dict[int, tuple[bytes, bytes]], dict[int, bytes]]:
     """The objects that stand in the file itself (issue number and head), and those that are packed in streams."""
     plain: dict[int, tuple[bytes, bytes]] = {}
     packed: dict[int, bytes] = {}
     left = MOST_UNPACKED
     # What is packed in an encrypted file cannot be unpacked here.
-    locked = bool(_ENCRYPTED.search(data))
+    locked = is_locked(data)
     for match in _OBJECT.finditer(data, 0, max(0, data.rfind(b"endobj"))):
         head = data[match.end() : match.end() + MOST_HEAD].split(b"endobj", 1)[0]
         body = _STREAM.split(head, maxsplit=1)[0]

@@ -26,7 +26,9 @@ _INVISIBLE, _CLIP = 3, 7
 _CELLS = 24
 MOST_STRIPES = 500
 
-Hiding = Literal["hidden text", "text outside the page", "text set sideways", "running head"]
+Hiding = Literal[
+    "hidden text", "text outside the page", "text set sideways", "text that cannot be read", "running head"
+]
 Box = tuple[float, float, float, float]
 Matrix = tuple[float, float, float, float, float, float]
 _SAME: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
@@ -64,8 +66,8 @@ class _Drawing:
 
 @dataclass
 class Shown:
-    """A page made ready: its size as text is read on it, what was taken out, how much pictures cover, and whether its
-    text is a layer that a machine recognised."""
+    """A page made ready: its size as text is read on it, what was taken out, how much pictures cover, whether its text
+    is a layer that a machine recognised, and how many pieces of text are left."""
 
     width: float
     height: float
@@ -73,6 +75,7 @@ class Shown:
     coverage: float
     shapes: int
     recognised: bool
+    texts: int
 
 
 class Sight:
@@ -114,7 +117,7 @@ class Sight:
                 pdfium.FPDFPageObj_Transform(pdfium.FPDFPage_GetObject(raw, number), *turn)
             if upright % 2:
                 width, height = height, width
-        return Shown(width, height, hidden, coverage, drawing.shapes, recognised)
+        return Shown(width, height, hidden, coverage, drawing.shapes, recognised, len(drawing.texts) - len(gone))
 
     def _walk(self, drawing: _Drawing, holder: Any, outer: Matrix, off: bool, depth: int) -> None:
         """See everything on a page (at depth 0), or in a form on it."""
