@@ -70,6 +70,7 @@ def rows(checkup: Checkup) -> list[tuple[str, str]]:
         ("GPU", gpu),
         ("memory", memory),
         ("disk", f"{show_size(machine.disk_free_bytes)} free here"),
+        ("books walled in", checkup.confinement),
         ("libraries", ", ".join(f"{name} {version}" for name, version in checkup.versions)),
         ("extras", installed),
         ("embedded base", "present" if checkup.embedded_base else "missing"),

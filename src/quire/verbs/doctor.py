@@ -47,7 +47,8 @@ class Extra:
 
 @dataclass(frozen=True)
 class Checkup:
-    """What `doctor` found.  `features` are processor instructions that matter to training."""
+    """What `doctor` found.  `features` are processor instructions that matter to training; `confinement` says how well
+    strangers' files are walled in while they are read."""
 
     quire: str
     python: str
@@ -55,6 +56,7 @@ class Checkup:
     processor: str
     features: tuple[str, ...]
     machine: MachineFacts
+    confinement: str
     precision: str
     precision_reason: str
     versions: tuple[tuple[str, str], ...]
@@ -78,6 +80,7 @@ class Checkup:
 def doctor(online: bool = False) -> Checkup:
     """Look this machine over.  The hub is asked only with `online`; a login is noticed, its token never read out."""
     from quire import __version__
+    from quire.books.walls.confine import confinement
     from quire.model.machine import choose_precision, measure_machine
 
     missing = [name for name, version in _versions(_required()) if not version]
@@ -92,6 +95,7 @@ def doctor(online: bool = False) -> Checkup:
         processor=_processor(),
         features=_features(),
         machine=machine,
+        confinement=confinement(),
         precision=precision.value,
         precision_reason=precision.reason,
         versions=tuple((name, version) for name, version in _versions(_NAMED) if version),

@@ -71,15 +71,17 @@ _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column ab
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _NUMBER, _ARCH = 0, 4  # offsets in struct seccomp_data
-_NO_NEW_PRIVS, _SET_SECCOMP, _MODE_FILTER = 38, 22, 2
+_NO_NEW_PRIVS, _GET_SECCOMP, _SET_SECCOMP, _MODE_FILTER = 38, 21, 22, 2
 
 Step = tuple[int, int, int, int]
 """One instruction: code, jump if true, jump if false, constant."""
 
 
 def is_supported() -> bool:
-    """Whether this machine's system calls are known here."""
-    return sys.platform == "linux" and sys.byteorder == "little" and platform.machine() in _MACHINES
+    """Whether this machine's system calls are known here, and its kernel filters them."""
+    if sys.platform != "linux" or sys.byteorder != "little" or platform.machine() not in _MACHINES:
+        return False
+    return int(ctypes.CDLL(None, use_errno=True).prctl(_GET_SECCOMP, 0, 0, 0, 0)) >= 0
 
 
 def program(machine: str, own: int, programs: bool) -> list[Step]:
