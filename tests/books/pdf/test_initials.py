@@ -15,8 +15,9 @@ def line(text: str, y: float, left: float = 0.0, size: float = 10.0) -> Line:
     return Line(text, left, left + 0.5 * size * len(text), y, size, 1)
 
 
-def joined(*lines: Line) -> list[tuple[str, float]]:
-    return [(one.text, one.left) for one in join_initials(Column(lines, 0.0, 200.0, 540), MEASURE)]
+def joined(*lines: Line, words: str = "") -> list[tuple[str, float]]:
+    known = dict.fromkeys(words.split(), 1)
+    return [(one.text, one.left) for one in join_initials(Column(lines, 0.0, 200.0, 540), MEASURE, known)]
 
 
 def test_an_initial_beside_two_lines_joins_the_first_and_both_stand_at_the_margin() -> None:
@@ -50,3 +51,23 @@ def test_lines_below_that_keep_clear_of_it_count_too() -> None:
 def test_a_large_word_is_no_initial() -> None:
     lines = [line("The Boat", 500, 40, 20), line("He left at six.", 470)]
     assert joined(*lines) == [("The Boat", 40), ("He left at six.", 0)]
+
+
+@pytest.mark.parametrize(
+    ("initial", "rest", "words", "whole"),
+    [
+        ("I", "must go", "must", "I must go"),
+        ("I", "must go", "imust", "Imust go"),
+        ("A", "secret it was", "secret", "A secret it was"),
+        ("I", "t was late", "it was", "It was late"),
+        ("T", "he boat", "he", "The boat"),
+    ],
+)
+def test_the_books_own_words_tell_whether_an_initial_is_a_word(initial: str, rest: str, words: str, whole: str) -> None:
+    assert joined(line(initial, 488, size=30), line(rest, 500, 40), words=words)[0][0] == whole
+
+
+def test_where_words_do_not_tell_a_space_before_the_first_line_does() -> None:
+    initial, under = line("A", 488, size=30), line("nobody knew.", 488, 24)
+    assert joined(initial, line("way with it,", 500, 24), under)[0][0] == "Away with it,"
+    assert joined(initial, line("way with it,", 500, 27), under)[0][0] == "A way with it,"

@@ -84,3 +84,17 @@ def test_small_capitals_drawn_as_smaller_capitals_are_small_letters(tmp_path: Pa
     assert found.text == "Once upon a time it was so"
     (capitals,) = lines_of(tmp_path / "b.pdf", [(40, 500, 12, "NOBODY KNEW")])
     assert capitals.text == "NOBODY KNEW"
+
+
+def test_small_capitals_after_a_word_of_one_full_letter(tmp_path: Path) -> None:
+    placed = [(40, 500, 12, "I"), (46.7, 500, 9, "MUST TELL YOU"), (124, 500, 12, "now who was dead")]
+    assert [one.text for one in lines_of(tmp_path / "a.pdf", placed)] == ["I must tell you now who was dead"]
+    placed = [(40, 500, 12, "A"), (51.7, 500, 9, "FERRY"), (88, 500, 12, "was seen")]
+    assert [one.text for one in lines_of(tmp_path / "b.pdf", placed)] == ["A FERRY was seen"]
+
+
+def test_a_full_letter_that_passes_into_small_capitals_is_a_capital(tmp_path: Path) -> None:
+    placed = [(40, 500, 12, "w"), (49, 500, 9, "HEN"), (72, 500, 12, "m"), (82.3, 500, 9, "ARLOW")]
+    assert [one.text for one in lines_of(tmp_path / "a.pdf", placed)] == ["When Marlow"]
+    placed = [(40, 500, 12, "i"), (46.7, 500, 9, "tOLD YOU"), (104, 500, 12, "a tale")]
+    assert [one.text for one in lines_of(tmp_path / "b.pdf", placed)] == ["I told you a tale"]

@@ -43,7 +43,7 @@ class Blocks:
         """All blocks of the book in order."""
         for column in map(_from_margin, columns):
             pulse.beat()
-            lines = join_initials(column, self.measure)
+            lines = join_initials(column, self.measure, self.hyphens.words)
             insets = find_insets(lines, self.measure)
             for index in range(len(lines)):
                 self._line(column, lines, index, insets)

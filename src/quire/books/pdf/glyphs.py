@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import islice
 from typing import Protocol
 
 VOID = "\ue002"
@@ -85,6 +86,11 @@ def show(text: str) -> str:
     return _SPACED.sub(lambda match: chr(ord(match[0]) - SPACED) + " ", text)
 
 
+def bare(char: str) -> str:
+    """A character of a repaired page without the space that it may carry."""
+    return chr(ord(char) - SPACED) if ord(char) >= SPACED else char
+
+
 def _open_tight(page: Geometry, text: str) -> str:
     """Spaces that PDFium did not see in lines set tight: white between letters as wide as the line's other spaces.
 
@@ -92,12 +98,13 @@ def _open_tight(page: Geometry, text: str) -> str:
     """
     chars: list[str] | None = None
     for line in _LINE.finditer(text):
-        # All spaces of a justified line are alike: the first tells how tight it is.
-        space = _BETWEEN.search(text, line.start(), line.end())
-        if space is None or page.is_drawn(space.start()):
+        # All spaces of a justified line are alike: the first that PDFium saw tells how tight it is.
+        spaces = islice(_BETWEEN.finditer(text, line.start(), line.end()), 3)
+        space = next((space for space in spaces if not page.is_drawn(space.start())), None)
+        if space is None:
             continue
         usual = page.origin(space.end())[0] - page.right(space.start() - 1)
-        if not 0.08 < usual / max(0.1, page.size(space.end())) < 0.23:
+        if not 0.08 < usual / max(0.1, page.size(space.end())) < 0.28:
             continue
         for index in range(line.start(), line.end() - 1):
             if text[index].isalpha() and text[index + 1].isalpha():

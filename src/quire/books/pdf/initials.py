@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from quire.books.pdf.lines import Line
 from quire.books.pdf.measure import Column, Measure
+
+_ALONE = ("A", "I", "O", "À", "Ô", "Y")
 
 
 def _under_initial(lines: Sequence[Line], initial: int, beside: Sequence[int], measure: Measure) -> list[int]:
@@ -22,8 +24,22 @@ def _under_initial(lines: Sequence[Line], initial: int, beside: Sequence[int], m
     return found
 
 
-def join_initials(column: Column, measure: Measure) -> list[Line]:
-    """A large initial goes back to its word; the lines beside it count as standing at the margin."""
+def _is_word(initial: str, follow: str, words: Mapping[str, int], apart: bool) -> bool:
+    """Whether an initial is a word by itself.  `apart`: its line begins further right than others beside it."""
+    if initial not in _ALONE or not follow[:1].isalpha():
+        return False
+    if follow[:1].isupper() and not follow[:2].isupper():
+        return True
+    rest = re.split(r"[\W\d_]", follow, maxsplit=1)[0].lower()
+    whole, parted = words.get(initial.lower() + rest, 0), words.get(rest, 0)
+    return apart if bool(whole) == bool(parted) else not whole
+
+
+def join_initials(column: Column, measure: Measure, words: Mapping[str, int]) -> list[Line]:
+    """A large initial goes back to its word; the lines beside it count as standing at the margin.
+
+    `words`: how often the book has each word.
+    """
     lines = list(column.lines)
     for index, line in enumerate(lines):
         text = line.plain.strip()
@@ -46,8 +62,8 @@ def join_initials(column: Column, measure: Measure) -> list[Line]:
         beside += [position for position in level if lines[position].y > line.y + 0.25 * line.size]
         first = min(beside, key=lambda position: -lines[position].y)
         follow = lines[first].text.lstrip()
-        alone = text in ("A", "I", "O", "À", "Ô", "Y") and follow[:1].isupper() and not follow[:2].isupper()
+        alone = _is_word(text, follow, words, lines[first].left - column.left > 0.15 * measure.size)
         lines[first] = replace(lines[first], text=f"{text}{' ' if alone else ''}{follow}")
         del lines[index]
-        return join_initials(replace(column, lines=tuple(lines)), measure)
+        return join_initials(replace(column, lines=tuple(lines)), measure, words)
     return lines

@@ -11,7 +11,7 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
-from quire.books.pdf.glyphs import VOID, repair_page, show
+from quire.books.pdf.glyphs import VOID, bare, repair_page, show
 
 # A gap of so many type sizes parts two columns, not two words; in a single column it is closed again.
 COLUMN_GAP = 1.2
@@ -182,16 +182,41 @@ def _lower_small_capitals(probe: Probe, text: str, first: int, stop: int) -> str
     """The text of a page with the capitals of one line in lower case that stand for it: smaller ones amid larger."""
     if not _MIXED.search(text, first, stop):
         return text
-    sizes = [probe.size(index) if text[index].isalpha() else 0.0 for index in range(first, stop)]
+    line = [bare(char) for char in text[first:stop]]
+    sizes = [probe.size(first + index) if char.isalpha() else 0.0 for index, char in enumerate(line)]
     largest = max(sizes)
     small = [0.6 * largest < size < 0.88 * largest for size in sizes]
-    if not _IN_LOWER.search(text, first, stop):
-        # Capitals alone: a full one must pass into small ones somewhere.
-        pairs = zip(sizes, sizes[1:], small[1:], strict=False)
-        if not any(size == largest and following and is_small for size, following, is_small in pairs):
-            return text
-    line = "".join(char.lower() if low else char for char, low in zip(text[first:stop], small, strict=True))
-    return text[:first] + line + text[stop:] if len(line) == stop - first else text
+    if not any(small):
+        return text
+    # A full capital passes into small ones.
+    passes = [abs(size - largest) < 0.01 and low for size, low in zip(sizes, small[1:], strict=False)]
+    if not (any(passes) or _IN_LOWER.search("".join(line)) or _opens_small("".join(line), small)):
+        return text
+    chars = list(text[first:stop])
+    for index, char in enumerate(chars):
+        if small[index]:
+            chars[index] = chr(ord(char) - ord(line[index]) + ord(line[index].lower()))
+        elif _is_full(line, small, passes, index):
+            # Fonts may call the capital by the small letter that has its shape.
+            chars[index] = chr(ord(char) - ord(line[index]) + ord(line[index].upper()[:1]))
+    return text[:first] + "".join(chars) + text[stop:]
+
+
+def _is_full(line: Sequence[str], small: Sequence[bool], passes: Sequence[bool], index: int) -> bool:
+    """Whether a letter that is not small begins a word in small capitals, or is a word by itself before one."""
+    if index and line[index - 1].isalpha():
+        return False
+    lone = line[index] in "aioàôy" and line[index + 1 : index + 2] == [" "] and small[index + 2 : index + 3] == [True]
+    return lone or (index < len(passes) and passes[index])
+
+
+def _opens_small(line: str, small: Sequence[bool]) -> bool:
+    """Whether a line begins with a word of one full letter and goes on with two or more words in small capitals."""
+    opening = re.match(r"\W?[AIOÀÔY] ((?:\w+[’',]? ?)*)", line)
+    if opening is None or any(small[: opening.start(1)]):
+        return False
+    words = [match for match in re.finditer(r"\w+", line[: opening.end()]) if match.start() >= opening.start(1)]
+    return len(words) > 1 and all(all(small[word.start() : word.end()]) for word in words[:2])
 
 
 def _mark_notes(probe: Probe, text: str, first: int, stop: int, size: float, y: float) -> str:
