@@ -243,6 +243,18 @@ def test_a_file_without_its_end_gives_the_pages_that_are_whole(tmp_path: Path) -
     assert any("cut off" in warning for warning in book.warnings)
 
 
+def test_a_table_that_points_astray_leads_to_the_pages_all_the_same(tmp_path: Path) -> None:
+    content = b"BT /F 12 Tf 40 400 Td (The ferry left at dawn.) Tj ET\n"
+    path = making.drawn_pdf(tmp_path / "a.pdf", [content])
+    data = path.read_bytes()
+    offset = b"%010d" % data.index(b"11 0 obj")
+    assert data.count(offset) == 1
+    path.write_bytes(data.replace(offset, b"%010d" % (len(data) - 30)))
+    book = read(path)
+    assert book.text == "The ferry left at dawn."
+    assert pdf.CUT_OFF in book.warnings
+
+
 def test_the_space_between_short_speeches_is_not_taken_for_the_line_step(tmp_path: Path) -> None:
     texts = [prose(n, 30) if n % 4 == 0 else f"So said {WORDS[n % 12]} {n}." for n in range(60)]
     assert paragraphs_of(read(making.pdf(tmp_path / "b.pdf", spaced(texts)))) == texts

@@ -54,6 +54,13 @@ class Reading:
     asked: int = 0
 
     @property
+    def blank(self) -> bool:
+        """Whether no page has anything on it."""
+        return not (self.pictures or self.unreadable or self.illustrated or self.hidden or self.notes) and not any(
+            page.lines for page in self.pages
+        )
+
+    @property
     def doubtful(self) -> bool:
         """Whether so many characters have no name that the fonts' own tables may be at fault."""
         return self.missing > 0.01 * self.asked

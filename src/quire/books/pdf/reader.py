@@ -58,7 +58,8 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
 
 
 def _read_document(path: Path, draft: Draft) -> tuple[Reading, list[Bookmark]]:
-    """The pages of a file and its outline; of a file without a page that opens, what can be rescued."""
+    """The pages of a file and its outline; of a file whose pages do not open, or are all blank, what can be rescued: a
+    table that points astray leads to nothing."""
     document = _open(path, draft)
     try:
         reading = read_pages(document, lambda: hidden_layers(_bytes(path)))
@@ -66,10 +67,14 @@ def _read_document(path: Path, draft: Draft) -> tuple[Reading, list[Bookmark]]:
             document.close()
             document = pypdfium2.PdfDocument(mended)
             reading = read_pages(document, lambda: hidden_layers(mended))
-        if not reading.pages and CUT_OFF not in draft.warnings and (again := _open_rescued(path, draft)):
-            document.close()
-            document = again
-            reading = read_pages(document)
+        if reading.blank and CUT_OFF not in draft.warnings and (again := _open_rescued(path)):
+            found = read_pages(again)
+            if found.blank and reading.pages:
+                again.close()
+            else:
+                document.close()
+                document, reading = again, found
+                draft.warnings.append(CUT_OFF)
         draft.title, draft.author = read_title(document, path.stem)
         if names := _attached(document):
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""
@@ -90,7 +95,8 @@ def _open(path: Path, draft: Draft) -> pypdfium2.PdfDocument:
                 then="save a copy without a password and read that",
                 code="protected",
             ) from None
-        if document := _open_rescued(path, draft):
+        if document := _open_rescued(path):
+            draft.warnings.append(CUT_OFF)
             return document
         raise BookError(
             f"{path} is a damaged PDF ({error})", then="get the file again, or convert it to .epub", code="damaged"
@@ -102,13 +108,11 @@ def _bytes(path: Path) -> bytes:
     return path.read_bytes() if path.stat().st_size <= MOST_BYTES else b""
 
 
-def _open_rescued(path: Path, draft: Draft) -> pypdfium2.PdfDocument | None:
+def _open_rescued(path: Path) -> pypdfium2.PdfDocument | None:
     """The document that is left in a damaged file, if any."""
     if rescued := rescue(_bytes(path)):
         with suppress(pypdfium2.PdfiumError):
-            document = pypdfium2.PdfDocument(rescued)
-            draft.warnings.append(CUT_OFF)
-            return document
+            return pypdfium2.PdfDocument(rescued)
     return None
 
 
