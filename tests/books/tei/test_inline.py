@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from lxml import etree
 
 from quire.books.draft import Draft
+from quire.books.tei import reader as tei
 from quire.books.tei.header import Header
 from quire.books.tei.inline import Inline, tidy
 from quire.books.web.markup import xml_parser
@@ -58,6 +61,8 @@ def test_breaks_and_gaps(xml: str, text: str) -> None:
     [
         ("<role>MARA</role><roleDesc>a ferrywoman</roleDesc>", "MARA a ferrywoman"),
         ("<role>MARA</role>, <roleDesc>a ferrywoman</roleDesc>.", "MARA, a ferrywoman."),
+        ("slain.<bibl>Psal. 44.</bibl>", "slain. Psal. 44."),
+        ("(<bibl>Psal. 44</bibl>), as", "(Psal. 44), as"),
         ("Who<stage>rising</stage>calls?", "Who (rising) calls?"),
         ("Who calls <stage>rising</stage>, and why?", "Who calls (rising), and why?"),
         ("<stage>[rising]</stage> Who?", "[rising] Who?"),
@@ -72,6 +77,14 @@ def test_notes_references_and_what_is_dropped_leave_the_line() -> None:
     assert text == "The oar broke."
     assert [(item.kind, item.text) for item in draft.items] == [("note", "Of ash.")]
     assert [(drop.reason, drop.text) for drop in draft.dropped] == [("deletion", "s")]
+
+
+def test_characters_that_have_a_name_come_back_and_other_entities_stay_closed(tmp_path: Path) -> None:
+    path = tmp_path / "b.xml"
+    path.write_text("<!DOCTYPE TEI SYSTEM 'x.dtd'><TEI><text><p>C&aelig;&longs;ar &fund; rows.</p></text></TEI>")
+    (book,) = tei.read(path)
+    assert book.text == "Cæſar rows."
+    assert [(drop.reason, drop.text) for drop in book.dropped] == [("entity", "&fund;")]
 
 
 def test_marks_of_quotation_come_back_in_the_language_of_the_book() -> None:

@@ -17,13 +17,13 @@ from quire.books.web.markup import Element, tag
 _WHITE = re.compile(r"[ \t\r\n\v]+")
 _JOINED = re.compile("[-\u00ad\u2010¬∣]?\\s*\x03\\s*")
 _AROUND = re.compile(r"(?P<before>(?<=[^\s(\[]))?\x01|\x02(?P<after>(?=[\w“‘«\"'(]))?")
-# The space after what is set apart goes where a stop follows: `<role>MARA</role>, a ferrywoman`.
-_BEFORE_STOP = re.compile(r"[ \t\r\n]*\x04(?=\s*[,.;:)\]])")
 _MARK = re.compile(r"[\[(]?(?:\d{1,4}|[*†‡]+)[\])]?")
 _RENDERED = re.compile(r"\b(PRE|POST)\((.{1,3}?)\)")
 _QUOTED = frozenset(("q", "quote", "said", "socalled"))
-# Set apart by the page, not by the file: a person and what he is, the words for a number and the number.
-_APART = frozenset(("role", "roledesc", "actor", "cell"))
+# Set apart by the page, not always by the file: a person and what he is, a quotation and its source.
+_APART = frozenset(("role", "roledesc", "actor", "cell", "bibl"))
+# What HTML has no name for and old encodings are full of.
+_CHARACTERS = {"longs;": "ſ"}
 
 
 class Inline:
@@ -85,10 +85,14 @@ class Inline:
             self.draft.drop(reason or "annotation", flat(element), self.place(element))
         elif name == "stage" and tag(element.getparent()) != "stage":
             yield "\x01" + plays.direction(self.line(element)) + "\x02"
-        elif name in elements.HARD or name in _APART or name == "desc":
+        elif name in elements.HARD or name == "desc":
             yield " "
             yield from self.contents(element)
-            yield " \x04" if name in _APART else " "
+            yield " "
+        elif name in _APART:
+            yield "\x01"
+            yield from self.contents(element)
+            yield "\x02"
         elif name in _QUOTED and (marks := self._quotes(element)):
             yield marks[0]
             yield from self.contents(element)
@@ -97,13 +101,14 @@ class Inline:
             yield from self.contents(element)
 
     def _entity(self, element: Element) -> Iterator[str]:
-        """A character that HTML names; any other entity stays closed."""
+        """A character that has a name; any other entity stays closed."""
         text = element.text or ""
         if text.startswith("&") and text.endswith(";"):
-            if text[1:] in html5:
-                yield html5[text[1:]]
-            else:
+            character = html5.get(text[1:]) or _CHARACTERS.get(text[1:])
+            if character is None:
                 self.draft.drop("entity", text, self.place(element))
+            else:
+                yield character
 
     def _quotes(self, element: Element) -> tuple[str, str] | None:
         """The marks of quotation that the encoder took away: those of `rend`, or the language's."""
@@ -119,8 +124,6 @@ def tidy(raw: str) -> str:
         raw = _JOINED.sub("", raw)
     if "\x01" in raw:
         raw = _AROUND.sub(lambda match: " " if match["before"] is not None or match["after"] is not None else "", raw)
-    if "\x04" in raw:
-        raw = _BEFORE_STOP.sub("", raw).replace("\x04", "")
     if "\n" in raw or "\v" in raw or "  " in raw or "\t" in raw or "\r" in raw:
         raw = _WHITE.sub(" ", raw)
     return raw.strip()

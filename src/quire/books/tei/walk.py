@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from quire.books.book import Matter
@@ -180,12 +180,12 @@ class Walk:
 
     def _cast(self, element: Element, depth: int) -> None:
         """Who is in a play: a line each under the list's heading, which opens a part of the front matter."""
-        for child in element:
-            if tag(child) == "head":
-                text, place = self.inline.line(child), self.inline.place(child)
-                self.draft.add("heading", text, place, max(1, depth), matter=self.matter)
+        heads = [child for child in element if tag(child) == "head"]
+        for head in heads:
+            text, place = self.inline.line(head), self.inline.place(head)
+            self.draft.add("heading", text, place, max(1, depth), matter=self.matter)
         lines: list[str] = []
-        for line in self._said(element, None):
+        for line in self._said(element, heads):
             if isinstance(line, str):
                 lines.append(line)
             else:
@@ -206,7 +206,7 @@ class Walk:
             label = ", ".join(name for name in names if name)
         name, place = plays.speaker_of(label), self.inline.place(element)
         lines: list[str] = []
-        for line in self._said(element, speaker):
+        for line in self._said(element, [] if speaker is None else [speaker]):
             if isinstance(line, str):
                 lines.append(line)
             else:
@@ -215,28 +215,26 @@ class Walk:
                 self._speech(line)
         self.draft.add("speech", plays.speech(label, lines), place, speaker=name)
 
-    def _said(self, element: Element, speaker: Element | None) -> Iterator[str | Element]:
-        """The lines of a speech, however deep they stand, and the speeches inside it; not its `speaker`."""
+    def _said(self, element: Element, told: Sequence[Element] = ()) -> Iterator[str | Element]:
+        """The lines of a speech, however deep they stand, and the speeches inside it; without the children `told`."""
         run: list[str] = [element.text or ""]
         for child in element:
             name = tag(child)
             apart = name in HARD or is_division(name) or name in SOFT and has_blocks(child)
-            if child is speaker:
-                pass
+            if child in told:
+                yield tidy("".join(run))
+                run = []
             elif apart or name in ("stage", "speaker"):
                 yield tidy("".join(run))
                 run = []
                 if name == "sp":
                     yield child
-                elif name == "head" and tag(element) == "castlist":
-                    # Told already: it opens the list.
-                    pass
                 elif name == "stage":
                     yield plays.direction(self.inline.line(child))
                 elif name in ("l", "p", "ab", "speaker") and not has_blocks(child):
                     yield self.inline.line(child)
                 else:
-                    yield from self._said(child, None)
+                    yield from self._said(child)
             else:
                 run.extend(self.inline.inline(child, "".join(run)))
             run.append(child.tail or "")
