@@ -83,3 +83,21 @@ def test_a_browser_that_hyphenates_nothing_keeps_its_few_compounds() -> None:
     hyphens = Hyphens(["the leopard skin"], "en")
     hyphens.learn([("leopard", "skin", True), ("grass", "grown", True)], lines=600)
     assert hyphens.join("a moss", "green", soft=True, own=True) == "a moss-green"
+
+
+def test_one_letter_is_never_what_a_typesetter_leaves() -> None:
+    assert Hyphens(["walking"], "en").join("went a", "walking", soft=True) == "went a-walking"
+    assert Hyphens([], "en").join("an X", "ray", soft=False) == "an X-ray"
+
+
+def test_sous_keeps_its_hyphen_but_in_the_few_words_that_have_grown_together() -> None:
+    hyphens = Hyphens([], "fr")
+    assert hyphens.join("le sous", "gardien", soft=False) == "le sous-gardien"
+    assert hyphens.join("il faut sous", "crire", soft=False) == "il faut souscrire"
+    assert hyphens.join("je sous", "signé", soft=False) == "je soussigné"
+
+
+def test_compounds_of_today_are_one_word() -> None:
+    hyphens = Hyphens(["a bag and a pipe"], "en")
+    assert hyphens.join("the bag", "pipes", soft=True) == "the bagpipes"
+    assert hyphens.join("the wish", "bone", soft=True) == "the wishbone"

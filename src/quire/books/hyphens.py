@@ -31,6 +31,8 @@ _FRENCH_UNITS = re.compile(
 _FRENCH_PREFIX = frozenset(
     "in dés més mal sub sur trans inter hyper super per non bis ex im dis circon cis co anti en em".split()
 )
+# What goes on from `sous` in one word: souscrire, soustraire, soussigné.
+_FRENCH_UNDER = ("cri", "tra", "sig", "tend", "tenu", "tien")
 # Small words inside compounds (`rez-de-chaussée`, `whisky-and-water`), and first parts that never stand in one word.
 _LINKS = frozenset("à de du des la le les en au and of the to in a o".split())
 _APART = frozenset("semi pseudo anglo franco ultra quasi russo gallo demi".split())
@@ -133,6 +135,9 @@ class Hyphens:
             return not soft
         if head[-1].isdigit() or tail[0].isdigit():
             return True
+        if len(head) == 1 and len(tail) > 1:
+            # No typesetter leaves one letter at a line's end: `a-walking`.
+            return True
         left, right = _bare(head.lower()), tail.lower()
         whole, parted = self.words[left + right], self.words[f"{left}-{right}"]
         if whole != parted:
@@ -179,6 +184,8 @@ class Hyphens:
     def _is_french_pair(self, left: str, right: str) -> bool:
         if left == "t" or right in _FRENCH_ALWAYS or left == "très":
             return True
+        if left == "sous":
+            return not right.startswith(_FRENCH_UNDER)
         if right == "là":
             return left not in ("voi", "de", "ho")
         if right == "tu":

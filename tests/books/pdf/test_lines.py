@@ -98,3 +98,13 @@ def test_a_full_letter_that_passes_into_small_capitals_is_a_capital(tmp_path: Pa
     assert [one.text for one in lines_of(tmp_path / "a.pdf", placed)] == ["When Marlow"]
     placed = [(40, 500, 12, "i"), (46.7, 500, 9, "tOLD YOU"), (104, 500, 12, "a tale")]
     assert [one.text for one in lines_of(tmp_path / "b.pdf", placed)] == ["I told you a tale"]
+
+
+def test_a_right_column_of_a_few_lines_is_one() -> None:
+    left = [line(f"l{n}", 20, 500 - 12 * n, 120) for n in range(30)]
+    right = [line(f"r{n}", 160 + 10 * (n % 2), 500 - 12 * n, 120 - 10 * (n % 2)) for n in range(3)]
+    gutter = find_gutter([*left, *right], 300)
+    assert gutter is not None
+    assert columns_of([*left, *right], gutter) == [left, right]
+    signature = [line("the ferryman", 200, 500 - 12 * n, 50) for n in range(3)]
+    assert find_gutter([*left, *signature], 300) is None

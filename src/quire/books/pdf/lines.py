@@ -309,7 +309,8 @@ def _same_line(last: Line, piece: Line) -> bool:
 def find_gutter(lines: Sequence[Line], width: float) -> float | None:
     """The x of the white stripe between two columns, or None.
 
-    Few lines cross it, and on both sides stand many, side by side.
+    Few lines cross it, and on both sides stand lines side by side: many, or a few at the foot of a chapter that fills
+    one column and a bit.
     """
     if len(lines) < 8:
         return None
@@ -317,9 +318,11 @@ def find_gutter(lines: Sequence[Line], width: float) -> float | None:
     for step in range(35, 66):
         x = width * step / 100
         crossing = sum(line.left < x - 2 and line.right > x + 2 for line in lines)
+        if crossing > 0.2 * len(lines):
+            continue
         left = [line for line in lines if line.right <= x + 2]
         right = [line for line in lines if line.left >= x - 2]
-        if crossing > 0.2 * len(lines) or min(len(left), len(right)) < max(3, 0.15 * len(lines)):
+        if min(len(left), len(right)) < max(3, 0.15 * len(lines)) and not _are_few_beside(left, right, crossing):
             continue
         room = min((line.left for line in right), default=x) - max((line.right for line in left), default=x)
         heights = {round(line.y / 6) for line in left}
@@ -328,6 +331,18 @@ def find_gutter(lines: Sequence[Line], width: float) -> float | None:
             best = (-crossing, room)
             chosen = x
     return chosen if best is not None else None
+
+
+def _are_few_beside(left: Sequence[Line], right: Sequence[Line], crossing: int) -> bool:
+    """Whether the right column has only begun: some lines as wide as the left ones, from one margin on."""
+    if not 2 <= len(right) < len(left) or crossing > 0.06 * len(left):
+        return False
+    size = right[0].size
+    begin, end = min(line.left for line in right), max(line.right for line in left)
+    margins = [line for line in right if line.left - begin < 3 * size]
+    full = sorted(line.right - line.left for line in left)[len(left) // 2]
+    wide = max(line.right - line.left for line in right) > 0.8 * full
+    return 0.5 * size < begin - end < 6 * size and len(margins) >= 0.6 * len(right) and wide
 
 
 def columns_of(lines: Sequence[Line], gutter: float | None) -> list[list[Line]]:
