@@ -21,15 +21,15 @@ _FOLIO = re.compile(
 _MOST = 4
 
 
-def score_headings(result: Measured, book: Book, truth: Truth) -> list[str]:
-    """True headings that are headings, in order; returns those that are none."""
+def score_headings(result: Measured, book: Book, truth: Truth) -> tuple[list[str], list[str]]:
+    """True headings that are headings, in order; returns those that are none, and true ones that are lost."""
     lines = []
     for chapter in book.chapters:
         lines += chapter.heading.split("\n")
         lines += [line for block in chapter.blocks if block.kind == "heading" for line in block.text.split("\n")]
     ours = [plain(line) for line in lines if plain(line)]
     if truth.headings is None:
-        return []
+        return [], []
     # What stands on the title page may be the book's title or be left out with that page.
     known = plain(f"{book.title} {book.author} {' '.join(item.text for item in book.dropped)}")
     wanted = [plain(line) for line in truth.headings if plain(line)]
@@ -57,9 +57,10 @@ def score_headings(result: Measured, book: Book, truth: Truth) -> list[str]:
         else:
             made_up.append(line)
     result.headings_made_up = len(made_up)
-    result.show("headings lost", (wanted[n] for n in range(len(wanted)) if n not in right))
+    lost = [wanted[n] for n in range(len(wanted)) if n not in right]
+    result.show("headings lost", lost)
     result.show("headings made up", made_up)
-    return made_up
+    return made_up, lost
 
 
 def _find(wanted: list[str], n: int, ours: list[str], place: int) -> tuple[int, int, int] | None:
@@ -133,7 +134,7 @@ def score_notes(result: Measured, book: Book, truth: Truth, extra: list[list[str
         return
     aside = [(note, plain(note.text)) for note in book.notes]
     text = " | ".join(plain(" ".join(run)) for run in extra)
-    raw = [plain(re.sub(rf"[{_CUT}]\s*|-\s*\n\s*", "", page)) for page in pages]
+    raw = [_unhyphened(page) for page in pages]
     right, placed, leaked, lost = 0, 0, [], []
     free = set(range(len(aside)))
     for note in truth.notes:
@@ -146,7 +147,7 @@ def score_notes(result: Measured, book: Book, truth: Truth, extra: list[list[str
             continue
         free.discard(kept[0])
         right += 1
-        start = plain(" ".join(note.split()[:3]))
+        start = _unhyphened(" ".join(note.split()[:3]))
         number = aside[kept[0]][0].place.number
         placed += aside[kept[0]][0].place.unit == "page" and 0 < number <= len(raw) and start in raw[number - 1]
     result.notes = Count(right, len(truth.notes))
@@ -159,6 +160,11 @@ def score_notes(result: Measured, book: Book, truth: Truth, extra: list[list[str
         result.show("marks left", left.elements())
     result.show("notes leaked", leaked)
     result.show("notes lost", lost)
+
+
+def _unhyphened(text: str) -> str:
+    """The words without any hyphen, so that it matters not which of them a line end cuts."""
+    return plain(re.sub(rf"(?:[{_CUT}]|[-‐])\s*", "", text))
 
 
 def _grams_of(note: str) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pypdfium2
 
 from benchmarks.around import furniture_of
+from benchmarks.converted import CONVERTED
 from benchmarks.designs import DESIGNS, Design
 from benchmarks.formats import FORMATS, write_one
 from benchmarks.given import find_books, given_works
@@ -69,6 +70,11 @@ def set_cases() -> list[Case]:
 def made_cases() -> list[Case]:
     """Pages of other programs than typst."""
     return [Case(f"{sheet.name}.pdf", partial(_made, sheet)) for sheet in SHEETS]
+
+
+def converted_cases() -> list[Case]:
+    """The bench's own works as other programs write them."""
+    return [Case(one.name, one.make) for one in CONVERTED]
 
 
 def books_in_designs(folder: Path) -> list[Case]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 
+from benchmarks.converted import convert
 from benchmarks.formats import Part, typed, with_notes, work_of
 from benchmarks.office import docx, rtf
 from benchmarks.truth import Truth
@@ -71,9 +71,7 @@ def _convert(drawn: Drawn, target: Path) -> Truth:
     source = folder / f"book{drawn.ending}"
     # A printer shows what was struck out; so nothing is.
     (docx if drawn.ending == ".docx" else rtf)(source, work, parts, notes, tracked=False)
-    home = f"-env:UserInstallation={(folder / 'home').absolute().as_uri()}"
-    command = ["soffice", home, "--headless", "--convert-to", "pdf", "--outdir", str(folder), str(source)]
-    subprocess.run(command, check=True, capture_output=True, timeout=180)  # noqa: S603
+    convert(source, "pdf")
     shutil.move(source.with_suffix(".pdf"), target)
     return _truth(work, notes, (f"{work.author} / {work.title}", work.title))
 

@@ -40,7 +40,7 @@ def measure(result: Measured, book: Book, truth: Truth, pages: Sequence[str] = (
     result.letters = _letters(truth.body, ours, truth.part)
     if not truth.part:
         result.precision = len(pairs) / max(1, len(b))
-        result.edges = _edges(true, found, pairs)
+        result.edges = _edges(result, true, found, pairs)
         result.paragraphs = _whole(true, found)
         _verse(result, truth, ours)
         result.show("extra", (" ".join(run) for run in sorted(extra, key=len, reverse=True)))
@@ -49,9 +49,10 @@ def measure(result: Measured, book: Book, truth: Truth, pages: Sequence[str] = (
         result.breaks = Count(made, truth.breaks)
     result.show("missing", (" ".join(run) for run in sorted(missing, key=len, reverse=True)))
     result.moved = len(_grams(missing, _MOVED) & _grams(extra, _MOVED))
-    made_up = score_headings(result, book, truth)
-    alike = {plain(" ".join(run)) for run in missing}
-    score_furniture(result, truth, [run for run in extra if plain(" ".join(run)) not in alike], found, pages, made_up)
+    made_up, lost = score_headings(result, book, truth)
+    # A word in other letters is no folio, and a heading that stands in the text is a heading that is lost.
+    known = {plain(" ".join(run)) for run in missing} | set(lost)
+    score_furniture(result, truth, [run for run in extra if plain(" ".join(run)) not in known], found, pages, made_up)
     score_notes(result, book, truth, found if truth.part else extra, pages)
     if pages:
         result.pages = len(pages)
@@ -83,13 +84,21 @@ def _letters(true: Iterable[str], ours: Iterable[str], part: bool) -> float:
     return right / max(1, wanted) if part else 2 * right / max(1, wanted + made)
 
 
-def _edges(true: list[list[str]], ours: list[list[str]], pairs: Pairs) -> float:
+def _edges(result: Measured, true: list[list[str]], ours: list[list[str]], pairs: Pairs) -> float:
     """F1 of the places between two words where a paragraph ends."""
     to_true = {j: i for i, j in pairs}
     ends = set(_stops(true))
-    made = _stops(ours)
-    right = {place for j in made if (place := to_true.get(j, to_true.get(j + 1, 0) - 1)) in ends}
+    made = {j: to_true.get(j, to_true.get(j + 1, 0) - 1) for j in _stops(ours)}
+    right = ends & set(made.values())
+    result.show("ends lost", _around(true, sorted(ends - right)))
+    result.show("ends made up", _around(ours, [j for j, place in made.items() if place not in ends]))
     return 2 * len(right) / (len(ends) + len(made)) if ends or made else 1.0
+
+
+def _around(paragraphs: list[list[str]], places: list[int]) -> list[str]:
+    """The words on both sides of each place."""
+    words = [word for one in paragraphs for word in one]
+    return [f"{' '.join(words[max(0, at - 3) : at + 1])} | {' '.join(words[at + 1 : at + 5])}" for at in places]
 
 
 def _stops(paragraphs: list[list[str]]) -> list[int]:

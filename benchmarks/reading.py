@@ -3,7 +3,7 @@
 Four kinds of books are read and compared with their true text: those of a folder (`--books`, the developers' data
 beside the checkout), pages that the bench sets itself with the `typst` package, pages of other makers where they are
 installed, and files that the bench writes from the same texts in every other format.  docs/reading.md explains the
-figures; a whole run writes them to benchmarks/results/reading.json, and `--docs` into the tables of docs/reading.md.
+figures; `--write` keeps those of a whole run in benchmarks/results/reading.json and in the tables of docs/reading.md.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from benchmarks.cases import (
     UNMADE,
     Case,
     books_in_designs,
+    converted_cases,
     given_cases,
     made_cases,
     named_cases,
@@ -36,6 +37,7 @@ from benchmarks.cases import (
     set_cases,
     written_cases,
 )
+from benchmarks.converted import CONVERTED
 from benchmarks.goals import Outcome, judge
 from benchmarks.makers import SHEETS
 from benchmarks.report import write_docs
@@ -71,8 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     outcomes = judge(results, () if only_some else measure_sentences())
     _print_outcomes(outcomes, missing)
     print(f"{len(results)} books in {time.monotonic() - began:.0f} s")
-    if asked.out or not only_some:
-        write(results, outcomes, missing, asked.out or RESULTS)
+    if asked.out or (asked.write and not only_some):
+        told = write(results, outcomes, missing, asked.out or RESULTS)
+        if not asked.out:
+            write_docs(told)
     return int(asked.strict and any(outcome.passed is False for outcome in outcomes))
 
 
@@ -91,10 +95,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", help="only files whose names hold this regular expression")
     parser.add_argument("--keep", type=Path, help="keep what the bench sets and writes in this folder")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="processes (default: 2)")
-    parser.add_argument("--out", type=Path, help="where the figures go (default for whole runs: %(default)s)")
+    parser.add_argument("--out", type=Path, help="write the figures to this file")
     parser.add_argument("--peers", action="store_true", help="plain readers on the same pages: pypdf, PDFium, …")
     parser.add_argument("--examples", action="store_true", help="print what went wrong, a few of each")
-    parser.add_argument("--docs", action="store_true", help="only write the figures of the last run into the docs")
+    parser.add_argument("--write", action="store_true", help="write the figures to results/reading.json and the docs")
+    parser.add_argument("--docs", action="store_true", help="only write the kept figures into the docs")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a goal is missed")
     return parser
 
@@ -111,15 +116,17 @@ def _cases(asked: argparse.Namespace) -> tuple[list[Case], list[str]]:
             missing.append(f"{given} is no folder: the books with their true text were not measured")
     if not asked.folder:
         if not asked.typeset:
-            cases += written_cases()
+            cases += written_cases() + converted_cases()
         if find_spec("typst"):
             cases += set_cases() + books_in_designs(asked.books)
             cases += named_cases(asked.texts) if asked.texts else ()
         else:
             missing.append("typst is not installed (pip install typst): the pages that the bench sets")
         gone = {f"{sheet.name}.pdf": sheet.absent for sheet in SHEETS if sheet.absent}
+        gone |= {one.name: one.absent for one in CONVERTED if one.absent}
         missing += [f"{name}: {program} is not installed" for name, program in gone.items()]
-        cases += [case for case in made_cases() if case.name not in gone]
+        cases += made_cases()
+        cases = [case for case in cases if case.name not in gone]
     return [case for case in cases if not asked.only or re.search(asked.only, case.name)], missing
 
 
@@ -137,10 +144,11 @@ def _peers(asked: argparse.Namespace, cases: Sequence[Case], folder: Path) -> in
     from benchmarks.peers import compare
 
     rows = compare([case for case in cases if case.group in ("pdf", "pdf columns")], folder)
-    if not asked.only and not asked.folder and RESULTS.exists():
+    if asked.write and not asked.only and not asked.folder:
         told = json.loads(RESULTS.read_text(encoding="utf-8"))
         told["peers"] = rows
         RESULTS.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_docs(told)
     return 0
 
 
@@ -195,7 +203,9 @@ def _print_outcomes(outcomes: Sequence[Outcome], missing: Sequence[str]) -> None
         print(f"not measured: {line}")
 
 
-def write(results: Sequence[Measured], outcomes: Sequence[Outcome], missing: Sequence[str], target: Path) -> None:
+def write(
+    results: Sequence[Measured], outcomes: Sequence[Outcome], missing: Sequence[str], target: Path
+) -> dict[str, object]:
     """The figures of a run, with the machine they were taken on; what plain readers gave stays."""
     machine = {
         "system": platform.system(),
@@ -217,6 +227,7 @@ def write(results: Sequence[Measured], outcomes: Sequence[Outcome], missing: Seq
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"written to {target}")
+    return told
 
 
 def _told(result: Measured) -> dict[str, object]:

@@ -159,13 +159,12 @@ def _index(work: Work) -> str:
 def _css(web: Web, work: Work) -> str:
     named = {"title": f'"{work.title}"', "author": f'"{work.author}"', "chapter": "string(chapter)"}
 
-    def margins(left: str, middle: str, right: str, edge: str) -> str:
-        places = (("left", left), ("center", middle), ("right", right))
+    def margins(shown: tuple[str, str, str], edge: str, turn: bool) -> str:
+        places = zip(("left", "center", "right"), shown[::-1] if turn and web.facing else shown, strict=True)
         return "".join(f"@{edge}-{place} {{ content: {named.get(what, what)} }}" for place, what in places if what)
 
     def side(turn: bool) -> str:
-        step = -1 if turn and web.facing else 1
-        return margins(*web.top[::step], "top") + margins(*web.bottom[::step], "bottom")
+        return margins(web.top, "top", turn) + margins(web.bottom, "bottom", turn)
 
     initials = {
         "drop": "p.first::first-letter { float: left; font-size: 2.6em; line-height: .9; padding-right: 2pt }",
