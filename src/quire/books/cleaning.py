@@ -178,6 +178,8 @@ def repair_mojibake(text: str) -> tuple[str, int]:
     writes `Ã©` on purpose also writes other accents.
     """
     beyond = text.encode("utf-8", "surrogatepass").translate(None, _ASCII).decode("utf-8", "surrogatepass")
+    if not beyond:
+        return text, 0
     # Neighbours in the text are neighbours here too, so that there are no fewer sequences than in the text; each is
     # at most four characters long.
     if len(_TWICE.findall(beyond)) < max(4, len(beyond) / 4.2):

@@ -29,6 +29,7 @@ _SCENE_BREAK = re.compile(r"(?:[*#•·⁂❦❧☙~=_—–-]|\. \.)(?:\s*[*#�
 SCENE_BREAK = "* * *"
 LONGEST_BREAK = 40
 LONGEST_LABEL = 60
+_LONGEST_NOTES_LABEL = 40
 _SAMPLE = 300
 _NOTES_LABEL = re.compile(
     r"(?:foot-?|end-?)?notes?\s*[.:]?|notes? de bas de page\s*[.:]?|notes (?:et références|and references)|références|"
@@ -237,7 +238,8 @@ def _drop_note_labels(draft: Draft, items: list[Item]) -> list[Item]:
     labels = [
         index
         for index, item in enumerate(items)
-        if len(item.text) <= LONGEST_LABEL
+        if len(item.text) <= _LONGEST_NOTES_LABEL
+        and item.text[:1] in "fFeEnNrRaA"
         and item.kind in ("heading", "paragraph")
         and _NOTES_LABEL.fullmatch(" ".join(item.text.split()))
     ]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # The author's name under the title.
 _CREDIT = re.compile(r"(?:by|par|von|por|di|door)[:\s]\s*((?:[^\W\d_][\w.’'-]*\s?){1,6})", re.IGNORECASE)
 _LONGEST_LABEL = 60
+_LONGEST_CONTENTS = 40
 _HEAD = 12
 
 
@@ -22,7 +23,7 @@ def drop_contents(draft: Draft, items: list[Item]) -> list[Item]:
     labels = [
         index
         for index, item in enumerate(items)
-        if len(item.text) <= _LONGEST_LABEL
+        if len(item.text) <= _LONGEST_CONTENTS
         and item.kind in ("heading", "paragraph")
         and is_contents_label(" ".join(item.text.split()))
     ]
@@ -110,6 +111,9 @@ def _drop_names(draft: Draft, items: list[Item]) -> list[Item]:
     kept: list[Item] = []
     at_head = True
     for index, item in enumerate(items):
+        if not at_head and item.kind != "heading":
+            kept.append(item)
+            continue
         following = items[index + 1] if index + 1 < len(items) else None
         if item.kind == "heading":
             words = letters(item.text)
