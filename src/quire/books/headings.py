@@ -174,7 +174,7 @@ def _title_like(title: str) -> bool:
         return False
     if title.isupper():
         return True
-    return title[0].isupper() and len(title.split()) <= 14 and not _SENTENCE_END.search(title)
+    return title.lstrip("“\"«‘' ")[0].isupper() and len(title.split()) <= 14 and not _SENTENCE_END.search(title)
 
 
 def is_title_line(text: str) -> bool:

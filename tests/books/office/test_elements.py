@@ -40,3 +40,10 @@ def test_a_part_without_anything_wanted_is_none(data: bytes) -> None:
     root, wrong = parse_part(data, "t")
     assert root is None
     assert wrong
+
+
+def test_a_part_without_an_element_is_none() -> None:
+    for data in (b"", b" ", b"\x00", b"<", b"words alone"):
+        root, wrong = parse_part(data, "p")
+        assert root is None
+        assert wrong

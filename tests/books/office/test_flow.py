@@ -101,3 +101,27 @@ def test_a_title_is_text_where_there_is_nothing_else_or_all_is_wanted() -> None:
     lay_out(draft, [_p("The Ferry", Style("title")), _p(P[0])], whole=True)
     assert _items(draft) == [("paragraph", "The Ferry"), ("paragraph", P[0])]
     assert draft.title == "The Ferry"
+
+
+def test_centred_lines_that_open_a_manuscript_are_its_title_page() -> None:
+    top = Style("heading 1", 1)
+    draft = _laid(
+        _p("Ann Writer"),
+        _p("ann@writer.example"),
+        _p("about 80,000 words"),
+        _p("The Ferry", centred=True, bold=True),
+        _p("by Ann Writer", centred=True),
+        _p("For my mother", centred=True),
+        _p("One", top),
+        _p(LONG),
+        _p("Two", top),
+        _p(LONG),
+    )
+    assert (draft.title, draft.author) == ("The Ferry", "Ann Writer")
+    assert _items(draft)[:2] == [("paragraph", "For my mother"), ("heading", "One")]
+    assert {drop.reason for drop in draft.dropped} == {"title page"}
+
+
+def test_short_lines_that_open_a_text_stay_when_nothing_says_what_they_are() -> None:
+    draft = _laid(_p("Dear Ann,"), _p("It rains.", centred=True), _p("One", Style("heading 1", 1)), _p(LONG))
+    assert [text for _, text in _items(draft)] == ["Dear Ann,", "It rains.", "One", LONG]

@@ -26,3 +26,12 @@ def test_wrapped_text_that_was_pasted_is_one_paragraph() -> None:
         "that the gulls had gone.",
     ]
     assert split_soft_lines("\n".join(lines)) == [("paragraph", " ".join(lines))]
+
+
+def test_long_lines_that_no_sentence_ends_with_are_verse() -> None:
+    lines = [
+        "When we were small the boats were high and the ladder was longer than all of the long and windless day",
+        "And we carried the light in a basket of reed and asked of no one whose was the light that we carried away",
+        "But the boats tonight do not come to my shoulder and under the pier the water has nothing at all to say",
+    ]
+    assert split_soft_lines("\n".join(lines)) == [("verse", "\n".join(lines))]

@@ -65,3 +65,11 @@ def test_entries_with_pages_may_repeat_each_other() -> None:
 
 def test_entries_are_known_by_their_letters() -> None:
     assert entries_of(group_lines("1. The Boat .... 3\nIV--The Oar   17")) == {"theboat": 1, "theoar": 1}
+
+
+def test_titles_without_numbers_are_a_list_when_they_come_again() -> None:
+    titles = ["The Boat", "The Oar", "The Bank", "The Bell"]
+    text = "\n".join(["Contents", "", *titles]) + "".join(f"\n\n{title}\n\nIt left.\n\nIt came." for title in titles)
+    groups = group_lines(text)
+    assert find_contents(groups) == [0, 1]
+    assert find_contents(group_lines("Contents\n\n" + "\n".join(titles) + "\n\nIt left.")) == []

@@ -52,3 +52,20 @@ def test_two_bytes_a_letter_are_told_by_their_zeros() -> None:
     assert utf16_without_mark("plain words".encode("utf-16-le")) == "utf-16-le"
     assert utf16_without_mark("plain words!".encode("utf-16-be")) == "utf-16-be"
     assert utf16_without_mark(b"plain words, one byte each.") == ""
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "mac-roman"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "“There’s one thing,” he said — “nothing, ma’am.” She didn’t know…",
+        "‘It’s late.’",
+        "« À quoi bon ? » dit-elle. L’été était déjà passé, là-bas ; où est-il allé ?",
+        "Où ça ?",
+        "ÉTÉ — L’ÂME",
+        "Das Mädchen führte über die Brücke – „schön“, sagte er, größer.",
+        "El niño no podía más: ¿dónde está? ¡Allí!",
+    ],
+)
+def test_windows_and_mac_are_told_apart_by_where_capitals_stand(text: str, encoding: str) -> None:
+    assert decode(text.encode(encoding))[0] == text

@@ -84,3 +84,23 @@ def test_prose_broken_where_the_sense_breaks_is_no_verse() -> None:
     groups = group_lines("\n\n".join("\n".join(lines[turn % 5 :] + lines[: turn % 5]) for turn in range(40)))
     layout = find_layout(groups)
     assert not any(is_verse(group, layout) for group in groups)
+
+
+LONG_VERSE = [
+    "Oh, who will go over the grey water with me to the island of bells?",
+    "“No one, no one, for the boat is a coat and the oar is a thorn and a shell.”",
+    "And who will come down when the lamp is alight and the tide at the door?",
+    "“No one, no one, for the key is a bee and will open the water no more.”",
+]
+
+
+def test_long_lines_that_all_begin_with_capitals_are_verse() -> None:
+    stanza = Lines(tuple(LONG_VERSE), 1, 1)
+    assert is_verse(stanza, Layout(72, False))
+    assert not is_verse(Lines(tuple(WRAPPED.split("\n")), 1, 1), Layout(60, False))
+
+
+def test_a_stanza_set_in_among_paragraphs_of_a_line_each_stays_together() -> None:
+    stanza = "\n".join(f"    {line}" for line in LONG_VERSE)
+    groups = part_unwrapped(group_lines(f"{SENTENCE * 3}\n\n{stanza}\n\n{SENTENCE * 3}\n\n— Yes.\n\n— No."))
+    assert [len(group.lines) for group in groups] == [1, 4, 1, 1, 1]

@@ -35,7 +35,15 @@ def parse_part(data: bytes, *wanted: str) -> tuple[Element | None, str]:
     try:
         return parse_xml(data), ""
     except etree.XMLSyntaxError as error:
-        root = etree.fromstring(data, xml_parser(recover=True)) if data.strip() else None
+        root = _recovered(data)
         if root is None or not any(tag(one) in wanted for one in root.iter()):
             root = None
         return root, str(error)
+
+
+def _recovered(data: bytes) -> Element | None:
+    """What can be had of XML that is broken; None where there is no element at all."""
+    try:
+        return etree.fromstring(data, xml_parser(recover=True))
+    except etree.XMLSyntaxError:
+        return None

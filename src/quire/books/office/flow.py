@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,15 @@ _SHORT = 200
 _LONGEST_ENTRY = 300
 # So many paragraphs in the style for a book's title are chapters.
 _MANY_TITLES = 3
+
+_LONGEST_NAME = 120
+# A title page has so many lines at most, with a writer's address.
+_MOST_LINES = 14
+_ADDRESS = re.compile(
+    r"\S@\S+\.\w|(?:\+?\(?\d[\d ().-]{7,}\d)|\b\d[\d,. ]*(?:words|mots)\b|\bword count\b|©|copyright", re.IGNORECASE
+)
+_DEDICATION = re.compile(r"\W*(?:for|to|in memory|à|pour|en mémoire)\b", re.IGNORECASE)
+_BY = re.compile(r"(?:by|par|von|di|por)\s+((?:[^\W\d_][\w.’'-]*\s?){1,6})", re.IGNORECASE)
 
 Piece = tuple[bool, float, int]
 """How a run of letters is set: bold or not, its size in points (0: not said), how many they are."""
@@ -107,6 +117,7 @@ def _ranked(draft: Draft, paragraphs: list[Paragraph]) -> list[Paragraph]:
     if len(titles) >= _MANY_TITLES:
         for one in titles:
             one.style = Style("", 1)
+    _take_title_page(draft, paragraphs)
     headings = [one for one in paragraphs if one.style.level and one.text.strip()]
     many = len(headings) > 40 and len(headings) > 0.5 * sum(bool(one.text.strip()) for one in paragraphs)
     if many and sum(map(len, (one.text for one in headings))) > 80 * len(headings):
@@ -117,10 +128,53 @@ def _ranked(draft: Draft, paragraphs: list[Paragraph]) -> list[Paragraph]:
     return _by_looks(draft, paragraphs) if len(headings) < 2 else paragraphs
 
 
+def _take_title_page(draft: Draft, paragraphs: list[Paragraph]) -> None:
+    """Short centred lines that open a manuscript, the first one larger or bold, and the writer's address above them."""
+    opening: list[Paragraph] = []
+    for paragraph in paragraphs:
+        text = paragraph.text.strip()
+        if text and (paragraph.style.level or len(text) > _LONGEST_NAME or is_numbered(text) or paragraph.contents):
+            break
+        if opening and (paragraph.new_page or opening[-1].page_after):
+            break
+        if text:
+            opening.append(paragraph)
+    centred = [one for one in opening if one.centred]
+    sizes = _sizes(paragraphs)
+    first = next((one for one in centred if one.bold or one.size > sizes or one.text.isupper()), None)
+    # What looks like chapters that follow is the first of them.
+    again = first is not None and any(
+        one.centred and (one.bold, one.size) == (first.bold, first.size) and len(one.text) <= _LONGEST_NAME
+        for one in paragraphs
+        if one.text.strip() and not one.style.level and not any(one is other for other in opening)
+    )
+    rest = [one for one in opening if not one.centred]
+    addressed = any(_ADDRESS.search(one.text) for one in rest)
+    if (
+        first is None
+        or again
+        or len(opening) > _MOST_LINES
+        or (rest and not addressed)
+        or len(opening) == len(paragraphs)
+    ):
+        return
+    for one in opening:
+        if one.style.name in TITLES or one.style.name in SUBTITLES or _DEDICATION.match(one.text):
+            continue
+        by = _BY.fullmatch(one.text.strip())
+        draft.author = draft.author or (by[1] if by else "")
+        one.style = Style("title" if one is first else "subtitle")
+
+
+def _sizes(paragraphs: list[Paragraph]) -> float:
+    """The size that the text is set in."""
+    sizes = Counter(paragraph.size for paragraph in paragraphs if len(paragraph.text) > 100)
+    return sizes.most_common(1)[0][0] if sizes else 0.0
+
+
 def _by_looks(draft: Draft, paragraphs: list[Paragraph]) -> list[Paragraph]:
     """Headings of those who use no styles: short centred lines, bold or larger than the text, several of one look."""
-    sizes = Counter(paragraph.size for paragraph in paragraphs if len(paragraph.text) > 100)
-    usual = sizes.most_common(1)[0][0] if sizes else 0.0
+    usual = _sizes(paragraphs)
 
     def look(paragraph: Paragraph) -> tuple[float, bool, bool] | None:
         text = paragraph.text.strip()

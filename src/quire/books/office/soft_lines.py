@@ -8,6 +8,7 @@ from typing import Literal
 
 _SENTENCE_END = re.compile(r"[.!?…:;][”’»\"')\]]*$")
 LONGEST_LINE = 90
+_LONGEST_VERSE = 160
 
 
 def split_soft_lines(text: str) -> list[tuple[Literal["paragraph", "verse"], str]]:
@@ -28,6 +29,8 @@ def split_soft_lines(text: str) -> list[tuple[Literal["paragraph", "verse"], str
                 blocks.append(("verse", "\n".join(lines)))
         elif _is_wrapped(lines):
             blocks.append(("paragraph", " ".join(lines)))
+        elif _are_long_verses(lines):
+            blocks.append(("verse", "\n".join(lines)))
         else:
             blocks += [("paragraph", line) for line in lines]
     return blocks
@@ -41,3 +44,9 @@ def _is_wrapped(lines: list[str]) -> bool:
     ended = sum(bool(_SENTENCE_END.search(line)) for line in lines[:-1])
     several = len(lines) >= 4 and widest >= 45
     return several and low >= 0.6 * (len(lines) - 1) and full >= 0.8 * (len(lines) - 1) and ended <= 0.4 * len(lines)
+
+
+def _are_long_verses(lines: list[str]) -> bool:
+    """Lines longer than most verse that no sentence ends with: paragraphs would."""
+    ended = sum(bool(_SENTENCE_END.search(line)) for line in lines)
+    return len(lines) >= 3 and max(map(len, lines)) <= _LONGEST_VERSE and ended <= 0.5 * len(lines)

@@ -9,9 +9,12 @@ from collections.abc import Iterable, Sequence
 from quire.books.headings import is_contents_label, recognise
 from quire.books.plain.lines import Lines
 
+# What stands over the column of page numbers.
+_COLUMN = re.compile(r"\W*(?:chap(?:ters?|itres?)?\.?\s+)?(?:pages?|pag\.|seite)\W*", re.IGNORECASE)
 FARTHEST = 80
 """A list of contents begins within so many groups of lines from the head."""
 FIRST_ENTRIES = 4
+FEWEST_ANNOUNCED = 4
 _SENTENCE = re.compile(r"[.!?…][”»\"]?$")
 _ENTRY_NUMBER = re.compile(
     r"(?:\W*(?:chapter|chap|chapitre|part|book|adventure|letter|lettre|stave|no)?\W*[ivxlcdm\d]+\b)?\W*", re.IGNORECASE
@@ -47,7 +50,27 @@ def find_contents(groups: Sequence[Lines]) -> list[int]:
         run = []
     else:
         found += _close(groups, run, len(groups))
-    return found
+    return found or _announced(groups)
+
+
+def _announced(groups: Sequence[Lines]) -> list[int]:
+    """What stands under a label for contents when most of its lines stand alone later on: titles without numbers."""
+    label = next((index for index, group in enumerate(groups[:FARTHEST]) if is_contents_label(group.text)), None)
+    if label is None:
+        return []
+    last = {title_key(group.text): index for index, group in enumerate(groups) if len(group.lines) <= 3}
+    run = [label]
+    seen: set[str] = set()
+    met = entries = 0
+    for index in range(label + 1, len(groups)):
+        keys = [key for line in groups[index].lines if len(key := title_key(line)) >= _FEWEST_LETTERS]
+        again = [key for key in keys if last.get(key, 0) > index]
+        if seen & set(keys) or len(again) < 0.5 * len(keys) or max(map(len, groups[index].lines)) > _LONGEST_ENTRY:
+            break
+        seen |= set(keys)
+        met, entries = met + len(again), entries + len(keys)
+        run.append(index)
+    return run if met >= FEWEST_ANNOUNCED and met >= 0.5 * entries else []
 
 
 def find_illustrations(groups: Sequence[Lines]) -> list[int]:
@@ -80,6 +103,8 @@ def entries_of(groups: Iterable[Lines]) -> Counter[str]:
 
 def _lists(group: Lines) -> bool:
     """Whether a group is one heading, or several of which many are."""
+    if _COLUMN.fullmatch(group.text):
+        return True
     if len(group.lines) <= 2:
         return recognise(group.text) is not None or (len(group.lines) == 1 and bool(_LEADERS.search(group.lines[0])))
     named = sum(recognise(line) is not None or bool(_LEADERS.search(line)) for line in group.lines)

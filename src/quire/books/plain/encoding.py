@@ -19,6 +19,13 @@ _GUESS_BYTES = 60_000
 # Letters that English, French, German, Spanish, Italian and Portuguese write beyond ASCII, with the signs of printers.
 _USUAL = frozenset("àâäáãåæçèéêëìíîïñòóôöõøœùúûüÿßÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜŸ«»“”‘’„‚‹›—–…°§£€©®·•†‡¡¿½¼¾ªº\xa0´²³¶")
 
+_BEYOND = re.compile(r"[^\x00-\x7f]")
+_CAPITALS = "ÁÀÂÄÃÅÆÇÉÈÊËÍÌÎÏÑÓÒÔÖÕØŒÚÙÛÜŸ"
+# `À` and `Ô` are words.
+_MISPLACED = re.compile(
+    rf"(?<=[a-zß-öø-ÿœ])[{_CAPITALS}]|(?<![^\W\d_])[ÓÒÕÑÄÃÅÖÜÍÌ](?![^\W\d_])|(?<=[a-z])[†‡°§¶](?=[a-z])"
+)
+
 
 def decode(data: bytes) -> tuple[str, str, list[str]]:
     """The text of a file, the encoding it was in, and warnings.  Never fails: what cannot be decoded becomes U+FFFD."""
@@ -105,12 +112,9 @@ def _mixed(data: bytes) -> tuple[str, str, list[str]]:
 
 
 def _guess(data: bytes) -> str:
-    """An 8-bit encoding: the one under which the high bytes are letters and signs that books use."""
-    sample = bytes(byte for byte in data if byte > 0x7F)[:_GUESS_BYTES]
-    scores = {}
-    for encoding in ("cp1252", "mac-roman"):
-        chars = sample.decode(encoding, "replace")
-        scores[encoding] = sum(char in _USUAL for char in chars) / max(1, len(chars))
+    """An 8-bit encoding: the one under which the high bytes are letters and signs that books use, where they do."""
+    sample = data[:_GUESS_BYTES] if any(byte > 0x7F for byte in data[:_GUESS_BYTES]) else data
+    scores = {encoding: _plausible(sample.decode(encoding, "replace")) for encoding in ("cp1252", "mac-roman")}
     best = max(scores, key=lambda name: scores[name])
     if scores[best] >= 0.95:
         return best
@@ -118,3 +122,13 @@ def _guess(data: bytes) -> str:
 
     found = from_bytes(data[:_GUESS_BYTES]).best()
     return found.encoding if found and found.encoding != "ascii" else "cp1252"
+
+
+def _plausible(text: str) -> float:
+    """The share of the characters beyond ASCII that books use, and use there.
+
+    Quotation marks of one encoding are capitals of the other, after small letters or between spaces: `ThereÕs`.
+    """
+    beyond = _BEYOND.findall(text)
+    good = sum(char in _USUAL for char in beyond)
+    return (good - len(_MISPLACED.findall(text))) / max(1, len(beyond))

@@ -7,6 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+# So many lines that all begin with capitals are no wrapped prose.
+_SURELY_LINES = 4
+_LONGEST_VERSE = 140
 SENTENCE_END = re.compile(r"[.!?…:][”’»\"')\]]*\s*$")
 
 
@@ -168,7 +171,11 @@ def part_unwrapped(groups: Sequence[Lines]) -> list[Lines]:
     # Where blank lines part the paragraphs, several lines together are verse even when they are long.
     spaced = sum(len(group.lines) == 1 for group in groups) >= 0.7 * len(groups)
     longest, usual = (140, 100) if spaced else (75, 60)
+    margin = Counter(_indent(group.lines[0]) for group in groups).most_common(1)[0][0] if groups else 0
     for group in groups:
+        if len(group.lines) > 1 and min(map(_indent, group.lines)) >= margin + 2 and _reads_as_lines(group.lines):
+            parted.append(group)
+            continue
         lengths = [len(line.strip()) for line in group.lines]
         stands = len(lengths) > 1 and sum(lengths) <= usual * len(lengths) and max(lengths) <= longest
         speech = any(line.strip()[:1] in '—–-“"«‘' for line in group.lines[1:])
@@ -186,6 +193,12 @@ def is_verse(group: Lines, layout: Layout) -> bool:
     if len(lines) < 2 or layout.width == 0:
         return False
     pairs = list(zip(lines, lines[1:], strict=False))
+    own = max(len(line) for line in lines)
+    if len(lines) >= _SURELY_LINES and _reads_as_lines(lines):
+        # A sentence that comes again and again may begin every line of a paragraph.
+        uneven = not all(_is_full(first, second, own) for first, second in pairs)
+        if uneven or own > layout.width:
+            return True
     indent = min(len(line) - len(line.lstrip()) for line in group.lines)
     short = sum(not _is_full(first, second, layout.width - indent) for first, second in pairs) / len(pairs)
     if short == 1.0 and len(pairs) <= 2:
@@ -194,12 +207,17 @@ def is_verse(group: Lines, layout: Layout) -> bool:
         return all(_begins_line(line) for line in lines[1:])
     if short < 0.6:
         return False
-    own = max(len(line) for line in lines)
     capitals = sum(_begins_line(line) for line in lines) / len(lines)
     if capitals < 0.5 and indent <= 1 and own > 0.8 * layout.width:
         return False
     ragged = sum(not _is_full(first, second, own) for first, second in pairs) / len(pairs)
     return ragged >= 0.35 or (capitals >= 0.8 and short >= 0.8)
+
+
+def _reads_as_lines(lines: Sequence[str]) -> bool:
+    """Whether every line begins with a capital: those of wrapped prose hardly ever do."""
+    firsts = (next((char for char in line if char.isalpha()), "") for line in lines)
+    return all(first.isupper() for first in firsts) and max(map(len, lines)) <= _LONGEST_VERSE
 
 
 def _begins_line(line: str) -> bool:
