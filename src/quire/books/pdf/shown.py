@@ -50,6 +50,8 @@ class _Text:
     artifact: bool
     off: bool
     order: int
+    # Whether anything of this (but where it stands) may be a reason to leave it out.
+    odd: bool
 
 
 @dataclass
@@ -87,12 +89,13 @@ class Sight:
         self._layers = layers
         self._off: frozenset[str] | None = None
         self._box = [ctypes.c_float() for _ in range(4)]
-        self._edges = [ctypes.byref(edge) for edge in self._box]
+        self._edges = tuple(ctypes.byref(edge) for edge in self._box)
         self._matrix = pdfium.FS_MATRIX()
         self._at = ctypes.byref(self._matrix)
         self._size = ctypes.c_float()
+        self._at_size = ctypes.byref(self._size)
         self._colour = [ctypes.c_uint() for _ in range(4)]
-        self._inks = [ctypes.byref(ink) for ink in self._colour]
+        self._inks = tuple(ctypes.byref(ink) for ink in self._colour)
         self._name = (ctypes.c_ushort * 128)()
         self._length = ctypes.c_ulong()
 
@@ -151,7 +154,7 @@ class Sight:
     def _see_text(self, drawing: _Drawing, handle: Any, outer: Matrix, off: bool) -> None:
         a, b, c, d, _, _ = _times(self._matrix_of(handle), outer)
         artifact, switched_off = self._marks(handle)
-        pdfium.FPDFTextObj_GetFontSize(handle, ctypes.byref(self._size))
+        pdfium.FPDFTextObj_GetFontSize(handle, self._at_size)
         size = self._size.value
         if size < 0:
             a, b, c, d, size = -a, -b, -c, -d, -size
@@ -159,6 +162,8 @@ class Sight:
         mode = pdfium.FPDFTextObj_GetTextRenderMode(handle)
         size *= math.hypot(c, d)
         length = min(1e4, max(box[2] - box[0], box[3] - box[1]))
+        mirrored, unseen, off = a * d - b * c < 0, mode in (_INVISIBLE, _CLIP), off or switched_off
+        white = mode == 0 and self._is_white(handle)
         drawing.texts.append(
             _Text(
                 handle=handle,
@@ -166,12 +171,13 @@ class Sight:
                 turn=_quarter(a, b),
                 size=size,
                 weight=length,
-                mirrored=a * d - b * c < 0,
-                unseen=mode in (_INVISIBLE, _CLIP),
-                white=mode == 0 and self._is_white(handle),
+                mirrored=mirrored,
+                unseen=unseen,
+                white=white,
                 artifact=artifact,
-                off=off or switched_off,
+                off=off,
                 order=drawing.count,
+                odd=mirrored or unseen or white or artifact or off or size < TINY,
             )
         )
 
@@ -184,10 +190,11 @@ class Sight:
     def _bounds(self, handle: Any, outer: Matrix) -> Box:
         if not pdfium.FPDFPageObj_GetBounds(handle, *self._edges):
             return (0.0, 0.0, 0.0, 0.0)
-        left, bottom, right, top = (edge.value for edge in self._box)
-        if not all(map(math.isfinite, (left, bottom, right, top))):
+        west, south, east, north = self._box
+        left, bottom, right, top = west.value, south.value, east.value, north.value
+        if not math.isfinite(left + bottom + right + top):
             return (0.0, 0.0, 0.0, 0.0)
-        if outer == _SAME:
+        if outer is _SAME:
             return (left, bottom, right, top)
         a, b, c, d, e, f = outer
         xs = [a * x + c * y + e for x in (left, right) for y in (bottom, top)]
@@ -198,8 +205,8 @@ class Sight:
         """Whether a thing is filled with white, or with nothing."""
         if not pdfium.FPDFPageObj_GetFillColor(handle, *self._inks):
             return False
-        red, green, blue, alpha = (ink.value for ink in self._colour)
-        return (red >= 250 and green >= 250 and blue >= 250) or alpha <= 8
+        red, green, blue, alpha = self._colour
+        return alpha.value <= 8 or (red.value >= 250 and green.value >= 250 and blue.value >= 250)
 
     def _marks(self, handle: Any) -> tuple[bool, bool]:
         """Whether the document says that a thing is no part of its text (a head, a folio), and whether it lies on a
@@ -226,6 +233,9 @@ class Sight:
     def _sort_out(self, drawing: _Drawing, crop: Box, upright: int, recognised: bool) -> list[tuple[Hiding, _Text]]:
         """The texts that are not for reading, each with the reason."""
         texts = drawing.texts
+        doubtful = [text for text in texts if text.turn != upright or text.odd or _is_outside(text.box, crop)]
+        if not doubtful:
+            return []
         usual = _usual_size(texts)
         # What holds for most of a page's text is how the page is made, and hides nothing.
         layer = recognised or _most(texts, [text.unseen for text in texts], 0.75)
@@ -234,7 +244,7 @@ class Sight:
         slanted = _most(texts, [text.turn is None for text in texts], 0.5)
         tagged = not _most(texts, [text.artifact for text in texts], 0.4)
         gone: list[tuple[Hiding, _Text]] = []
-        for text in texts:
+        for text in texts if mirror else doubtful:
             if _is_outside(text.box, crop):
                 gone.append(("text outside the page", text))
             elif (
