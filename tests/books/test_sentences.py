@@ -66,10 +66,11 @@ def _f1(name: str, language: str) -> float:
     return 2 * right / (found + true)
 
 
-# The rules were made with the first two in sight; the others were written before them and measured once, at the end.
-@pytest.mark.parametrize(("name", "language"), [("en", "en"), ("fr", "fr"), ("en-held", "en"), ("fr-held", "fr")])
-def test_sentences_of_dialogue_are_told_apart(name: str, language: str) -> None:
-    assert _f1(name, language) >= 0.98
+# The rules were made with the first two in sight; the others were not: `held` was written before the rules, `late` long
+# after them.
+@pytest.mark.parametrize("name", ["en", "fr", "en-held", "fr-held", "en-late", "fr-late"])
+def test_sentences_of_dialogue_are_told_apart(name: str) -> None:
+    assert _f1(name, name.split("-")[0]) >= 0.98
 
 
 @given(st.text(alphabet="aA .!?…»«”“’—\n\u00a0M1", max_size=80), st.sampled_from(["", "en", "fr", "de"]))
