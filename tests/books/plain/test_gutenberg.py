@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quire.books.book import Place
-from quire.books.draft import Draft, Item
+from quire.books.draft import Draft, Item, ItemKind
 from quire.books.plain.gutenberg import (
     declared_encoding,
     frame,
@@ -108,3 +108,38 @@ def test_small_print_behind_the_book_is_no_start() -> None:
     text = HEADER + BODY + FOOTER + "*END*THE SMALL PRINT!\nLast words.\n"
     start, stop = frame(text)
     assert text[start:stop].strip() == BODY.strip()
+
+
+def _item(text: str, page: int, kind: ItemKind = "paragraph") -> Item:
+    return Item(kind, text, Place("b.pdf", "page", page))
+
+
+def test_notes_that_stand_behind_all_else_are_judged_by_their_page() -> None:
+    draft = Draft("b.pdf")
+    end = "End of the Project Gutenberg EBook of The Ferry"
+    items = [_item(BODY, 1), _item(BODY, 2), _item(end, 3), _item("Licence.", 4)]
+    items += [_item("A note.", 2, "note"), _item("Of the licence.", 4, "note")]
+    assert [item.text for item in trim_items(draft, items)] == [BODY, BODY, "A note."]
+    assert [drop.text for drop in draft.dropped] == [end, "Licence.", "Of the licence."]
+
+
+def test_marks_amid_a_paragraph_are_found() -> None:
+    draft = Draft("b.pdf")
+    start = "*** START OF THIS PROJECT GUTENBERG EBOOK THE FERRY ***"
+    items = [
+        _item(f"The Project Gutenberg EBook of The Ferry Language: English {start} Produced by A. N. Other", 1),
+        *(_item(BODY, page) for page in range(2, 9)),
+        _item("And that was all. End of the Project Gutenberg EBook of The Ferry, by A. Writer", 9),
+    ]
+    assert [item.text for item in trim_items(draft, items)] == [BODY] * 7 + ["And that was all."]
+    assert {drop.reason for drop in draft.dropped} == {"Gutenberg header", "Gutenberg licence", "Gutenberg credits"}
+
+
+def test_a_header_without_a_mark_goes_and_a_mention_stays() -> None:
+    draft = Draft("b.pdf")
+    header = [
+        "Project Gutenberg’s The Ferry, by A. Writer. This eBook is for the use of anyone anywhere.",
+        "Title: The Ferry Character set encoding: UTF-8",
+    ]
+    items = [_item(text, page) for page, text in enumerate([*header, *[BODY] * 9, "Project Gutenberg has it too."])]
+    assert [item.text for item in trim_items(draft, items)] == [BODY] * 9 + ["Project Gutenberg has it too."]

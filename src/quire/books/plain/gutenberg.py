@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from quire.books.book import Dropped
+from quire.books.book import Dropped, Place
 
 if TYPE_CHECKING:
     from quire.books.draft import Draft, Item
@@ -51,6 +52,21 @@ _CREDIT = re.compile(
 _ILLUSTRATION = re.compile(
     r"\[\s*(?:illustration|frontispiece|image|décoration|decoration|vignette)\b[^\]]*\]", re.IGNORECASE
 )
+# Where a mark begins within a paragraph, or the text goes on after one.
+_INSIDE = re.compile(
+    r"(?<=\S)\s+(?=\*{3}\s*(?:START|END) OF (?:THIS|THE) PROJECT GUTENBERG)|"
+    r"(?<=[.!?…”\"’»)\]—-])\s+(?=End of (?:the |this )?Project Gutenberg(?:['’]s)?\b)|"
+    r"(?<=\*\*\*)(?<!START OF TH)\s+(?=(?:Produced|E-?text prepared) by\b)",
+    re.IGNORECASE,
+)
+_HEADER = re.compile(
+    r"this e-?(?:book|text) is for the use of anyone|almost no restrictions whatsoever|character set encoding\s*:|"
+    r"^\W*(?:the )?project gutenberg(?:['’]?s)?\b|release date\s*:.{1,60}\[e",
+    re.IGNORECASE,
+)
+_HEAD_ITEMS = 120
+_FIRST_ITEMS = 40
+_FAR = 6
 HEADER_CHARS = 30_000
 
 
@@ -120,15 +136,18 @@ def strip_illustrations(text: str) -> tuple[str, list[str]]:
 
 
 def trim_items(draft: Draft, items: list[Item]) -> list[Item]:
-    """Leave out Gutenberg's header, licence and credits among items, whatever format they came in."""
-    start, stop = 0, len(items)
-    for index, item in enumerate(items):
-        if index < 120 and _START.match(item.text):
-            start = index + 1
-        elif index >= start and _END.match(item.text):
+    """Leave out Gutenberg's header, licence and credits among items, whatever format they came in.
+
+    Notes stand aside, wherever they are among the items: one goes only where its place lies outside the frame.
+    """
+    items = _parted(items)
+    body = [item for item in items if item.kind != "note"]
+    start, stop = _opening(body), len(body)
+    for index, item in enumerate(body[start:], start=start):
+        if _END.match(item.text):
             stop = index
             break
-    head = "\n".join(item.text for item in items[:start])
+    head = "\n".join(item.text for item in body[:start])
     for name, value in header_fields(head).items():
         if name == "title" and not draft.title:
             draft.title = value
@@ -136,16 +155,56 @@ def trim_items(draft: Draft, items: list[Item]) -> list[Item]:
             draft.author = value
         elif name == "language" and not draft.language:
             draft.language = value
-    _drop_all(draft, "Gutenberg header", items[:start])
-    _drop_all(draft, "Gutenberg licence", items[stop:])
+    _drop_all(draft, "Gutenberg header", body[:start])
+    _drop_all(draft, "Gutenberg licence", body[stop:])
+    inside = {id(item) for item in body[start:stop]}
+    credit = {id(item) for item in (*body[start:stop][:25], *body[start:stop][-10:]) if _is_credit_item(item)}
+    last = body[stop] if stop < len(body) else None
     kept = []
-    for index, item in enumerate(items[start:stop]):
-        near_edge = index < 25 or index > stop - start - 10
-        if near_edge and item.kind in ("paragraph", "verse", "heading") and is_credit(item.text):
+    for item in items:
+        if item.kind == "note" and last is not None and _stands_after(item.place, last.place):
+            _drop_all(draft, "Gutenberg licence", [item])
+        elif id(item) in credit:
             _drop_all(draft, "Gutenberg credits" if start else "credits", [item])
-        else:
+        elif item.kind == "note" or id(item) in inside:
             kept.append(item)
     return kept
+
+
+def _is_credit_item(item: Item) -> bool:
+    return item.kind in ("paragraph", "verse", "heading") and is_credit(item.text)
+
+
+def _stands_after(place: Place, end: Place) -> bool:
+    """Whether a note stands after a mark, as far as their places can be compared."""
+    return (place.unit, place.inside) == (end.unit, end.inside) and place.number > end.number
+
+
+def _parted(items: list[Item]) -> list[Item]:
+    """The items, with marks that stand amid a paragraph in items of their own."""
+    if not any(_INSIDE.search(item.text) for item in (*items[:60], *items[len(items) // 2 :])):
+        return items
+    parted: list[Item] = []
+    for item in items:
+        texts = [text for text in _INSIDE.split(item.text) if text.strip()] if item.kind != "note" else []
+        parted += [item] if len(texts) <= 1 else [replace(item, text=text.strip()) for text in texts]
+    return parted
+
+
+def _opening(items: list[Item]) -> int:
+    """Where the book begins: after the mark, or after the paragraphs of a header that has none."""
+    for index, item in enumerate(items[:_HEAD_ITEMS]):
+        if _START.match(item.text):
+            return index + 1
+    if not any("project gutenberg" in item.text.lower() for item in items[:_FIRST_ITEMS]):
+        return 0
+    start = 0
+    for index, item in enumerate(items[:_FIRST_ITEMS]):
+        if _HEADER.search(item.text):
+            start = index + 1
+        elif index - start >= _FAR:
+            break
+    return start
 
 
 def _drop_all(draft: Draft, reason: str, items: list[Item]) -> None:
