@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Each worker of the tests takes one core; the libraries' own threads would only get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help venv demo test test-all crash-test check format docs bench bench-reading clean
+.PHONY: help venv demo test test-all crash-test check format docs bench bench-reading bench-hostile fuzz clean
 .DEFAULT_GOAL := help
 
 help:  ## What can be made
@@ -60,6 +60,16 @@ bench: $(STAMP)  ## How fast this machine trains
 
 bench-reading: $(STAMP)  ## How well and how fast books are read, against their true text: under two minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.reading
+
+FILES ?= $(wildcard ../shared/data/hostile)
+
+bench-hostile: $(STAMP)  ## Read files made to do harm, and those under FILES: some minutes (FILES=folders)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.hostile --made $(FILES)
+
+SECONDS ?= 60
+
+fuzz: $(STAMP)  ## Change small books at random until a reader breaks; guided where atheris is installed (SECONDS=60 each)
+	OMP_NUM_THREADS=1 $(BIN)/python -m fuzz.run --seconds $(SECONDS)
 
 clean:  ## Remove what was made; runs/ stays
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,6 +1,8 @@
 """Read every file of some folders as `quire read` would, and tell whether any of them did harm.
 
-    python -m benchmarks.hostile ../shared/data/hostile more/malformed/files
+    python -m benchmarks.hostile --made ../shared/data/hostile more/malformed/files
+
+`--made` reads what `fuzz/bombs.py` makes: bombs, nesting without end, and files of every kind cut off.
 
 A file may be read or refused.  What it may not do: end this process, raise anything but BookError, take longer than its
 limits, or be refused without a reason that programs understand.
@@ -12,12 +14,14 @@ import argparse
 import json
 import resource
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from fuzz import bombs
 from quire.books.limits import MIB, Limits
 from quire.books.reading import read_path
 from quire.books.walls import child
@@ -44,18 +48,23 @@ class Outcome:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read everything; exit code 1 where something did harm."""
     parser = argparse.ArgumentParser(prog="benchmarks.hostile", description=__doc__)
-    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("--made", action="store_true", help="also what fuzz/bombs.py makes")
     parser.add_argument("--memory", type=int, default=4096, help="address space of this process, MiB (as ulimit -v)")
     parser.add_argument("--json", type=Path, help="write every outcome there, one object a line")
     parser.add_argument("--most", type=int, default=0, help="at most so many files of each folder")
     given = parser.parse_args(arguments)
     resource.setrlimit(resource.RLIMIT_AS, (given.memory * MIB, given.memory * MIB))
     outcomes: list[Outcome] = []
+    if given.made:
+        with tempfile.TemporaryDirectory() as folder:
+            outcomes += [read(path) for path in bombs.write(Path(folder))]
+        show("made here", outcomes)
     for folder in given.folders:
         found = [read(path) for path in files(folder, given.most)]
         outcomes += found
         show(str(folder), found)
-    if len(given.folders) > 1:
+    if len(given.folders) + given.made > 1:
         show("all", outcomes)
     if given.json:
         given.json.write_text("".join(json.dumps(asdict(outcome)) + "\n" for outcome in outcomes), encoding="utf-8")

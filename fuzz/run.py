@@ -100,7 +100,7 @@ def _plain(name: str, seconds: float, seed: int, keep: Path) -> int:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MIB * 2**20, MEMORY_MIB * 2**20))
     current = keep / f"{name}-running"
     end = time.monotonic() + seconds
-    count = search(name, target(name), seed, lambda data: current.write_bytes(data) and time.monotonic() < end)
+    count = search(name, target(name), seed, lambda data: (current.write_bytes(data), time.monotonic() < end)[1])
     if isinstance(count, Failure):
         kept = keep / f"{name}-{seed}-{count.number}"
         kept.write_bytes(count.data)
