@@ -118,3 +118,41 @@ def test_a_word_file_with_a_paragraph_a_line(tmp_path: Path) -> None:
     assert [poem.title for poem in poems] == ["Dusk", "Dawn"]
     lines = [text for block in poems[0].chapters[0].blocks for text in block.text.split("\n")]
     assert lines == "\n".join(STANZAS).split("\n")
+
+
+def test_an_end_or_the_poets_name_is_no_title_and_what_follows_has_its_own() -> None:
+    blocks = (verse(STANZAS[0]), line("FINIS."), line("THE BELL"), verse(STANZAS[1]), line("A. WRITER."),
+              line("The Old Pilot"), verse(STANZAS[0]))  # fmt: skip
+    poems = as_poems(book(Chapter("Dusk", blocks)))
+    assert [poem.title for poem in poems] == ["Dusk", "THE BELL", "The Old Pilot"]
+    assert poems[0].chapters[0].blocks[-1].text == "FINIS."
+    chapters = (Chapter("Dusk", blocks[:1]), Chapter("FINIS", (line("The Bell"), verse(STANZAS[1]))))
+    assert [poem.title for poem in as_poems(book(*chapters))] == ["Dusk", "The Bell"]
+
+
+def test_the_name_of_a_part_is_not_that_of_its_first_poem() -> None:
+    blocks = (line("The Old Pilot"), verse(STANZAS[0]))
+    assert [poem.title for poem in as_poems(book(Chapter("BOOK I. THE BANK", blocks)))] == ["The Old Pilot"]
+    assert [poem.title for poem in as_poems(book(Chapter("Dusk", blocks)))] == ["Dusk"]
+
+
+def test_a_preface_in_broken_lines_is_prose_though_all_lines_are_kept() -> None:
+    lines = "\n".join(
+        [
+            "These songs were written on the bank, in the year of the long rain, by",
+            "a man who had nothing to do but to wait for a boat; he has changed not",
+            "a word of them since, and is sorry for it, for there are some that are",
+            "longer than the wait was.",
+        ]
+    )
+    short = "He asks that they be read aloud, and not too slowly, and not to anyone\nwho rows."
+    (poem,) = as_poems(book(Chapter("Preface", (verse(lines), verse(short))), Chapter("Dusk", (verse(STANZAS[0]),))))
+    assert poem.title == "Dusk"
+    assert [drop.reason for drop in poem.dropped] == ["prose around the poems"]
+
+
+def test_an_introduction_that_quotes_verse_is_no_poem_and_a_poem_with_an_argument_is() -> None:
+    prose = line("The singer of these songs was never heard of again on either bank of the river. " * 12)
+    quoted = Chapter("Introduction", (prose, verse(STANZAS[0]), prose))
+    argued = Chapter("The Flood", (line("The river rises, and the singer does not."), *map(verse, STANZAS)))
+    assert [poem.title for poem in as_poems(book(quoted, argued))] == ["The Flood"]

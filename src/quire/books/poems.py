@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from statistics import median
 
 from quire.books.book import Block, Book, Chapter, Dropped, Place
-from quire.books.headings import recognise
+from quire.books.headings import is_part, recognise
 
 # Titles of cycles, whose numbers are poems and no parts of one.
 _CYCLE = re.compile(
@@ -22,6 +23,10 @@ _CREDIT = re.compile(r"(?:by|par|von|por|di)\s+((?:[^\W\d_][\w.’'-]*\s?){1,6})
 _SIGNED = re.compile(r"[—–-]{1,2}\s*((?:[A-ZÀ-Þ][\w.’'-]*\s?){1,5})\.?")
 _LINE_END = re.compile(r"[,;:.!?…—–-]+[”’»\"')\]]*$")
 _SENTENCE = re.compile(r"[a-zà-ÿ][.;,:!?…][”’»\"')\]]*$")
+_END = re.compile(r"\W*(?:finis|fin|the end|ende|end)\W*", re.IGNORECASE)
+_LEAST_VERSE = 0.2
+# Prose is set this wide, or wider.
+_WIDE = 55
 _LONGEST_LINE = 90
 _LONGEST_TITLE = 80
 
@@ -35,8 +40,9 @@ def as_poems(book: Book) -> list[Book]:
         return [book]
     dropped: list[Dropped] = []
     poems: list[_Poem] = []
-    for number, chapter in enumerate(_joined(book.chapters), start=1):
-        found = _poems(replace(chapter, blocks=tuple(_lines_joined(chapter.blocks))))
+    for number, chapter in enumerate(_joined(book.chapters, book.author), start=1):
+        blocks = _prose_found(_lines_joined(chapter.blocks))
+        found = _poems(replace(chapter, blocks=tuple(blocks)), book.author)
         for poem in found:
             if poem.has_verse or (poem.blocks and chapter.matter == "body" and not _any_verse(book)):
                 poems.append(poem)
@@ -63,7 +69,9 @@ class _Poem:
 
     @property
     def has_verse(self) -> bool:
-        return any(block.kind == "verse" for block in self.blocks)
+        """Whether verse is more than a quotation here: an introduction has verses, too."""
+        verse = sum(len(block.text) for block in self.blocks if block.kind == "verse")
+        return verse > _LEAST_VERSE * sum(len(block.text) for block in self.blocks)
 
     @property
     def text(self) -> str:
@@ -96,11 +104,19 @@ def _any_verse(book: Book) -> bool:
     return any(block.kind == "verse" for chapter in book.chapters for block in chapter.blocks)
 
 
-def _joined(chapters: Sequence[Chapter]) -> list[Chapter]:
-    """Parts without a title belong to the title before them in the same file: a poem after its epigraph."""
+def _joined(chapters: Sequence[Chapter], author: str) -> list[Chapter]:
+    """Parts without a title belong to the title before them in the same file: a poem after its epigraph.
+
+    `FINIS` and the author's own name are no titles: they end the poem before them.
+    """
     joined: list[Chapter] = []
     for chapter in chapters:
         last = joined[-1] if joined else None
+        if last is not None and chapter.title is not None and chapter.blocks and _ends(chapter.title, author):
+            end = Block("paragraph", chapter.title, chapter.blocks[0].place)
+            joined[-1] = replace(last, blocks=(*last.blocks, end))
+            joined.append(_titled(chapter))
+            continue
         follows = last is not None and last.title is not None and chapter.title is None and chapter.blocks
         # What has stood so far is no more than an epigraph.
         if last is not None and follows and _file(last, chapter.blocks[0].place.inside) and _verses(last) <= 12:
@@ -109,6 +125,51 @@ def _joined(chapters: Sequence[Chapter]) -> list[Chapter]:
         else:
             joined.append(chapter)
     return joined
+
+
+def _ends(title: str, author: str) -> bool:
+    """Whether a heading is the end of what stands before it: `FINIS`, or the poet's name, in initials too."""
+    if _END.fullmatch(title):
+        return True
+    names, signed = re.findall(r"\w+", author.casefold()), re.findall(r"\w+", title.casefold())
+    if len(names) < 2 or not signed or len(signed) > len(names) or "\n" in title:
+        return False
+    return all(
+        name.startswith(sign) if len(sign) == 1 else sign == name
+        for sign, name in zip(signed, names[-len(signed) :], strict=True)
+    )
+
+
+def _titled(chapter: Chapter) -> Chapter:
+    """What follows an end, under the title that its first line may be."""
+    if len(chapter.blocks) > 1 and chapter.blocks[0].kind == "paragraph" and _is_title(chapter.blocks[0]):
+        return replace(chapter, title=chapter.blocks[0].text, blocks=chapter.blocks[1:])
+    return replace(chapter, title=None)
+
+
+def _prose_found(blocks: Sequence[Block]) -> list[Block]:
+    """Lines that were only broken where they were full are prose: a preface among poems."""
+    widths = [max(map(len, lines)) for block in blocks if len(lines := block.text.split("\n")) >= 4]
+    wide = [width for width in widths if width >= _WIDE]
+    found = {id(block) for block in blocks if block.kind == "verse" and _is_full(block.text, 0)}
+    if not found:
+        return list(blocks)
+    width = median(wide) - 3
+    return [
+        replace(block, kind="paragraph", text=" ".join(block.text.split("\n")))
+        if block.kind == "verse" and (id(block) in found or _is_full(block.text, width))
+        else block
+        for block in blocks
+    ]
+
+
+def _is_full(text: str, width: float) -> bool:
+    """Whether no line but the last had room for the next one's first word; `width` is that of the prose around it."""
+    lines = text.split("\n")
+    if len(lines) < (2 if width else 4):
+        return False
+    width = width or max(map(len, lines))
+    return width >= _WIDE and all(len(a) + 1 + len(b.split(" ", 1)[0]) > width for a, b in pairwise(lines))
 
 
 def _verses(chapter: Chapter) -> int:
@@ -139,9 +200,9 @@ def _lines_joined(blocks: Sequence[Block]) -> list[Block]:
     return joined
 
 
-def _poems(chapter: Chapter) -> list[_Poem]:
+def _poems(chapter: Chapter, author: str) -> list[_Poem]:
     """The poems of a chapter: one under its title, or those under the titles inside it."""
-    blocks = _titles_found(chapter.blocks)
+    blocks = _titles_found(chapter.blocks, is_part(chapter.title or ""), author)
     inner = [index for index, block in enumerate(blocks) if block.kind == "heading"]
     numbered = [index for index in inner if _is_number(blocks[index].text)]
     parts = len(numbered) == len(inner) and not _is_cycle(chapter.title, blocks, numbered)
@@ -183,18 +244,29 @@ def _is_cycle(title: str | None, blocks: Sequence[Block], numbered: Sequence[int
     return len(lines) >= 3 and median(lines) == 14
 
 
-def _titles_found(blocks: Sequence[Block]) -> list[Block]:
-    """Titles that are set as lines of their own become headings, where there are several, or in capitals."""
+def _titles_found(blocks: Sequence[Block], in_part: bool, author: str) -> list[Block]:
+    """Titles that are set as lines of their own become headings, where there are several, in capitals, after the end of
+    a poem, or under the name of a part; ends are no headings."""
+    ends = [block.kind in ("heading", "paragraph") and _ends(block.text, author) for block in blocks]
     found = []
     for index, block in enumerate(blocks):
         following = blocks[index + 1 : index + 4]
         leads = any(other.kind == "verse" for other in following) and following[0].kind != "heading"
-        after = index == 0 or blocks[index - 1].kind in ("verse", "break", "heading")
-        if block.kind == "paragraph" and leads and after and _is_title(block):
+        after = index == 0 or ends[index - 1] or blocks[index - 1].kind in ("verse", "break", "heading")
+        if block.kind == "paragraph" and leads and after and not ends[index] and _is_title(block):
             found.append(index)
-    if len(found) == 1 and not blocks[found[0]].text.isupper():
-        found = []
-    return [replace(block, kind="heading") if index in found else block for index, block in enumerate(blocks)]
+    if len(found) == 1:
+        (only,) = found
+        sure = blocks[only].text.isupper() or (only == 0 and in_part) or (only > 0 and ends[only - 1])
+        found = found if sure else []
+    told = []
+    for index, block in enumerate(blocks):
+        if ends[index] and index:
+            block = replace(block, kind="paragraph")
+        elif index in found:
+            block = replace(block, kind="heading")
+        told.append(block)
+    return told
 
 
 def _is_title(block: Block) -> bool:
