@@ -125,3 +125,11 @@ def test_centred_lines_that_open_a_manuscript_are_its_title_page() -> None:
 def test_short_lines_that_open_a_text_stay_when_nothing_says_what_they_are() -> None:
     draft = _laid(_p("Dear Ann,"), _p("It rains.", centred=True), _p("One", Style("heading 1", 1)), _p(LONG))
     assert [text for _, text in _items(draft)] == ["Dear Ann,", "It rains.", "One", LONG]
+
+
+def test_a_document_of_headings_alone_is_text() -> None:
+    top = Style("heading 1", 1)
+    assert _items(_laid(_p("Article I", top), _p("Article II", top))) == [
+        ("paragraph", "Article I"),
+        ("paragraph", "Article II"),
+    ]

@@ -85,7 +85,9 @@ def lay_out(draft: Draft, found: Sequence[Paragraph], whole: bool = False) -> No
             draft.add("chapter", "", place, 1)
         after = paragraph.page_after or (after and not paragraph.text.strip())
         _add(draft, paragraph, place, breaks, whole)
-    if not whole and not any(item.kind not in ("chapter", "note") for item in draft.items):
+    if not any(item.kind in ("paragraph", "verse") for item in draft.items):
+        # Nothing but a title, a list of contents, or headings: that is the text.
+        draft.items = [item for item in draft.items if item.kind == "note"]
         draft.dropped = [drop for drop in draft.dropped if drop.reason not in ("title page", "contents")]
         for number, paragraph in enumerate(paragraphs, start=1):
             draft.add("paragraph", paragraph.text.strip(), Place(draft.path, "paragraph", number))
