@@ -16,7 +16,7 @@ def line(text: str, y: float, left: float = 0.0, size: float = 10.0) -> Line:
 
 
 def joined(*lines: Line, words: str = "") -> list[tuple[str, float]]:
-    known = dict.fromkeys(words.split(), 1)
+    known = dict.fromkeys(words.split(), 2)
     return [(one.text, one.left) for one in join_initials(Column(lines, 0.0, 200.0, 540), MEASURE, known)]
 
 
@@ -69,5 +69,5 @@ def test_the_books_own_words_tell_whether_an_initial_is_a_word(initial: str, res
 
 def test_where_words_do_not_tell_a_space_before_the_first_line_does() -> None:
     initial, under = line("A", 488, size=30), line("nobody knew.", 488, 24)
-    assert joined(initial, line("way with it,", 500, 24), under)[0][0] == "Away with it,"
-    assert joined(initial, line("way with it,", 500, 27), under)[0][0] == "A way with it,"
+    assert joined(initial, line("way with it,", 500, 24), under, words="way away")[0][0] == "Away with it,"
+    assert joined(initial, line("way with it,", 500, 27), under, words="way away")[0][0] == "A way with it,"

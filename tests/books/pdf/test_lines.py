@@ -108,3 +108,11 @@ def test_a_right_column_of_a_few_lines_is_one() -> None:
     assert columns_of([*left, *right], gutter) == [left, right]
     signature = [line("the ferryman", 200, 500 - 12 * n, 50) for n in range(3)]
     assert find_gutter([*left, *signature], 300) is None
+
+
+def test_columns_whose_lines_stand_at_other_heights_are_columns() -> None:
+    left = [line(f"l{n}", 20, 440 - 13 * n, 120) for n in range(20)]
+    right = [line(f"r{n}", 160, 506 - 13 * n, 120) for n in range(12)]
+    gutter = find_gutter([*left, *right], 300)
+    assert gutter is not None
+    assert columns_of([*left, *right], gutter) == [left, right]

@@ -35,6 +35,7 @@ def test_the_bodys_type_makes_one_where_words_and_space_say_so() -> None:
     assert level("CHAPTER IV", above=12) == 0
     assert level("CHAPTER IV", below=12) == 2, "a number said in words may stand right above its text"
     assert level("IV") == 2
+    assert level("— IV —") == 2
     assert level("IV", below=12) == 0
     assert level("The Boat") == 0
     assert level("First part") == 1

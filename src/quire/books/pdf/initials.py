@@ -31,8 +31,9 @@ def _is_word(initial: str, follow: str, words: Mapping[str, int], apart: bool) -
     if follow[:1].isupper() and not follow[:2].isupper():
         return True
     rest = re.split(r"[\W\d_]", follow, maxsplit=1)[0].lower()
-    whole, parted = words.get(initial.lower() + rest, 0), words.get(rest, 0)
-    return apart if bool(whole) == bool(parted) else not whole
+    # The rest stands once in the book by itself: here.
+    whole, parted = words.get(initial.lower() + rest, 0), max(0, words.get(rest, 0) - 1)
+    return apart and parted > 0 if bool(whole) == bool(parted) else not whole
 
 
 def join_initials(column: Column, measure: Measure, words: Mapping[str, int]) -> list[Line]:

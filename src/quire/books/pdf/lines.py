@@ -325,7 +325,8 @@ def find_gutter(lines: Sequence[Line], width: float) -> float | None:
         if min(len(left), len(right)) < max(3, 0.15 * len(lines)) and not _are_few_beside(left, right, crossing):
             continue
         room = min((line.left for line in right), default=x) - max((line.right for line in left), default=x)
-        heights = {round(line.y / 6) for line in left}
+        # The two columns need not have their lines at the same heights.
+        heights = {round(line.y / 6) + step for line in left for step in (-1, 0, 1)}
         beside = sum(round(line.y / 6) in heights for line in right)
         if beside >= 0.3 * len(right) and (best is None or (-crossing, room) > best[:2]):
             best = (-crossing, room)

@@ -38,7 +38,7 @@ def heading_level(
         space = after > 1.2 * step or (titled and after < 2 * step and _distance(under[0], under[1:]) > 1.2 * step)
         # A number said in words may stand right above its text.
         space = space or (said.kind == "chapter" and narrow and len(text) < 60)
-        if space and (centred or said.kind != "bare") and not SENTENCE_END.search(text.rstrip(".")):
+        if space and (centred or said.kind != "bare") and not SENTENCE_END.search(text.rstrip(".—– ")):
             return 1 if said.kind == "part" else 2
     heads_on = last is not None and last.kind == "heading" and before < 3.2 * step
     if heads_on and last is not None and centred and narrow and after > 1.2 * step:
