@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 from lxml import etree
 
-from quire.books.tei.elements import has_blocks, is_division, is_second, why_dropped
+from quire.books.tei.elements import (
+    breaks_end_verses,
+    has_blocks,
+    is_division,
+    is_scene_break,
+    is_second,
+    why_dropped,
+)
 from quire.books.web.markup import Element
 
 
@@ -70,3 +77,31 @@ def test_blocks_are_seen_however_deep() -> None:
 
 def test_divisions_are_numbered_or_not() -> None:
     assert [is_division(name) for name in ("div", "div1", "div7", "divgen", "p")] == [True, True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "verses"),
+    [
+        ("<p>Cold is the water,<lb/>Colder the oar,<lb/>And no one is waiting.</p>", True),
+        ("<p>Cold is the water,<lb/><hi>Colder the oar,</hi><lb/>“And no one is waiting.”</p>", True),
+        ("<p>Cold is the water, and<lb/>colder the oar; nobody<lb/>is waiting. On the<lb/>Bank</p>", False),
+        ("<p>Cold is the wa<lb break='no'/>Ter, and<lb/>Colder the oar</p>", False),
+        ("<head>The<lb/>Ferry<lb/>Woman</head><p>Cold.</p>", False),
+        ("<p>Cold is the water,<lb/>Colder the oar.</p>", False),
+    ],
+)
+def test_breaks_end_verses_or_the_lines_of_a_page(text: str, verses: bool) -> None:
+    assert breaks_end_verses(etree.fromstring(f"<text>{text}</text>")) is verses
+
+
+@pytest.mark.parametrize(
+    ("milestone", "parts"),
+    [
+        ("<milestone unit='section'/>", True),
+        ("<milestone unit='undefined' type='separator' rendition='line'/>", True),
+        ("<milestone rend='stars'/>", True),
+        ("<milestone unit='page' n='3'/>", False),
+    ],
+)
+def test_milestones_that_part_scenes(milestone: str, parts: bool) -> None:
+    assert is_scene_break(etree.fromstring(milestone)) is parts

@@ -130,6 +130,14 @@ def test_lines_in_a_division_are_one_stanza_and_groups_are_several(tmp_path: Pat
     assert blocks(book) == [("verse", "One\ntwo"), ("paragraph", "Prose."), ("verse", "a"), ("verse", "b")]
 
 
+def test_paragraphs_whose_breaks_end_verses_are_stanzas(tmp_path: Path) -> None:
+    book = read(
+        tmp_path,
+        "<p>Row on,<lb />Row on,<lb />And ask no more.</p><sp><speaker>MARA.</speaker><p>Cold,<lb/>Colder.</p></sp>",
+    )
+    assert blocks(book) == [("verse", "Row on,\nRow on,\nAnd ask no more."), ("speech", "MARA.\nCold,\nColder.")]
+
+
 def test_inline_quotations_and_notes_do_not_cut_a_paragraph(tmp_path: Path) -> None:
     text = (
         "<p>She said <quote>no</quote><note place='foot'>Twice.</note> and <q>never</q>:<q><l>Row on,</l></q> so.</p>"

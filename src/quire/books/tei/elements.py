@@ -72,9 +72,12 @@ HARD = PARAGRAPHS | frozenset(
 # Parts of a paragraph inside one, blocks of their own outside of it.
 SOFT = frozenset("q quote said cit figure stage bibl".split())
 RUNNING = frozenset("p ab item l row cell head salute signed dateline byline trailer label castitem note".split())
+# What a milestone between scenes says it counts.
+_SCENES = frozenset(("subchapter", "section", "scene", "break", "undefined"))
 BREAKS = frozenset(("lb", "pb", "cb", "gb", "milestone"))
 # White space between their children is the layout of the file: they hold elements only.
 ELEMENTS_ONLY = frozenset(("choice", "app", "subst"))
+_INLINE = frozenset(("hi", "emph", "seg", "quote", "q", "said", "foreign", "add", "s"))
 _BLOCKS = frozenset(("p", "lg", "l", "sp", "ab", "head", "item", "row", "castitem"))
 
 
@@ -106,6 +109,12 @@ def has_reason(name: str) -> bool:
     return name in _DROPPED
 
 
+def is_scene_break(milestone: Element) -> bool:
+    """Whether a milestone stands where an ornament, a line or a blank parts two scenes."""
+    drawn = any(milestone.get(name) for name in ("rend", "rendition", "style"))
+    return drawn or milestone.get("unit") in _SCENES or milestone.get("type") == "separator"
+
+
 def is_second(element: Element) -> bool:
     """Whether a choice holds a better reading than this: `sic` beside `corr`, `expan` beside `abbr`, a later guess."""
     parent = element.getparent()
@@ -128,6 +137,34 @@ def _has_reading(element: Element) -> bool:
 def _is_restored(element: Element) -> bool:
     """Whether the writer took back what was struck out."""
     return any(tag(outer) == "restore" for outer in element.iterancestors())
+
+
+def breaks_end_verses(text: Element) -> bool:
+    """Whether `lb` ends verses here, and not the lines of a page that was transcribed as it is set.
+
+    A verse begins with a capital; the lines of prose mostly do not, and cut words.
+    """
+    after = [_text_after(element) for element in text.iter() if tag(element) == "lb" and _in_paragraph(element)]
+    told = [begins for begins in after if begins]
+    return len(told) >= 2 and sum(begins.isupper() for begins in told) >= 0.75 * len(told)
+
+
+def _text_after(line_break: Element) -> str:
+    """The first letter after a line break; `-` where a word goes on there."""
+    if line_break.get("break") == "no":
+        return "-"
+    following = line_break.getnext()
+    text = line_break.tail or ""
+    if not text.strip() and following is not None and tag(following) not in BREAKS:
+        text = "".join(str(part) for part in following.itertext())
+    return next((char for char in text if char.isalpha()), "")
+
+
+def _in_paragraph(element: Element) -> bool:
+    parent = element.getparent()
+    while parent is not None and tag(parent) not in RUNNING and tag(parent) in _INLINE:
+        parent = parent.getparent()
+    return parent is not None and tag(parent) in ("p", "ab")
 
 
 def has_blocks(element: Element) -> bool:

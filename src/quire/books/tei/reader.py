@@ -58,7 +58,7 @@ def _read_work(path: Path, work: Element, corpus: Element | None, warnings: list
         draft.columns = (("subtitle", header.subtitle),)
     walk = Walk(draft, header, options.matter == "all")
     for text in _texts(work) or [work]:
-        walk.block(text, 0)
+        walk.read(text)
     if options.format in (None, "plays") and plays.is_mostly_spoken(draft.items):
         draft.kind = "plays"
     if not draft.title:

@@ -14,9 +14,11 @@ from quire.books.tei.elements import (
     PARAGRAPHS,
     RUNNING,
     SOFT,
+    breaks_end_verses,
     has_blocks,
     has_reason,
     is_division,
+    is_scene_break,
     why_dropped,
 )
 from quire.books.tei.header import Header, flat
@@ -43,6 +45,12 @@ class Walk:
         self.people = dict(header.people)
         self.everything = everything
         self.matter: Matter | None = None
+        self.verses = False
+
+    def read(self, text: Element) -> None:
+        """The whole text."""
+        self.verses = breaks_end_verses(text)
+        self.block(text, 0)
 
     def block(self, element: Element, depth: int) -> None:
         """`depth` counts divisions, so that it ranks headings."""
@@ -67,7 +75,7 @@ class Walk:
         elif name == "castlist":
             self._cast(element, depth)
         elif name == "milestone":
-            if element.get("rend") or element.get("unit") in ("subchapter", "section", "scene", "break"):
+            if is_scene_break(element):
                 self.draft.add("break", SCENE_BREAK, self.inline.place(element))
         elif name in ("front", "back", "body"):
             self._part(element, depth)
@@ -156,7 +164,13 @@ class Walk:
             self.draft.add("heading", text, self.inline.place(element), level, matter=self.matter)
 
     def _add(self, raw: str, element: Element) -> None:
-        self.draft.add("paragraph", tidy(raw), self.inline.place(element))
+        lines = self._lines(raw)
+        self.draft.add("verse" if len(lines) > 1 else "paragraph", "\n".join(lines), self.inline.place(element))
+
+    def _lines(self, raw: str) -> list[str]:
+        """A paragraph on one line, or on those that its breaks end, where these are verses."""
+        lines = [tidy(line) for line in (raw.split("\v") if self.verses else [raw])]
+        return [line for line in lines if line]
 
     def _verse(self, lines: list[str], element: Element) -> None:
         self.draft.add("verse", "\n".join(line for line in lines if line), self.inline.place(element))
@@ -231,7 +245,9 @@ class Walk:
                     yield child
                 elif name == "stage":
                     yield plays.direction(self.inline.line(child))
-                elif name in ("l", "p", "ab", "speaker") and not has_blocks(child):
+                elif name in ("p", "ab") and not has_blocks(child):
+                    yield from self._lines("".join(self.inline.contents(child)))
+                elif name in ("l", "speaker") and not has_blocks(child):
                     yield self.inline.line(child)
                 else:
                     yield from self._said(child)
