@@ -100,3 +100,37 @@ def test_lines_in_an_old_encoding_are_read() -> None:
     (entry,) = read_json_lines(io.BytesIO('{"text": "été à l’école"}'.encode("cp1252")), START)
     assert isinstance(entry, Row)
     assert entry.values == {"text": "été à l’école"}
+
+
+def test_a_whole_table_in_one_object_is_told_by_its_shape() -> None:
+    rows = [{"title": "One", "text": "A first text."}, {"title": "Two", "text": "Another."}]
+    columns = {name: [row[name] for row in rows] for name in ("title", "text")}
+    numbered = {name: {str(n): row[name] for n, row in enumerate(rows)} for name in ("title", "text")}
+    keyed = {f"k{n}": row for n, row in enumerate(rows)}
+    assert shown(array(json.dumps(columns))) == rows
+    assert shown(array(json.dumps(numbered))) == rows
+    assert shown(array(json.dumps(keyed, indent=1))) == [{"key": f"k{n}", **row} for n, row in enumerate(rows)]
+
+
+def test_texts_by_their_titles_are_rows() -> None:
+    songs = {f"Song {n}": f"The water is wide, the {n}th ferry is late,\n" * 4 for n in range(4)}
+    assert shown(array(json.dumps(songs))) == [{"title": title, "text": text} for title, text in songs.items()]
+    settings = {"version": "2.0", "name": "a tool", "on": True, "theme": "dark"}
+    assert shown(array(json.dumps(settings))) == [settings]
+
+
+def test_a_work_with_its_chapters_is_one_row() -> None:
+    book = {"title": "The Ferry", "author": "A. Nonym", "chapters": [{"title": "I", "text": "One."}]}
+    assert shown(array(json.dumps(book))) == [book]
+    shelf = {"title": "A Shelf", "books": [{"title": "T", "author": "A. Nonym", "text": "One."}]}
+    assert shown(array(json.dumps(shelf))) == shelf["books"]
+
+
+def test_a_row_that_needs_too_much_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def loads(text: str) -> object:
+        raise MemoryError
+
+    monkeypatch.setattr(json, "loads", loads)
+    (entry,) = read_json_lines(io.BytesIO(b'{"text": "a"}\n'), START)
+    assert isinstance(entry, Bad)
+    assert entry.reason == "row that needs too much memory"

@@ -97,7 +97,7 @@ def test_the_text_column_can_be_named(tmp_path: Path) -> None:
 
 
 def test_no_rows_and_conversations_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BookError, match="no line is a JSON object"):
+    with pytest.raises(BookError, match="no rows that can be read"):
         jsonl.read(write(tmp_path, ["hello", "1"]), ReadOptions())
     with pytest.raises(BookError, match="conversations"):
         jsonl.read(write(tmp_path, [json.dumps({"conversations": [{"from": "human", "value": "hi"}]})]), ReadOptions())

@@ -69,3 +69,11 @@ def test_any_bytes_are_rows_or_a_book_error(tmp_path: Path, name: str, data: byt
     except BookError:
         return
     assert all(isinstance(entry, Row | Bad) for entry in entries)
+
+
+def test_an_object_alone_in_its_file_may_be_a_whole_table(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"version": 1, "data": [{"text": "' + "a " * 50_000 + '"}]}\n\n')
+    assert find_format(path) == "array"
+    path.write_text('{"text": "' + "a " * 50_000 + '"}\n{"text": "b"}\n')
+    assert find_format(path) == "lines"

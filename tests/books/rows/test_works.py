@@ -10,8 +10,9 @@ import pytest
 from quire.books.book import Book, Place
 from quire.books.limits import PLAIN, ReadOptions
 from quire.books.rows import works
+from quire.books.rows.columns import flatten, names_of
 from quire.books.rows.row import START, Bad, Entry, Row, Values
-from quire.books.rows.works import decide, flatten, make_work, names_of, take_head
+from quire.books.rows.works import decide, make_work, take_head
 from quire.errors import BookError
 
 PATH = Path("rows.jsonl")
@@ -70,7 +71,7 @@ def test_the_head_is_bounded_by_rows_and_by_bytes() -> None:
 
 
 def test_what_holds_no_rows_says_what_it_holds() -> None:
-    with pytest.raises(BookError, match="no line is a JSON object") as raised:
+    with pytest.raises(BookError, match="no rows that can be read") as raised:
         decide(PATH, [Bad(3, "nested too deeply", "[[[", START)], PLAIN)
     assert raised.value.code == "too-long"
     with pytest.raises(BookError, match="conversations"):

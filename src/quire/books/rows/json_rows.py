@@ -15,6 +15,11 @@ from quire.books.rows.row import START, Bad, Entry, Position, Row, Values
 
 _BITE = 1 << 16
 _SHOWN = 200
+_LONG = 1000
+# So many texts by their titles make a table, if they are so long in the mean.
+_LEAST_TEXTS = 3
+_MEAN = 80
+_USUAL = frozenset(("text", "content", "body", "author", "title", "name", "language", "description", "version"))
 _TRAILING_COMMA = re.compile(r",(\s*[\]}])")
 _NEXT_OBJECT = re.compile(r"\}\s*,?\s*(?=\{)")
 
@@ -98,7 +103,7 @@ def read_json_array(file: BinaryIO, start: Position) -> Iterator[Entry]:
         value, reason, text = _value(window)
         found: list[Any] = [value]
         if not rows and reason is None and isinstance(value, dict):
-            found = _wrapped(value)
+            found = _wrapped(value, alone=not window.skip(" \t\r\n"))
         for item in found:
             rows += 1
             if rows <= start.passed:
@@ -119,11 +124,42 @@ def read_json_array(file: BinaryIO, start: Position) -> Iterator[Entry]:
             )
 
 
-def _wrapped(value: Values) -> list[Any]:
-    """The rows of `{"data": [{…}, {…}]}`; an object without such a list is a row itself."""
+def _wrapped(value: Values, alone: bool) -> list[Any]:
+    """The rows of `{"data": [{…}, {…}]}`; an object without such a list is a row itself.
+
+    One that is `alone` in its file may be a whole table laid out in another way.
+    """
     lists = [item for item in value.values() if isinstance(item, list) and item and isinstance(item[0], dict)]
-    others = [item for item in value.values() if isinstance(item, str) and len(item) > 1000]
-    return lists[0] if len(lists) == 1 and not others else [value]
+    others = [item for item in value.values() if isinstance(item, str) and len(item) > _LONG]
+    if len(lists) == 1 and not others:
+        return [value] if _is_book(value, lists[0]) else lists[0]
+    return (_table(value) if alone else None) or [value]
+
+
+def _is_book(value: Values, parts: list[Any]) -> bool:
+    """Whether the objects of a list are the chapters of one work, and not works: the object around them has its title
+    or its author, which the parts have not."""
+    names = {name.lower() for name, item in value.items() if isinstance(item, str)}
+    inner = {name.lower() for name in parts[0]}
+    return bool({"author", "authors"} & names - inner) or ("title" in names and "author" not in inner)
+
+
+def _table(value: Values) -> list[Any] | None:
+    """Rows by their keys, columns of rows, or texts by their titles; None where it is none of these."""
+    items = list(value.values())
+    if len(items) < 2:
+        return None
+    if all(isinstance(item, list) and len(item) == len(items[0]) > 1 for item in items):
+        return [dict(zip(value, row, strict=True)) for row in zip(*items, strict=True)]
+    if all(isinstance(item, dict) and item and item.keys() == items[0].keys() for item in items):
+        if all(map(str.isdecimal, items[0])):
+            return [{name: column[key] for name, column in value.items()} for key in items[0]]
+        return [{"key": key, **item} for key, item in value.items()]
+    texts = [item for item in items if isinstance(item, str)]
+    long = len(texts) >= _LEAST_TEXTS and sum(map(len, texts)) >= _MEAN * len(items)
+    if long and len(texts) >= 0.8 * len(items) and not _USUAL & {name.lower() for name in value}:
+        return [{"title": key, "text": item} for key, item in value.items()]
+    return None
 
 
 def _value(window: _Text) -> tuple[Any, str | None, str]:

@@ -19,10 +19,11 @@ from typing import Any
 from quire.books.book import Book, Dropped, Passage, Place, Split, Unreadable
 from quire.books.kinds import check_file
 from quire.books.limits import Limits, ReadOptions
+from quire.books.rows.columns import NAME_COLUMN
 from quire.books.rows.row import START, Position
 from quire.books.rows.stream_lines import ENDLESS, Died, Enough, Lines
 from quire.books.rows.where import Filter
-from quire.books.rows.works import HEAD_ROWS, NAME_COLUMN
+from quire.books.rows.works import HEAD_ROWS
 from quire.books.spans import normalise_words
 from quire.books.walls.memory import room
 from quire.books.walls.wire import TooMuch, Unpacker

@@ -21,20 +21,11 @@ from typing import Any
 from quire.books.book import Place
 from quire.books.limits import MIB, Limits, ReadOptions
 from quire.books.plays.from_rows import find_columns
+from quire.books.rows.columns import NAME_COLUMN, flatten, names_of
 from quire.books.rows.row import START, Bad, Entry, Position
 from quire.books.rows.tables import find_format, open_rows
 from quire.books.rows.where import Filter
-from quire.books.rows.works import (
-    NAME_COLUMN,
-    Decided,
-    decide,
-    flatten,
-    make_work,
-    names_of,
-    show_row,
-    take_head,
-    unit_of,
-)
+from quire.books.rows.works import Decided, decide, make_work, show_row, take_head, unit_of
 from quire.books.walls import confine, pulse, wire
 from quire.books.walls.launch import hear_signals
 from quire.books.walls.nursery import NO_MEMORY

@@ -5,6 +5,7 @@ Nothing here keeps what it has read, so that a table of any size takes no more m
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -12,13 +13,14 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from quire.books.rows.csv_rows import read_csv
-from quire.books.rows.inflate import DAMAGES, open_unpacked, read_head
+from quire.books.rows.inflate import DAMAGES, LONGEST_LINE, open_unpacked, read_head
 from quire.books.rows.json_rows import read_json_array, read_json_lines
 from quire.books.rows.parquet_rows import read_parquet
 from quire.books.rows.row import START, Bad, Entry, Position, table_suffix
 from quire.books.walls import pulse
 from quire.errors import BookError
 
+_BITE = 1 << 16
 Format = Literal["lines", "array", "csv", "parquet"]
 
 
@@ -36,9 +38,25 @@ def find_format(path: Path) -> Format:
         return (
             "array" if "{" in text and not (first.endswith("]") and text[len(first) :].lstrip()[:1] == "{") else "lines"
         )
+    if text.startswith("{") and _is_one_line(path):
+        return "array"
     if text.startswith("{") and not _is_json(text.split("\n", 1)[0]) and len(text.split("\n", 1)) > 1:
         return "array" if re.match(r"\{\s*(\"[^\n]*)?\r?\n\s+[\"}]", text) else "lines"
     return "lines"
+
+
+def _is_one_line(path: Path) -> bool:
+    """Whether a file has a single line: an object that may be a whole table."""
+    passed, ended = 0, False
+    with contextlib.suppress(*DAMAGES), open_unpacked(path) as file:
+        while passed <= LONGEST_LINE and (data := file.read(_BITE)):
+            if not ended:
+                line, end, data = data.partition(b"\n")
+                passed += len(line)
+                ended = bool(end)
+            if ended and data.strip():
+                return False
+    return passed <= LONGEST_LINE
 
 
 def _is_json(text: str) -> bool:

@@ -16,37 +16,33 @@ from quire.books.draft import Draft, finish
 from quire.books.language import detect_language, language_code
 from quire.books.limits import MIB, ReadOptions
 from quire.books.plain.txt import read_lines
+from quire.books.rows.columns import AUTHOR_COLUMNS, flatten, text_column
 from quire.books.rows.row import Bad, Entry, Row, Values
 from quire.errors import BookError, BookFault
 
-_TEXT_COLUMNS = (
-    "text",
-    "content",
-    "poem",
-    "body",
-    "complete_text",
-    "story",
-    "lyrics",
-    "document",
-    "lines",
-    "verses",
-    "paragraphs",
-    "chapter",
+ONE_A_ROW = 'give each text a row: {"text": …} a line in .jsonl, or a line below the head in .csv'
+_TITLE_COLUMNS = (
+    "title",
+    "poem name",
+    "poem_name",
+    "name",
+    "book",
+    "work",
+    "song",
+    "titre",
+    "título",
+    "titel",
+    "titolo",
 )
-_TITLE_COLUMNS = ("title", "poem name", "poem_name", "name", "book", "work")
-_AUTHOR_COLUMNS = ("author", "poet", "by", "writer")
-_LANGUAGE_COLUMNS = ("language", "lang")
+_LANGUAGE_COLUMNS = ("language", "lang", "langue", "idioma", "sprache")
 _POEM_COLUMNS = frozenset(("poem name", "poem_name", "poem", "poet"))
-_LINE_COLUMNS = frozenset(("lines", "verses", "verse", "poem", "stanza"))
 _CHAPTER_COLUMNS = ("chapter_title", "chapter title", "chapter_name", "chapter", "heading", "section")
 _TOO_LONG = ("nested too deeply", "line too long", "field too long", "entry too long")
 _UNITS = {"lines": "line", "array": "entry", "csv": "line", "parquet": "row"}
-NAME_COLUMN = "name the column that holds the text: text: in a recipe, --text-column for quire read"
 HEAD_ROWS = 200
 """The first rows of a table, which say what all are."""
 _HEAD_BYTES = 8 * MIB
 _HEAD_ENTRIES = 100_000
-_MOST_NAMES = 200
 _SHOWN = 200
 _LONGEST_COLUMN = 10_000
 _LONGEST_HEADING = 160
@@ -82,48 +78,18 @@ def decide(path: Path, head: Sequence[Entry], options: ReadOptions) -> Decided:
     rows = [flatten(entry.values) for entry in head if isinstance(entry, Row)]
     if not rows:
         raise _no_rows(path, head)
-    column = _text_column(path, rows, options.text)
+    column = text_column(path, rows, options.text)
     texts = [row[column] for row in rows if isinstance(row.get(column), str)]
     return Decided(column, _kind(rows[0], texts, options), detect_language("\n".join(text[:2000] for text in texts)))
-
-
-def names_of(head: Sequence[Entry]) -> list[str]:
-    """The columns of the first rows."""
-    rows = (flatten(entry.values) for entry in head if isinstance(entry, Row))
-    return list(dict.fromkeys(name for row in rows for name in row))[:_MOST_NAMES]
 
 
 def _no_rows(path: Path, head: Sequence[Entry]) -> BookError:
     bad = next((entry for entry in head if isinstance(entry, Bad)), None)
     if bad is None:
-        return BookError(f"{path} holds no rows", then="write one JSON object with a text a line", code="empty")
-    what = f"{path} holds no rows: no line is a JSON object (line {bad.number}: {bad.reason})"
+        return BookError(f"{path} holds no rows", then=ONE_A_ROW, code="empty")
+    what = f"{path} holds no rows that can be read (the first, {bad.number}: {bad.reason})"
     code: BookFault = "too-long" if bad.reason in _TOO_LONG else "damaged"
-    return BookError(what, then="write one JSON object with a text a line", code=code)
-
-
-def _text_column(path: Path, rows: Sequence[Values], asked: str | None) -> str:
-    """The column that holds the text: the one that was asked for, a usual name, or the only long text."""
-    names = list(dict.fromkeys(name for row in rows for name in row))[:_MOST_NAMES]
-    if asked is not None:
-        same = [name for name in names if name.casefold() == asked.casefold()]
-        return asked if asked in names or not same else same[0]
-    lower = {name.lower(): name for name in reversed(names)}
-    for name in _TEXT_COLUMNS:
-        if name in lower and any(isinstance(row.get(lower[name]), str) for row in rows):
-            return lower[name]
-    if {"conversations", "messages"} & set(lower):
-        raise BookError(
-            f"{path} holds conversations, which are not read yet",
-            then="give texts, one JSON object with a text a line",
-            code="wrong-kind",
-        )
-    lengths = {name: sum(len(row[name]) for row in rows if isinstance(row.get(name), str)) for name in names}
-    best = max(lengths, key=lambda name: lengths[name], default="")
-    if not best or lengths[best] < 100 * len(rows):
-        what = f"{path} has no column of text among {', '.join(names)}"
-        raise BookError(what[:1000], then=NAME_COLUMN, code="not-a-book")
-    return best
+    return BookError(what, then=ONE_A_ROW, code=code)
 
 
 def _kind(first: Values, texts: Sequence[str], options: ReadOptions) -> BookKind:
@@ -141,27 +107,6 @@ def _is_verse(text: str) -> bool:
     return len(lines) >= 4 and sum(map(len, lines)) / len(lines) <= 55
 
 
-def flatten(row: dict[str, Any], depth: int = 3) -> dict[str, Any]:
-    """A row whose inner objects became columns (`{"meta": {"title": …}}` → `title`), and lists of lines texts.
-
-    A name that is taken keeps the outer one before it: `meta.title`.  An object of a person gives its `name`.
-    """
-    flat: dict[str, Any] = {name: value for name, value in row.items() if not isinstance(value, (dict, list))}
-    for name, value in row.items():
-        if isinstance(value, dict) and depth:
-            inner = flatten(value, depth - 1)
-            if name.lower() in _AUTHOR_COLUMNS and isinstance(inner.get("name"), str):
-                inner = {name: inner["name"]}
-            for key, item in inner.items():
-                flat[f"{name}.{key}" if key in flat else key] = item
-        elif isinstance(value, list) and value and all(isinstance(item, str) for item in value):
-            gap = "\n" if name.lower() in _LINE_COLUMNS else "\n\n"
-            flat[name] = gap.join(value)
-        elif isinstance(value, (dict, list)):
-            flat[name] = value
-    return flat
-
-
 def make_work(path: Path, place: Place, values: Values, decided: Decided, options: ReadOptions) -> Book | None:
     """The work of a row (flattened); None where the row has no text."""
     text = values.get(decided.column)
@@ -169,7 +114,7 @@ def make_work(path: Path, place: Place, values: Values, decided: Decided, option
         return None
     draft = Draft(str(path), kind=decided.kind)
     draft.title = _first(values, _TITLE_COLUMNS, decided.column)
-    draft.author = _first(values, _AUTHOR_COLUMNS, decided.column)
+    draft.author = _first(values, AUTHOR_COLUMNS, decided.column)
     draft.language = language_code(_first(values, _LANGUAGE_COLUMNS, decided.column))
     draft.columns = tuple(
         (name, shown) for name, value in values.items() if name != decided.column and (shown := _shown(value))
