@@ -10,6 +10,7 @@ import zlib
 from pathlib import Path
 from urllib.parse import unquote
 
+from quire.books.cut_zip import open_zip
 from quire.books.limits import MIB
 from quire.errors import BookError
 
@@ -41,14 +42,17 @@ _DAMAGES = (
 
 
 class Archive:
-    """The entries of a zip file by name.  Nothing is ever written to the disk; archives inside are not opened."""
+    """The entries of a zip file by name.  Nothing is ever written to the disk; archives inside are not opened.
+
+    `is_cut` says that its end is missing, and that it holds what could still be found.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._left = MOST_BYTES
         try:
             self._size = path.stat().st_size
-            self._zip = zipfile.ZipFile(path)
+            self._zip, self.is_cut = open_zip(path)
         except _DAMAGES as error:
             what = f"{path} is a damaged archive ({error})"
             raise BookError(what, then="get the file again", code="damaged") from None

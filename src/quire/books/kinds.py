@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from quire.books.cut_zip import open_zip
 from quire.books.limits import MIB, Limits
 from quire.books.plain.encoding import utf16_without_mark
 from quire.books.readers import Kind
@@ -266,7 +267,8 @@ def _old_office(path: Path) -> BookError:
 
 def _zip_kind(path: Path) -> Kind:
     try:
-        with zipfile.ZipFile(path) as archive:
+        archive, is_cut = open_zip(path)
+        with archive:
             names = set(archive.namelist())
             mimetype = _mimetype(archive) if "mimetype" in names else b""
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
@@ -288,6 +290,9 @@ def _zip_kind(path: Path) -> Kind:
     if files and sum(name.endswith(_PICTURES) for name in files) >= 0.9 * len(files):
         then = "make a PDF of it and recognise its text, with OCRmyPDF for example"
         raise BookError(f"{path} is an archive of pictures", then=then, code="image-only")
+    if is_cut:
+        what = f"{path} is a damaged archive: what is left of it holds no book"
+        raise BookError(what, then="get the file again", code="damaged")
     what = f"{path} is a zip archive without a book in it"
     raise BookError(what, then="unpack it and name the folder", code="wrong-kind")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from lxml import etree
 
 from quire.books.archive import Archive
+from quire.books.cut_zip import CUT
 from quire.books.office.elements import attribute, parse_part
 from quire.books.web.markup import Element, parse_xml, tag
 from quire.errors import BookError
@@ -24,7 +25,7 @@ class Package:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.archive = Archive(path)
-        self.warnings: list[str] = []
+        self.warnings: list[str] = [CUT] if self.archive.is_cut else []
         top = self._relations("_rels/.rels")
         names = [target for kind, target in top if kind == "officeDocument"]
         self.main = next((name for name in [*names, "word/document.xml"] if name in self.archive), "")

@@ -9,6 +9,7 @@ from lxml import etree
 
 from quire.books.archive import Archive
 from quire.books.book import Book, Place
+from quire.books.cut_zip import CUT
 from quire.books.draft import Draft, finish
 from quire.books.limits import PLAIN, ReadOptions
 from quire.books.office.elements import parse_part
@@ -26,7 +27,7 @@ _CONTENT, _STYLES, _META, _MANIFEST = "content.xml", "styles.xml", "meta.xml", "
 def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     """The one book of an OpenDocument text.  Raises BookError when it is damaged, locked or holds no text."""
     archive = Archive(path)
-    draft = Draft(str(path))
+    draft = Draft(str(path), warnings=[CUT] if archive.is_cut else [])
     if _MANIFEST in archive and b"encryption-data" in archive.read(_MANIFEST):
         then = "open it in a word processor and save it without one"
         raise BookError(f"{path} is locked with a password", then=then, code="protected")
