@@ -13,9 +13,23 @@ if TYPE_CHECKING:
 
 # The author's name under the title.
 _CREDIT = re.compile(r"(?:by|par|von|por|di|door)[:\s]\s*((?:[^\W\d_][\w.’'-]*\s?){1,6})", re.IGNORECASE)
+_YEAR = re.compile(r"\b(?:1[5-9]\d\d|20[0-4]\d)\b|\bM[DCLXVI.]{4,}\b|\b(?:an|année) (?:1[5-9]\d\d|[IVX]+)\b")
+_TOWN = re.compile(
+    r"\b(?:london|edinburgh|glasgow|dublin|oxford|cambridge|new york|boston|philadelphia|chicago|toronto|melbourne|"
+    r"paris|lyon|bruxelles|brussels|gen[eè]ve|lausanne|montr[ée]al|amsterdam|leipzig|berlin|stuttgart|m[üu]nchen|"
+    r"wien|z[üu]rich|roma|milano|madrid|barcelona)\b",
+    re.IGNORECASE,
+)
+_MAKER = re.compile(
+    r"& co\b|& sons?\b|\bbrothers\b|\b(?:press|publish(?:ers?|ing)|printed|printers?|books(?:ellers?)?|edition|"
+    r"company|limited|ltd|libr(?:airie|aire)s?|[ée]dit(?:eur|ion)s?|imprim(?:erie|eur|[ée])|chez|verlag|druck)\b",
+    re.IGNORECASE,
+)
 _LONGEST_LABEL = 60
 _LONGEST_CONTENTS = 40
 _HEAD = 12
+_HEAD_LINES = 25
+_MOST_WORDS = 300
 
 
 def drop_contents(draft: Draft, items: list[Item]) -> list[Item]:
@@ -64,7 +78,7 @@ def _end_of_contents(items: Sequence[Item], start: int) -> int:
 
 def drop_title_page(draft: Draft, items: list[Item]) -> list[Item]:
     """The work's own title and author at its head, which are known from its metadata or are its only top heading."""
-    items = _drop_names(draft, _drop_front(draft, items))
+    items = _drop_names(draft, _drop_imprint(draft, _drop_front(draft, items)))
     titles = [position for position, item in enumerate(items) if item.kind == "heading"]
     if not titles:
         return _drop_known(draft, items)
@@ -89,20 +103,66 @@ def _drop_front(draft: Draft, items: list[Item]) -> list[Item]:
     front = items[:first]
     if not first or draft.kind == "plays" or any(len(item.text) > 200 for item in front) or not draft.title:
         return items
-    names = [letters(name) for name in (draft.title, draft.author) if len(letters(name)) >= 4]
     parts = [letters(item.text) for item in front]
-    if not any(name in part or (len(part) >= 4 and part in name) for part in parts for name in names):
+    if not any(_is_name(part, draft) for part in parts):
+        return items
+    said = [_is_said(item) for item in front]
+    words = sum(len(item.text.split()) for item, kept in zip(front, said, strict=True) if not kept)
+    if words > _MOST_WORDS or words > sum(len(item.text.split()) for item in items[first:]):
         return items
     kept = []
-    for item in front:
+    for item, stays in zip(front, said, strict=True):
         if not draft.author and (credit := _CREDIT.fullmatch(item.text)):
             draft.author = credit[1]
-        said = item.kind == "verse" or (len(item.text) > 40 and re.search(r"[a-zà-ÿ][.!?…][”’»\"')]*$", item.text))
-        if said:
+        if stays:
             kept.append(item)
         else:
             draft.drop("title page", item.text, item.place)
     return kept + items[first:]
+
+
+def _is_name(part: str, draft: Draft) -> bool:
+    """Whether the letters of a line name the work or its author."""
+    names = [letters(name) for name in (draft.title, draft.author)]
+    return any(len(name) >= 4 and (name in part or (len(part) >= 4 and part in name)) for name in names)
+
+
+def _is_said(item: Item) -> bool:
+    """Whether a line of the first pages is a sentence or verse that somebody wrote for the reader."""
+    if item.kind == "verse":
+        return not is_imprint(item.text)
+    return len(item.text) > 40 and bool(re.search(r"[a-zà-ÿ][.!?…][”’»\"')]*$", item.text))
+
+
+def _drop_imprint(draft: Draft, items: list[Item]) -> list[Item]:
+    """Lines around the work's name at its head that say where, when and by whom it was printed."""
+    head = next((i for i, item in enumerate(items[:_HEAD_LINES]) if len(item.text) > 120), len(items[:_HEAD_LINES]))
+    numbered = (i for i, item in enumerate(items[:head]) if item.kind == "heading" and is_numbered(item.text))
+    head = next(numbered, head)
+    named = [i for i in range(head) if _is_name(letters(items[i].text), draft)]
+    made = [i for i in range(head) if _is_makers_line(items[i].text)]
+    if draft.kind != "prose" or not named or len(made) < 2 or head == len(items):
+        return items
+    gone = [i for i in range(min(named[0], made[0]), max(named[-1], made[-1]) + 1) if not _is_said(items[i])]
+    for index in gone:
+        draft.drop("title page", items[index].text, items[index].place)
+    dropped = set(gone)
+    return [item for index, item in enumerate(items) if index not in dropped]
+
+
+def _is_makers_line(line: str) -> bool:
+    """Whether a line by itself may name the place, the year or the maker of a book."""
+    signs = bool(_YEAR.search(line)) or bool(_TOWN.search(line)) or bool(_MAKER.search(line))
+    return signs and len(line) <= 80 and not re.search(r"[a-zà-ÿ]{3}[.!?…][”’»\"')]*$", line)
+
+
+def is_imprint(text: str) -> bool:
+    """Whether a few lines say where, by whom and when a book was made, as the foot of a title page does."""
+    if len(text) > 300:
+        return False
+    capitals = sum(char.isupper() for char in text) >= 0.5 * max(1, sum(char.isalpha() for char in text))
+    signs = (bool(_YEAR.search(text)), bool(_TOWN.search(text)), bool(_MAKER.search(text)), capitals)
+    return sum(signs) >= 2 and any(signs[:3])
 
 
 def _drop_names(draft: Draft, items: list[Item]) -> list[Item]:

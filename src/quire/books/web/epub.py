@@ -12,6 +12,7 @@ from lxml import etree
 from quire.books import matter
 from quire.books.archive import Archive
 from quire.books.book import Book, Place
+from quire.books.cut_zip import CUT
 from quire.books.draft import Draft, Item, finish
 from quire.books.headings import is_title_line, recognise
 from quire.books.limits import MIB, PLAIN, ReadOptions
@@ -33,6 +34,14 @@ _NAMES = (
     ),
     (re.compile(r"(?:^|[/_.-])imprint(?:[_.-]|\d*\.)", re.IGNORECASE), "imprint"),
     (re.compile(r"(?:^|[/_.-])colophon(?:[_.-]|\d*\.)", re.IGNORECASE), "colophon"),
+)
+# What has no heading in print, though the list of contents must call it something.
+_UNNAMED = frozenset(("dedication", "epigraph"))
+# What programs call pages that have no title, and pages whose kind is no title.
+_MADE_UP = re.compile(
+    r"(?:section|page|untitled|split|content)[ _-]?\d*(?:\.x?html?)?|unknown|(?:begin|start)(?: reading)?|"
+    r"commencer la lecture|(?:main |body )?text|body",
+    re.IGNORECASE,
 )
 _SMALL_PAGE = 5_000
 _LONGEST_NAMED = 1200
@@ -61,6 +70,8 @@ def _read(path: Path, options: ReadOptions) -> Book:
     _refuse_protected(path, archive)
     package = read_package(path, archive)
     draft = Draft(str(path), title=package.title or path.stem, author=package.author, language=package.language)
+    if archive.is_cut:
+        draft.warnings.append(CUT)
     for name in package.missing:
         draft.warnings.append(f"{name} is named in the book's order of reading but missing")
     reader = _Reader(draft, package, options)
@@ -235,6 +246,12 @@ class _Reader:
             if (said := recognise(first[0].text)) and len(first[0].text) < 100 and said.kind != "named":
                 return _with_heading(items, first[:1], 2)
             return items if self.package.labels else [*_opening(items, place), *items]
+        role = matter.role_of_title(label.text)
+        if _MADE_UP.fullmatch(label.text) or role in _UNNAMED:
+            opening = _opening(items, place)
+            for item in opening:
+                item.role = role
+            return [*opening, *items]
         marked = _as_labelled(items, label.text, label.level)
         if marked is not items:
             return marked

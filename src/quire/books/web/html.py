@@ -16,7 +16,13 @@ from quire.books.web.package import hidden_classes
 from quire.books.web.walk import Reason, Walk
 from quire.errors import BookError
 
-_FURNITURE_NAMES = frozenset(("div", "ul", "ol", "section", "p", "table", "aside", "span"))
+_FURNITURE_NAMES = frozenset(("div", "ul", "ol", "section", "p", "table", "aside", "span", "header", "footer"))
+# Only what no writer would call a part of a text.
+_FURNITURE_IDS = frozenset(
+    "nav navbar navigation menu sidebar footer breadcrumb breadcrumbs comments secondary colophon masthead "
+    "mw-navigation site-footer site-header site-navigation".split()
+)
+_MARGINS = frozenset(("header", "footer"))  # as LibreOffice writes them: <div title="header">
 _GUTENBERG = frozenset(("pgheader", "pg-boilerplate", "pgfooter"))
 _GUTENBERG_TITLE = re.compile(
     r"^(?:The )?Project Gutenberg(?:['’]s)? (?:e-?(?:book|text)(?: of)?:?|of) |"
@@ -24,7 +30,7 @@ _GUTENBERG_TITLE = re.compile(
     re.IGNORECASE,
 )
 _JUMPS = frozenset(("p", "div", "center", "a", "span"))
-_LISTS = frozenset(("ul", "ol", "table", "p", "div", "dl"))
+_LISTS = frozenset(("ul", "ol", "table", "td", "p", "div", "dl"))
 _LONGEST_DROPPED = 20_000
 _FURNITURE = frozenset(("nav", "form", "menu", "dialog"))
 _FURNITURE_ROLES = frozenset(("navigation", "banner", "contentinfo", "search", "complementary", "toc"))
@@ -39,7 +45,7 @@ _SITE = re.compile(
 )
 _FURNITURE_CLASS = re.compile(
     r"(?:nav|navbar|menu|toc|contents|sidebar|breadcrumbs?|cookie.*|advert.*|share|social|"
-    r"noprint|pgheader|pg-boilerplate|entry-meta|post-meta|entry-footer|post-footer|byline|sharedaddy|comments(?:-area)?|"
+    r"noprint|mso-?toc\d*|pgheader|pg-boilerplate|entry-meta|post-meta|entry-footer|post-footer|byline|sharedaddy|comments(?:-area)?|"
     r"comment-list|widget-area|catlinks|printfooter|mw-jump-link|headertemplate|ws-noexport|related-posts|post-navigation)"
 )
 
@@ -52,7 +58,9 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     draft = Draft(str(path))
     read_head(draft, root)
     beat()
-    body = next((element for element in root.iter() if tag(element) == "body"), root)
+    body = next((element for element in root.iter() if tag(element) == "body"), None)
+    if body is None:
+        body = _without_frames(draft, root)
     sheets = "\n".join(element.text or "" for element in root.iter() if tag(element) == "style")
     looks = Looks(hidden_classes(sheets))
     main = _main(draft, body, looks)
@@ -84,19 +92,31 @@ def read_head(draft: Draft, root: Element) -> None:
         draft.title, draft.author = match[1], draft.author or match[2].rstrip(".")
 
 
+def _without_frames(draft: Draft, root: Element) -> Element:
+    """What a page of frames shows where there are none; its other pages are other files."""
+    inside = next((element for element in root.iter() if tag(element) == "noframes"), None)
+    if inside is None:
+        return root
+    draft.warnings.append("a page of frames: the pages that it shows are other files")
+    return parse_page((inside.text or "").encode()) if (inside.text or "").strip() else inside
+
+
 def _alike(one: str, other: str) -> bool:
     return one.lower().strip(" .") == other.lower().strip(" .")
 
 
 def _main(draft: Draft, body: Element, looks: Looks) -> Element:
-    """The element that holds the text: `<main>`, else a single `<article>`, else the body; the rest is dropped."""
+    """The element that holds the text: what MediaWiki puts it in, `<main>`, a single `<article>`, else the body; the
+    rest is dropped.
+    """
+    wikis = [element for element in body.iter("{*}div") if "mw-parser-output" in classes(element)]
     mains = [element for element in body.iter() if tag(element) == "main" or element.get("role") == "main"]
     articles = [element for element in body.iter() if tag(element) == "article"]
-    chosen = mains[0] if mains else articles[0] if len(articles) == 1 else body
+    total = len(plain_text(body))
+    found = (*mains[:1], *(articles if len(articles) == 1 else ()))
+    large = (element for element in found if len(plain_text(element)) >= 0.5 * total)
+    chosen = wikis[0] if wikis else next(large, body)
     if chosen is body:
-        return body
-    inside, total = len(plain_text(chosen)), len(plain_text(body))
-    if inside < 0.5 * total:
         return body
     for child in _outside(body, chosen):
         text = plain_text(child) if tag(child) != "head" else ""
@@ -138,6 +158,8 @@ def _furniture(root: Element, options: ReadOptions) -> Reason:
             return "page furniture"
         if look.classes and name in _FURNITURE_NAMES and any(map(_FURNITURE_CLASS.fullmatch, look.classes)):
             return "Gutenberg licence" if look.classes & _GUTENBERG else "page furniture"
+        if name == "div" and (element.get("id") in _FURNITURE_IDS or element.get("title") in _MARGINS):
+            return "page furniture"
         if look.caption and holds_picture(element):
             return "caption"
         if element in linked and name in _JUMPS and _JUMP.fullmatch(plain_text(element)) and _stands_alone(element):

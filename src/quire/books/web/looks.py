@@ -42,12 +42,17 @@ _GONE = {
 }
 _VERSE_TYPES = frozenset(("verse", "poem", "song", "hymn", "lyrics"))
 _VERSE_CLASS = re.compile(
-    r"(?:poem|poems|poetry|poetry-?container|verses?|stanza|lg|line-?group|canto|song|hymn|lyrics?|strophe|vers|"
+    r"(?:poem|poems|poetry|poetry-?container|verses?|stanza|lg|line-?group|line-?block|canto|song|hymn|lyrics?|strophe|vers|"
     r"poesie|poésie|gedicht|verse-?(?:first|last|middle|mid|line|block|text|para|1|2|3)|poem-?(?:line|text|block|first|last))"
     r"\d*"
 )
-_STANZA_CLASS = re.compile(r"(?:stanza|lg|line-?group|strophe|verse-?group|quatrain|couplet|tercet|sestet|octave)\d*")
+_STANZA_CLASS = re.compile(
+    r"(?:stanza|lg|line-?group|line-?block|strophe|verse-?group|quatrain|couplet|tercet|sestet|octave)\d*"
+)
 _LINE_CLASS = re.compile(r"(?:line|l|ll|verse|verse-?line|vers|poem-?line|i\d+|indent-?\d*|in\d+)\d*")
+# A paragraph of such a class is a line of verse, whatever it stands in: Gutenberg and its like set verse in them.
+_VERSE_LINE_CLASS = re.compile(r"i\d{1,2}|line\d*|(?:poem|verse|poetry)-?_?(?:line|indent)\d*|l\d{1,2}")
+_INITIAL_CLASS = re.compile(r"drop-?_?caps?|dc|initials?|lettrine|(?:first|big|large)-?_?letter|capital-?letter")
 _NOTE_TYPES = frozenset(("footnote", "footnotes", "endnote", "endnotes", "rearnote", "rearnotes", "note", "notes"))
 _NOTE_CLASS = re.compile(r"(?:footnotes?|endnotes?|rearnotes?|fnote|notes?-?de-?bas(?:-?de-?page)?|_idfootnotes?)")
 _NOTE_NAMES = frozenset(("aside", "div", "section", "p", "li", "ol", "dl", "table"))
@@ -64,6 +69,7 @@ _SUBTITLE_CLASS = re.compile(
 )
 _PAGE_NUMBER = re.compile(r"(?:pagenum(?:ber)?s?|page-?_?num(?:ber)?|pageno|pb|pagebreak|page-?break|folio|pageref)")
 _LINE_NUMBER = re.compile(r"(?:line|verse|poem|l)-?_?(?:num(?:ber)?|no)s?|ln|linenr|versenum")
+_BUTTON = re.compile(r"mw-editsection|mw-jump-link|headerlink|permalink|anchor-?link|sr-only-?link")
 _BREAK_CLASS = re.compile(
     r"(?:scene-?break|section-?break|space-?break|text-?break|thought-?break|tb|asterism|ornament(?:al)?(?:-?break)?|"
     r"line-?break-?scene|dinkus)"
@@ -96,6 +102,8 @@ class Look:
     verse: bool = False
     stanza: bool = False
     line: bool = False
+    verse_line: bool = False
+    initial: bool = False
     titled: bool = False
     subtitled: bool = False
     scene_break: bool = False
@@ -160,6 +168,8 @@ def _make(full: object, said: dict[str, str], hidden: frozenset[str]) -> Look:
         gone = "page number"
     elif name in ("span", "a", "i", "small") and named(_LINE_NUMBER):
         gone = "line number"
+    elif name in ("span", "a") and named(_BUTTON):
+        gone = "page furniture"
     block = name in BLOCKS
     mark = bool(kinds & {"noteref", "backlink"}) or (name in ("a", "sup", "span") and named(_MARK_CLASS))
     special = name in ("a", "br", "q", "math", "sup", "img", "image", "ruby") or mark or "stage-direction" in kinds
@@ -167,10 +177,15 @@ def _make(full: object, said: dict[str, str], hidden: frozenset[str]) -> Look:
     titled = name in ("p", "div") and named(_HEADING_CLASS)
     subtitled = name in ("p", "div") and named(_SUBTITLE_CLASS)
     scene_break = name in ("p", "div") and named(_BREAK_CLASS)
+    verse_line = name in ("p", "div") and named(_VERSE_LINE_CLASS)
+    initial = name in ("p", "div") and named(_INITIAL_CLASS)
     caption = name == "figcaption" or (name in ("p", "div", "span") and named(_CAPTION_CLASS))
     return Look(
         name=name,
-        paragraph=name == "p" and not (kinds or gone or note or verse or titled or subtitled or scene_break or caption),
+        paragraph=name == "p"
+        and not (
+            kinds or gone or note or verse or titled or subtitled or scene_break or caption or verse_line or initial
+        ),
         kinds=kinds,
         classes=classes,
         block=block,
@@ -183,6 +198,8 @@ def _make(full: object, said: dict[str, str], hidden: frozenset[str]) -> Look:
         verse=verse,
         stanza=named(_STANZA_CLASS) or name == "linegroup",
         line=named(_LINE_CLASS) or name == "line",
+        verse_line=verse_line,
+        initial=initial,
         titled=titled,
         subtitled=subtitled,
         scene_break=scene_break,

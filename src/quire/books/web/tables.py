@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from quire.books.draft import Item
 from quire.books.plays import parts as plays
-from quire.books.web.markup import Element
+from quire.books.web.markup import Element, plain_text
 
 if TYPE_CHECKING:
     from quire.books.web.walk import Walk
+
+_LONGEST_ENTRY = 120
 
 
 def read_row(walk: Walk, element: Element, verse: bool, note: bool) -> None:
@@ -18,12 +20,18 @@ def read_row(walk: Walk, element: Element, verse: bool, note: bool) -> None:
     persona = next((cell for cell in cells if "persona" in walk.looks.of(cell).kinds), None)
     if persona is not None and not note:
         _read_speech(walk, persona, cells)
-    elif len(cells) > 1 and not verse and not any(map(walk.holds_block, cells)):
+    elif len(cells) > 1 and not verse and not any(_holds_paragraphs(walk, cell) for cell in cells):
         parts = [" ".join(walk.text_of(cell)) for cell in cells if not _is_left_out(walk, cell)]
         walk.add("paragraph", " ".join(part for part in parts if part), note)
     else:
         walk.flow(element, verse, note)
         walk.flush(verse, note)
+
+
+def _holds_paragraphs(walk: Walk, cell: Element) -> bool:
+    """Whether a cell is a place on the page rather than an entry: it has blocks, or paragraphs parted by `<br>`."""
+    breaks = sum(walk.looks.of(inner).name == "br" for inner in cell.iterdescendants())
+    return walk.holds_block(cell) or (breaks >= 2 and len(plain_text(cell)) > _LONGEST_ENTRY)
 
 
 def _is_left_out(walk: Walk, cell: Element) -> bool:

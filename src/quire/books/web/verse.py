@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _ENDS = re.compile(r"[.!?…:;”’»\"')\]—–-]$")
 _SPEAKS = ("“", "«", '"', "—", "–", "‘")
 # Few lines of verse are longer; paragraphs are.
-_LONG_LINE = 60
+_LONG_LINE = 75
 _LONGEST_LINE = 90
 
 
@@ -105,7 +105,8 @@ def are_lines(lines: list[str]) -> bool:
     if len(lines) < 2:
         return False
     low = sum(line[:1].islower() for line in lines[1:])
-    return len(lines) == 2 or (sum(map(len, lines)) / len(lines) <= _LONGEST_LINE and low <= 0.5 * (len(lines) - 1))
+    mean = sum(map(len, lines)) / len(lines)
+    return len(lines) == 2 or (mean <= _LONGEST_LINE and low <= 0.5 * (len(lines) - 1)) or (not low and mean <= 140)
 
 
 def are_paragraphs(lines: list[str]) -> bool:
@@ -114,5 +115,5 @@ def are_paragraphs(lines: list[str]) -> bool:
         return False
     ended = sum(bool(_ENDS.search(line)) for line in lines) >= 0.9 * len(lines)
     talk = sum(line.startswith(_SPEAKS) for line in lines) >= max(2, 0.5 * len(lines))
-    long = sum(map(len, lines)) / len(lines) > _LONG_LINE
+    long = max(map(len, lines)) > _LONG_LINE and sum(map(len, lines)) / len(lines) > 0.6 * _LONG_LINE
     return ended and (long or talk)

@@ -19,6 +19,8 @@ from quire.books.web.verse import are_lines, are_paragraphs, read_verse
 # What an ordered list or a note's own mark leaves at its head.
 _LABEL = re.compile(r"^(?:(?:[\[(]?(?:\d{1,4}|[*†‡§]{1,3})[\])]?[.:)]?|↑|\^)\s+|[\]).:]{1,2}\s*)")
 _ENTITY = re.compile(r"&\w+;")
+# Spaces that cannot be broken indent paragraphs, or keep empty ones from falling together.
+_BLANK = " \v\xa0"
 _BLANK_LINES = re.compile(r"(?:\s*\v\s*){2,}")
 _SECTIONS = frozenset(("body", "section", "article", "div", "nav", "aside", "main"))
 _STORY_TYPES = frozenset(("chapter", "part", "volume", "division", "prologue", "epilogue", "subchapter", "z3998:scene"))
@@ -105,7 +107,9 @@ class Walk:
             self.add("break", "* * *", note)
         elif (look.titled or look.subtitled) and not note and self._titles(element, look):
             pass
-        elif verse and name not in ("table", "tbody", "thead", "ul", "ol", "dl"):
+        elif look.initial and not note and self._initial(element):
+            pass
+        elif (verse or look.verse_line) and name not in ("table", "tbody", "thead", "ul", "ol", "dl"):
             read_verse(self, element, look, note, stanza_of)
         else:
             before = len(self.draft.items)
@@ -113,6 +117,18 @@ class Walk:
             self.flush(verse, note)
             if name == "p" and len(self.draft.items) == before and not note:
                 self.blanks.append(before)
+
+    def _initial(self, element: Element) -> bool:
+        """A letter set large in a block of its own begins the paragraph that follows."""
+        letter = plain_text(element)
+        following = element.getnext()
+        if not (0 < len(letter) <= 2 and letter[-1:].isalpha()) or following is None:
+            return False
+        rest = plain_text(following)
+        if not rest[:1].isalpha() or self.looks.of(following).heading:
+            return False
+        following.text = letter + (following.text or "").lstrip()
+        return True
 
     def _section(self, element: Element, look: Look, verse: bool, note: bool) -> None:
         """A part of the book that says what it is: its role and side are written on what opens it."""
@@ -178,7 +194,7 @@ class Walk:
         if len(element):
             self.flow(element, verse=False, note=False)
             self.flush(verse=False, note=False)
-        elif element.text and (text := squeeze(element.text).strip(" ")):
+        elif element.text and (text := squeeze(element.text).strip(_BLANK)):
             self.add("paragraph", text, note=False)
         if len(items) == before:
             self.blanks.append(before)
@@ -247,7 +263,7 @@ class Walk:
         """The run as a paragraph: `\\v` stands for a `<br>`; two of them part paragraphs."""
         if not self.parts:
             return
-        text = squeeze("".join(self.parts)).strip(" \v")
+        text = squeeze("".join(self.parts)).strip(_BLANK)
         self.parts.clear()
         directed, self._directed = self._directed, ""
         if not text:
