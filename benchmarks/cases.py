@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,8 @@ from quire.errors import BookError
 
 _COLUMNS = re.compile(r"two-column|columns")
 UNMADE = "unmade"
+_SHORT = 0.2
+_SHORT_READINGS = 3
 # Every so many designs is set with the text of a given book too.
 _EVERY = 3
 
@@ -117,7 +120,7 @@ def _made(sheet: Sheet, folder: Path) -> tuple[Path, Truth]:
 
 
 def score(case: Case, folder: Path) -> Measured:
-    """Make a book, read it twice, the second time by the clock of this process, and compare it with its truth."""
+    """Make a book, read it, read it again by the clock, and compare it with its truth."""
     try:
         path, truth = case.make(folder)
     except Exception as error:  # whatever a maker does: the other books are measured
@@ -126,16 +129,30 @@ def score(case: Case, folder: Path) -> Measured:
     options = ReadOptions()
     try:
         kind = find_kind(path)
-        read_kind(kind, path, options)
-        began = time.process_time()
         books = read_kind(kind, path, options)
-        result.seconds = time.process_time() - began
+        result.seconds = _seconds(lambda: read_kind(kind, path, options))
     except BookError as error:
         result.refused = error.what.removeprefix(str(path)).strip(" :")
         return result
     result.source_bytes = path.stat().st_size
     pages = raw_pages(path) if kind == "pdf" else ()
     return measure(result, books[0], heads_of(truth, pages), pages)
+
+
+def _seconds(read: Callable[[], object]) -> float:
+    """Processor time of this process for one reading: the better of two, three where they are short.
+
+    What the bench itself holds is kept out of the collector's sight, as it is in a child of its own.
+    """
+    gc.collect()
+    gc.freeze()
+    times: list[float] = []
+    while len(times) < (_SHORT_READINGS if times and times[0] < _SHORT else 2):
+        began = time.process_time()
+        read()
+        times.append(time.process_time() - began)
+    gc.unfreeze()
+    return min(times)
 
 
 def heads_of(truth: Truth, pages: Sequence[str]) -> Truth:
