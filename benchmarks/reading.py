@@ -5,10 +5,10 @@ beside the checkout), pages that the bench sets itself with the `typst` package,
 installed, and files that the bench writes from the same texts in every other format.  docs/reading.md explains the
 figures; `--write` keeps those of a whole run in benchmarks/results/reading.json and in the tables of docs/reading.md.
 
-The columns: words read; F1 of words (r: recall, where only a part of the truth is known); F1 of characters; F1 of the ends
-of paragraphs, and of whole paragraphs; lines of verse kept + made up; headings found + made up; leaks: running heads and
-folios + notes + marks of notes in the text; notes kept aside; line-end hyphens resolved; scene breaks; pages or megabytes
-of text a second.
+The columns: words read; F1 of words (r: recall, where only a part of the truth is known); F1 of characters; F1 of the
+ends of paragraphs, and of whole paragraphs; lines of verse kept + made up; headings found + made up; leaks: running heads
+and folios + notes + marks of notes in the text; notes kept aside; line-end hyphens resolved; scene breaks; pages or
+megabytes of text a second.
 """
 
 from __future__ import annotations
@@ -149,10 +149,10 @@ def _peers(asked: argparse.Namespace, cases: Sequence[Case], folder: Path) -> in
     from benchmarks.peers import compare
 
     pdfs = [case for case in cases if case.group in ("pdf", "pdf columns")]
-    # Some of these readers take a second for ten pages: of the books that the bench makes every fourth.
+    # Some of these readers take a second for ten pages: of the books that the bench makes every eighth.
     given = {case.name for case in given_cases(asked.books)} if asked.books.is_dir() else set()
     made = [case for case in pdfs if case.name not in given]
-    rows = compare([case for case in pdfs if case.name in given] + (made if asked.only else made[::4]), folder)
+    rows = compare([case for case in pdfs if case.name in given] + (made if asked.only else made[::8]), folder)
     if asked.write and not asked.only and not asked.folder:
         told = json.loads(RESULTS.read_text(encoding="utf-8"))
         told["peers"] = rows
