@@ -3,8 +3,11 @@ be, or told from text."""
 
 from __future__ import annotations
 
+import ctypes
 import re
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pypdfium2.raw as pdfium
@@ -18,8 +21,9 @@ _CODES = re.compile("[\x01\x03-\x08\x0b\x0e\x0f\x18\x1a\x7f-\x84\x86-\x9f\ufffd\
 # Letters of TeX's bitmap fonts, which PDFium takes for the ornaments of another font.
 _ORNAMENTS = re.compile("[\u2701-\u27bf]")
 _ROWS = re.compile(r"([^\w\s])(?:\s?\1)+")
-# The glyphs of most TrueType fonts begin with these, in the order of Mac OS Roman (Apple's standard order).
-_FIRST_GLYPH, _LAST_ASCII, _LAST_GLYPH = 3, 97, 225
+# The glyphs of most TrueType fonts begin with these, in the order of Mac OS Roman (Apple's standard order); those that
+# come with Windows leave out its no-break space, which is 202 there.
+_FIRST_GLYPH, _LAST_ASCII, _NO_SPACE, _LAST_GLYPH = 3, 97, 172, 224
 _VOWELS = frozenset("aeiouyAEIOUY")
 
 
@@ -55,24 +59,78 @@ def _scripts(solid: str) -> list[int]:
     return [row for row, count in rows.items() if count >= 0.02 * len(solid)]
 
 
-def by_glyphs(text: str, page: Any) -> str | None:
-    """The text of a page whose codes are the places of glyphs in the usual order; None where that makes no words."""
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The text of a page, character by character: what was read by the order of glyphs in it, and whether some of it
+    had to be left white."""
+
+    text: str
+    guessed: bool = False
+    partly: bool = False
+
+
+def read_fonts(text: str, page: Any, missing: float) -> Named | None:
+    """The text of a page as its fonts mean it, each font judged by all that it draws there; None where (nearly) nothing
+    is left.  `missing` is the share of its characters without names."""
+    if missing < 0.05 or (missing > 0.95 and has_words(text)):
+        return None if is_nameless(text, missing) else Named(text)
+    fonts = [places for places in _by_font(text, page) if not has_words(_said_in(text, places))]
+    guessed = [places for places in fonts if has_words(_by_glyphs(_said_in(text, places)))]
     chars = list(text)
-    for index, char in enumerate(chars):
-        code = ord(char)
-        if pdfium.FPDFText_HasUnicodeMapError(page, index) != 1:
-            continue
-        if _FIRST_GLYPH <= code <= _LAST_ASCII:
-            chars[index] = chr(code + 29)
-        elif _LAST_ASCII < code <= _LAST_GLYPH:
-            chars[index] = bytes([code + 30]).decode("mac_roman")
-        elif not char.isspace():
-            chars[index] = "\ufffd"
-    read = "".join(chars)
-    return read if _has_words(read) else None
+    partly = False
+    for places in fonts:
+        said = _said_in(text, places)
+        # Figures and headings beside words in such a font are set in others of its kind.
+        if places in guessed or (guessed and all(ord(char) <= _LAST_ASCII for char in said)):
+            for place in places:
+                chars[place] = _glyph(chars[place])
+        elif is_nameless(said, 1.0) or (len(places) >= 0.3 * len(text) and _is_cipher(said)):
+            partly = True
+            for place in places:
+                chars[place] = " "
+    named = "".join(chars)
+    if is_nameless(named, 0.0) or (partly and sum(map(str.isalpha, named)) < 40):
+        return None
+    return Named(named, bool(guessed), partly)
 
 
-def _has_words(text: str) -> bool:
+def _by_font(text: str, page: Any) -> list[list[int]]:
+    """The places of characters without names, a list for each font."""
+    fonts: dict[int, list[int]] = {}
+    for index in range(len(text)):
+        if pdfium.FPDFText_HasUnicodeMapError(page, index) == 1:
+            font = pdfium.FPDFTextObj_GetFont(pdfium.FPDFText_GetTextObject(page, index))
+            fonts.setdefault(ctypes.cast(font, ctypes.c_void_p).value or 0, []).append(index)
+    return list(fonts.values())
+
+
+def _said_in(text: str, places: Sequence[int]) -> str:
+    """What stands in some places of a text, with a space for whatever stands between."""
+    said: list[str] = []
+    last = -1
+    for place in places:
+        if said and place != last + 1:
+            said.append(" ")
+        said.append(text[place])
+        last = place
+    return "".join(said)
+
+
+def _by_glyphs(text: str) -> str:
+    """Codes as the places of glyphs in the usual order."""
+    return "".join(_glyph(char) for char in text)
+
+
+def _glyph(char: str) -> str:
+    code = ord(char)
+    if _FIRST_GLYPH <= code <= _LAST_ASCII and char != " ":
+        return chr(code + 29)
+    if _LAST_ASCII < code <= _LAST_GLYPH:
+        return bytes([code + 30 + (code >= _NO_SPACE)]).decode("mac_roman")
+    return char if char.isspace() else "\ufffd"
+
+
+def has_words(text: str) -> bool:
     """Whether a text is made of words as European languages have them: letters, a third of them vowels, and spaces."""
     solid = _SPACE.sub("", text)
     letters = [char for char in solid if char.isalpha()]
@@ -84,5 +142,13 @@ def _has_words(text: str) -> bool:
         and text.count("\ufffd") <= 0.005 * len(solid)
         and 0.25 * len(plain) <= sum(char in _VOWELS for char in plain) <= 0.6 * len(plain)
         and (small >= 0.5 * len(plain) or small <= 0.1 * len(plain))
-        and text.count(" ") >= 0.05 * len(solid)
+        and len(_SPACE.findall(text)) >= 0.05 * len(solid)
     )
+
+
+def _is_cipher(text: str) -> bool:
+    """Whether many Latin letters make no words: hardly a vowel among them, or capitals and small ones mixed."""
+    plain = [char for char in text if char.isascii() and char.isalpha()]
+    vowels = sum(char in _VOWELS for char in plain)
+    mixed = len(re.findall("[a-z][A-Z]", text))
+    return len(plain) >= 60 and (vowels < 0.2 * len(plain) or mixed > 0.1 * len(plain))

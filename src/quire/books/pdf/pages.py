@@ -14,7 +14,7 @@ from quire.books.book import Place
 from quire.books.draft import Draft
 from quire.books.pdf.furniture import Page
 from quire.books.pdf.lines import Line, page_lines, page_text
-from quire.books.pdf.nameless import by_glyphs, is_nameless, unnamed
+from quire.books.pdf.nameless import read_fonts, unnamed
 from quire.books.pdf.shown import SCAN_COVERAGE, Hiding, Sight
 from quire.books.pdf.words import PICTURE, UNREADABLE, are, name_pages
 from quire.books.walls import pulse
@@ -44,6 +44,7 @@ class Reading:
     unreadable: list[int] = field(default_factory=list)
     recognised: list[int] = field(default_factory=list)
     guessed: list[int] = field(default_factory=list)
+    partly: list[int] = field(default_factory=list)
     damaged: list[int] = field(default_factory=list)
     illustrated: int = 0
     hidden: list[tuple[Hiding, str, int]] = field(default_factory=list)
@@ -129,11 +130,14 @@ def _read_names(reading: Reading, text: str, text_page: Any, number: int) -> str
     missing, asked = unnamed(text, text_page)
     reading.missing += missing
     reading.asked += asked
-    if not is_nameless(text, missing / max(1, asked)):
-        return text
-    if (read := by_glyphs(text, text_page)) is not None:
+    named = read_fonts(text, text_page, missing / max(1, asked))
+    if named is None:
+        return None
+    if named.guessed:
         reading.guessed.append(number)
-    return read
+    if named.partly:
+        reading.partly.append(number)
+    return named.text
 
 
 def _sound(line: Line) -> Line:
@@ -203,6 +207,11 @@ def report(draft: Draft, reading: Reading, ocr: bool) -> None:
         draft.warnings.append(
             f"{name_pages(reading.guessed)} ({len(reading.guessed)} of {count}): the font names no characters; the "
             "text was read by the usual order of a font's letters; look whether it is right"
+        )
+    if reading.partly:
+        draft.warnings.append(
+            f"on {name_pages(reading.partly)} ({len(reading.partly)} of {count}) some of the text is in fonts that "
+            "name no characters, and was left out"
         )
     if reading.damaged:
         draft.warnings.append(
