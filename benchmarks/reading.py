@@ -5,8 +5,8 @@ beside the checkout), pages that the bench sets itself with the `typst` package,
 installed, and files that the bench writes from the same texts in every other format.  docs/reading.md explains the
 figures; `--write` keeps those of a whole run in benchmarks/results/reading.json and in the tables of docs/reading.md.
 
-The columns: words read; F1 of words (r: recall, where only a part of the truth is known); F1 of characters; F1 of the
-ends of paragraphs, and of whole paragraphs; lines of verse kept + made up; headings found + made up; leaks: running heads
+The columns: words read; F1 of words (r: recall, where only a part of the truth is known); F1 of characters; F1 of
+the ends of paragraphs, and of whole ones; lines of verse kept + made up; headings found + made up; leaks: running heads
 and folios + notes + marks of notes in the text; notes kept aside; line-end hyphens resolved; scene breaks; pages or
 megabytes of text a second.
 """
