@@ -54,6 +54,23 @@ def test_heads_that_come_again_and_folios_that_count_are_taken_off() -> None:
     ]
 
 
+def test_the_last_line_of_a_note_that_comes_again_is_no_foot() -> None:
+    pages = [page(n, foot=str(n)) for n in range(1, 9)]
+    for each in pages[::2]:
+        each.lines[-1:] = [line("1 See the tide", 352, each.number, 8), line("of that day.", 342, each.number, 8)]
+    drop_furniture(pages, SIZE, STEP)
+    assert [len(each.lines) for each in pages] == [12, 10] * 4
+
+
+def test_a_page_that_is_some_lines_longer_than_others_keeps_them() -> None:
+    pages = [page(n, head="THE FERRY", foot=str(n)) for n in range(1, 13)]
+    longer = [line(f"He rowed {n} times more", 360 - STEP * n, 6) for n in range(3)]
+    pages[5].lines[-1:] = longer
+    pages[6].lines.append(line("12/3/99 14:02", 290, 7))
+    drop_furniture(pages, SIZE, STEP)
+    assert [len(each.lines) for each in pages[5:7]] == [13, 10]
+
+
 def test_heads_with_the_folio_beside_them_are_taken_off() -> None:
     pages = [page(n, head=f"{n} THE FERRY" if n % 2 == 0 else f"THE BOAT {n}") for n in range(1, 9)]
     drop_furniture(pages, SIZE, STEP)

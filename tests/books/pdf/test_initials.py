@@ -71,3 +71,4 @@ def test_where_words_do_not_tell_a_space_before_the_first_line_does() -> None:
     initial, under = line("A", 488, size=30), line("nobody knew.", 488, 24)
     assert joined(initial, line("way with it,", 500, 24), under, words="way away")[0][0] == "Away with it,"
     assert joined(initial, line("way with it,", 500, 27), under, words="way away")[0][0] == "A way with it,"
+    assert joined(initial, line("pprochez donc,", 500, 27), under)[0][0] == "Approchez donc,"

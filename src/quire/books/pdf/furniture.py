@@ -14,6 +14,7 @@ from quire.books.walls import pulse
 _DIGITS = re.compile(r"\d+")
 _FOLIO = re.compile(r"^[\[(–—-]?\s*(\d{1,4})\b|\b(\d{1,4})\s*[\])–—-]?$")
 _ROMAN_FOLIO = re.compile(r"^[\[(–—-]?\s*([ivxlc]{1,8})\s*[\])–—-]?$|^([ivxlc]{1,8})\s{1,}\S|\S\s+([ivxlc]{1,8})$")
+_BARE = re.compile(r"[\[(–—-]?\s*(?:\d{1,4}|[ivxlc]{1,8})\s*[\])–—-]?")
 _COUNT = re.compile(r"\d{1,4}")
 _LEADER = re.compile(r"(?:\.\s?){4,}\s*\d{1,4}\s*$|(?:\.\s?){5,}|…{2,}\s*\d{1,4}\s*$")
 _ENTRY = re.compile(r"\S.*?\s\.?\s*(?:\d{1,4}|[ivxl]+)$")
@@ -91,6 +92,7 @@ class Edges:
     """The outermost lines of all pages at one edge, asked by height: pages by the thousand have few heights."""
 
     def __init__(self, pages: Sequence[Page], top: bool) -> None:
+        self.top = top
         self.of = {page.number: _edge(page, top) for page in pages if page.lines}
         self.offset = _folio_offset(self.of, len(pages))
         self._heights: dict[float, list[Edge]] = defaultdict(list)
@@ -136,10 +138,13 @@ def drop_furniture(pages: Sequence[Page], size: float, step: float) -> None:
                 edge = edges.of.get(page.number)
                 if edge is not None and _is_furniture(page, edge, edges, size, step):
                     line = edge.line
-                    reason = "folio" if not edge.mask.strip(" #-–—[]()") else "running head"
                     for beside in [other for other in page.lines if abs(other.y - line.y) < 0.3 * line.size]:
-                        page.take(reason if beside is line else "running head", beside)
+                        page.take(_reason(beside), beside)
     _drop_outside(pages, size, step)
+
+
+def _reason(line: Line) -> str:
+    return "folio" if _BARE.fullmatch(line.plain.strip()) else "running head"
 
 
 def _drop_line_numbers(pages: Sequence[Page], size: float) -> None:
@@ -180,10 +185,15 @@ def _drop_outside(pages: Sequence[Page], size: float, step: float) -> None:
             if page.height != height:
                 continue
             outside = [line for line in page.lines if not foot < line.y < top]
-            if len(outside) <= 4 and len(outside) < len(page.lines):
-                for line in outside:
-                    if line.size <= 1.1 * size and len(line.text) <= 120 and not _is_note(page, line, size):
-                        page.take("running head", line)
+            inside = [line for line in page.lines if foot < line.y < top]
+            if len(outside) > 4 or not inside:
+                continue
+            for line in outside:
+                # What goes on from the text at its own pace is text: a page may be a line or two longer than others.
+                beyond = [one for one in outside if (one.y > inside[0].y) == (line.y > inside[0].y)]
+                apart = min(abs(one.y - other.y) for one in beyond for other in inside) > 1.5 * step
+                if apart and line.size <= 1.1 * size and len(line.text) <= 120 and not _is_note(page, line, size):
+                    page.take(_reason(line), line)
 
 
 def _edge(page: Page, top: bool) -> Edge:
@@ -200,7 +210,7 @@ def _is_furniture(page: Page, edge: Edge, edges: Edges, size: float, step: float
     """By four signs: the page's number, the same words on other pages, a place that only furniture has, a gap."""
     line = edge.line
     text = line.plain.strip()
-    bare = bool(re.fullmatch(r"[\[(–—-]?\s*(?:\d{1,4}|[ivxlc]{1,8})\s*[\])–—-]?", text))
+    bare = bool(_BARE.fullmatch(text))
     if len(text) > 120 or _is_note(page, line, size):
         return False
     gap = _gap(page, line)
@@ -218,7 +228,8 @@ def _is_furniture(page: Page, edge: Edge, edges: Edges, size: float, step: float
     if bare and apart and len(page.lines) > 1:
         return sum(other.numbered for other in edges.near(edge, 2.5)) > 2
     same = edges.same(edge, 2.5)
-    if (same >= 2 and (apart or same >= 4)) or (same >= 1 and apart and edge.numbered):
+    # A foot is never as near as the next line: there stands the end of a note, which may come again.
+    if (same >= 2 and (apart or (same >= 4 and edges.top))) or (same >= 1 and apart and edge.numbered):
         return True
     # Heads that name the chapter stand where other pages have heads, beyond the first line of text.
     if not apart or gap <= 1.3 * step:

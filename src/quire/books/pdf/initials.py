@@ -33,7 +33,8 @@ def _is_word(initial: str, follow: str, words: Mapping[str, int], apart: bool) -
     rest = re.split(r"[\W\d_]", follow, maxsplit=1)[0].lower()
     # The rest stands once in the book by itself: here.
     whole, parted = words.get(initial.lower() + rest, 0), max(0, words.get(rest, 0) - 1)
-    return apart and parted > 0 if bool(whole) == bool(parted) else not whole
+    # No word begins with the same letter twice.
+    return apart and rest[:1] != rest[1:2] if bool(whole) == bool(parted) else not whole
 
 
 def join_initials(column: Column, measure: Measure, words: Mapping[str, int]) -> list[Line]:
