@@ -27,6 +27,7 @@ def test_names_that_may_be_numbers_are_taken_where_they_hold_the_text() -> None:
     assert chosen({"story": TEXT, "tags": "a, b"}) == "story"
     assert chosen({"story": "17", "chapter": "3", "récit": TEXT}) == "récit"
     assert chosen({"document": "A-17", "body": TEXT}) == "body"
+    assert chosen({"story": TEXT, "prompt": "You are a critic. Judge this story. " + TEXT * 3}) == "story"
 
 
 def test_of_two_long_columns_the_user_is_asked() -> None:
@@ -61,9 +62,12 @@ def test_a_column_that_is_asked_for_is_found_in_any_case_of_letters() -> None:
     assert text_column(PATH, rows, "later") == "later"
 
 
-def test_conversations_are_told() -> None:
+@pytest.mark.parametrize(
+    "said", [{"conversations": [{"from": "human", "value": TEXT}]}, {"messages": [{"role": "user", "content": TEXT}]}]
+)
+def test_conversations_are_told(said: Values) -> None:
     with pytest.raises(BookError, match="holds conversations"):
-        chosen({"id": "1", "conversations": [{"from": "human", "value": TEXT}]})
+        chosen(flatten({"id": "1", **said}))
 
 
 def test_inner_columns_keep_the_outer_names() -> None:

@@ -117,6 +117,10 @@ def test_texts_by_their_titles_are_rows() -> None:
     assert shown(array(json.dumps(songs))) == [{"title": title, "text": text} for title, text in songs.items()]
     settings = {"version": "2.0", "name": "a tool", "on": True, "theme": "dark"}
     assert shown(array(json.dumps(settings))) == [settings]
+    keys = {
+        f"key{n}": json.dumps({"url": "https://example.org/a", "id": [n, n, n], "key": "a6f0/+x="}) for n in range(4)
+    }
+    assert shown(array(json.dumps(keys))) == [keys]
 
 
 def test_a_work_with_its_chapters_is_one_row() -> None:

@@ -86,3 +86,10 @@ def test_a_spoiled_file_gives_rows_or_a_book_error(tmp_path: Path, data: st.Data
     except BookError:
         return
     assert all(isinstance(entry, Row | Bad) for entry in found)
+
+
+def test_a_value_that_no_calendar_has_costs_its_row_alone(tmp_path: Path) -> None:
+    times = pa.array([0, 2**62, 1], pa.int64()).cast(pa.timestamp("us"))
+    parquet.write_table(pa.table({"text": ["a", "b", "c"], "time": times}), tmp_path / "a.parquet")
+    rows = list(read_parquet(tmp_path / "a.parquet", START))
+    assert [type(row) for row in rows] == [Row, Bad, Row]

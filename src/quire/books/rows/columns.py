@@ -20,6 +20,7 @@ _SURE = (
 _LIKELY = ("story", "document", "article", "passage", "lines", "verses", "stanzas", "paragraphs", "chapter", "chapters")
 # What the parts of a work call their text.
 _INNER = (*_SURE, "context", "paragraphs", "paragraph", "passage", "lines", "verses", "stanza")
+_SPEAKERS = frozenset(("role", "from", "speaker", "sender"))
 _LINES = frozenset(("lines", "verses", "verse", "poem", "stanza"))
 _HEADINGS = ("title", "heading", "chapter_title", "chapter", "name")
 _MOST_NAMES = 200
@@ -49,16 +50,16 @@ def text_column(path: Path, rows: Sequence[Values], asked: str | None) -> str:
     for name in _SURE:
         if lengths.get(lower.get(name, ""), 0):
             return lower[name]
-    if {"conversations", "messages"} & set(lower):
+    if {"conversations", "conversation", "messages"} & set(lower):
         raise BookError(
             f"{path} holds conversations, which are not read yet",
             then="give texts, one JSON object with a text a line",
             code="wrong-kind",
         )
     most = max(lengths.values(), default=0)
-    for name in _LIKELY:
-        if lengths.get(lower.get(name, ""), 0) >= max(1, _RIVAL * most):
-            return lower[name]
+    for name in (lower[name] for name in _LIKELY if name in lower):
+        if lengths[name] >= max(1, _RIVAL * most) or _is_long(name, rows, lengths[name]):
+            return name
     long = sorted((name for name in names if _is_long(name, rows, lengths[name])), key=lambda name: -lengths[name])
     if not long:
         raise BookError(
@@ -75,7 +76,11 @@ def _is_long(name: str, rows: Sequence[Values], length: int) -> bool:
     """Whether a column holds texts that people read, and not numbers, addresses, lists or code."""
     if length < _LEAST_MEAN * len(rows):
         return False
-    sample = " ".join(row[name][:_SAMPLE] for row in rows[:50] if isinstance(row.get(name), str))
+    return is_prose(" ".join(row[name][:_SAMPLE] for row in rows[:50] if isinstance(row.get(name), str)))
+
+
+def is_prose(sample: str) -> bool:
+    """Whether text is letters and spaces for the most part, as what people read is."""
     letters = sum(map(str.isalpha, sample))
     spaces = sum(map(str.isspace, sample))
     # Scripts without spaces between words have a letter in every place.
@@ -109,8 +114,9 @@ def flatten(row: dict[str, Any], depth: int = 3) -> dict[str, Any]:
 
 
 def _text_inside(value: list[Any]) -> str:
-    """The column of text that all objects of a list have; empty where it is no list of such."""
-    if not value or not all(isinstance(item, dict) for item in value):
+    """The column of text that all objects of a list have; empty where it is no list of such, or of what people say in
+    turn."""
+    if not value or not all(isinstance(item, dict) for item in value) or _SPEAKERS & value[0].keys():
         return ""
     return next((key for key in _INNER if key in value[0] and all(key in item for item in value)), "")
 

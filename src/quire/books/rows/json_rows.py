@@ -10,6 +10,7 @@ from io import BufferedReader
 from typing import Any, BinaryIO
 
 from quire.books.plain.encoding import decode
+from quire.books.rows.columns import is_prose
 from quire.books.rows.inflate import LONGEST_LINE, read_lines
 from quire.books.rows.row import START, Bad, Entry, Position, Row, Values
 
@@ -156,7 +157,7 @@ def _table(value: Values) -> list[Any] | None:
             return [{name: column[key] for name, column in value.items()} for key in items[0]]
         return [{"key": key, **item} for key, item in value.items()]
     texts = [item for item in items if isinstance(item, str)]
-    long = len(texts) >= _LEAST_TEXTS and sum(map(len, texts)) >= _MEAN * len(items)
+    long = len(texts) >= _LEAST_TEXTS and sum(map(len, texts)) >= _MEAN * len(items) and is_prose(" ".join(texts))
     if long and len(texts) >= 0.8 * len(items) and not _USUAL & {name.lower() for name in value}:
         return [{"title": key, "text": item} for key, item in value.items()]
     return None

@@ -66,7 +66,7 @@ def _row(batch: Any, number: int, faults: Any) -> Entry:
     after = Position(number)
     try:
         return Row(number, batch.to_pylist()[0], after)
-    except (*faults, AttributeError, LookupError) as error:
+    except (*faults, AttributeError, LookupError, ArithmeticError) as error:
         return Bad(number, f"row that is no text ({_said(error)})", "", after)
 
 
