@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from quire.books.numerals import NumberStyle, plain, read_number
@@ -67,9 +68,15 @@ def recognise(text: str) -> Heading | None:
     """The heading that a short text is, or None.  Bare numbers and numerals come as `bare`: only their order
     decides.
     """
-    line = " ".join(text.split())
-    if not line or len(line) > LONGEST:
+    if len(text) > 2 * LONGEST:
         return None
+    line = " ".join(text.split())
+    return _recognise(line) if 0 < len(line) <= LONGEST else None
+
+
+@lru_cache(maxsize=16_384)
+def _recognise(line: str) -> Heading | None:
+    """A text is asked about several times: as an entry of a list, as a heading, as a chapter's title."""
     line = line.strip("*_=~#–— ").strip()
     if match := _BRACKETED.fullmatch(line):
         line = match[1].strip("*_=~#–— ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Literal
 
 NumberStyle = Literal["digits", "roman", "words"]
@@ -95,10 +96,14 @@ def _words() -> dict[str, int]:
 
 _WORDS = _words()
 _LONGEST = max(len(word.split()) for word in _WORDS)
+_FIRST = frozenset(word.split()[0] for word in _WORDS) | _LAST
 
 
+@lru_cache(maxsize=4096)
 def plain(text: str) -> str:
     """Lower case without accents, hyphens as spaces."""
+    if text.isascii():
+        return text.lower().replace("-", " ")
     parts = unicodedata.normalize("NFD", text.lower().replace("-", " ").replace("‐", " "))
     return "".join(char for char in parts if not unicodedata.combining(char))
 
@@ -114,6 +119,8 @@ def read_number(text: str) -> tuple[int | None, NumberStyle, int] | None:
         return roman_value(match[0]), "roman", match.end()
     tokens: list[re.Match[str]] = []
     for token in _TOKEN.finditer(text):
+        if not tokens and plain(token[0]) not in _FIRST:
+            return None
         if text[tokens[-1].end() if tokens else 0 : token.start()].strip(" -‐") or len(tokens) == _LONGEST:
             break
         tokens.append(token)

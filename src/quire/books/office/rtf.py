@@ -124,8 +124,19 @@ class Parser:
     bytes_: bytearray = field(default_factory=bytearray)
 
     def run(self, data: bytes) -> None:
-        for number, token in enumerate(_TOKEN.finditer(data)):
-            if number % _BEAT == 0:
+        """Read all of a file.  Pictures in bytes of their own (`\\bin`) are jumped over."""
+        position: int | None = 0
+        while position is not None:
+            position = self._read(data, position)
+        self._flush()
+        self._paragraph()
+        if self.stack:
+            self.draft.warnings.append(f"the file ends within {len(self.stack)} open groups: it may have been cut off")
+
+    def _read(self, data: bytes, start: int) -> int | None:
+        """Read from `start` up to the bytes of a picture; where to go on, or None at the end."""
+        for count, token in enumerate(_TOKEN.finditer(data, start)):
+            if count % _BEAT == 0:
                 pulse.beat()
             word, value, hexed, symbol, brace, end, plain = token.groups()
             if hexed is not None:
@@ -141,10 +152,11 @@ class Parser:
                 self._brace(brace)
             elif symbol is not None:
                 self._symbol(symbol.decode("latin-1"))
+            elif word == b"bin" and value is not None and 0 < int(value) <= len(data) - token.end():
+                return token.end() + int(value)
             elif word is not None:
                 self._word(word.decode("ascii"), int(value) if value is not None else None)
-        self._flush()
-        self._paragraph()
+        return None
 
     def _byte(self, value: int) -> None:
         if self.unread:
@@ -249,8 +261,6 @@ class Parser:
             self._format(word, number, on)
         elif word == "uc" and number is not None:
             self.state = replace(self.state, skip=max(0, number))
-        elif word == "bin" and number:
-            self.unread = number
         elif word == "fcharset" and number is not None and self.state.into.startswith("font"):
             self.fonts[self.state.font] = _CHARSETS.get(number, self.encoding)
             if number == 2:

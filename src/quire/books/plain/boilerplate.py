@@ -11,6 +11,7 @@ from quire.books.plain.lines import Lines
 
 HEAD_GROUPS = 30
 TAIL_CHARS = 12_000
+LONGEST_STAMP = 240
 # Lines that scanners and libraries stamp on pages, wherever they stand.
 _STAMP = re.compile(
     r"\W*(?:digiti[sz]ed (?:by|with|at)\b.{0,60}|source\s*:?\s*(?:gallica\.bnf\.fr|biblioth[eè]que nationale).{0,60}|"
@@ -74,7 +75,7 @@ def strip_boilerplate(
             reason = "library's note"
         elif noting or ((index < HEAD_GROUPS or index >= late) and _opens_note(group)):
             reason, noting = "transcriber's note", True
-        elif len(group.lines) <= 2 and _STAMP.fullmatch(text):
+        elif len(group.lines) <= 2 and len(text) <= LONGEST_STAMP and _STAMP.fullmatch(text):
             reason = "library's stamp"
         elif (index < HEAD_GROUPS and _HEAD.match(text)) or (
             (index < HEAD_GROUPS or index >= len(groups) - 4) and is_headline(text)

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from quire.books.headings import is_contents_label, recognise
+from quire.books.headings import LONGEST, is_contents_label, recognise
 from quire.books.plain.lines import Lines
 
 # What stands over the column of page numbers.
@@ -19,6 +19,7 @@ _SENTENCE = re.compile(r"[.!?…][”»\"]?$")
 _ENTRY_NUMBER = re.compile(
     r"(?:\W*(?:chapter|chap|chapitre|part|book|adventure|letter|lettre|stave|no)?\W*[ivxlcdm\d]+\b)?\W*", re.IGNORECASE
 )
+_NO_LETTERS = re.compile(r"[\W_]+")
 _PAGE = re.compile(r"[\s.·…_]*\b(?:\d{1,4}|[ivxlc]+)\s*$")
 _LEADERS = re.compile(r"(?:\s?\.){4,}\s*\d{1,4}\s*$|\s{3,}(?:\d{1,4}|[ivxlc]{1,6})\s*$")
 
@@ -58,7 +59,7 @@ def _announced(groups: Sequence[Lines]) -> list[int]:
     label = next((index for index, group in enumerate(groups[:FARTHEST]) if is_contents_label(group.text)), None)
     if label is None:
         return []
-    last = {title_key(group.text): index for index, group in enumerate(groups) if len(group.lines) <= 3}
+    last = {title_key(group.text): index for index, group in enumerate(groups) if _is_short(group)}
     run = [label]
     seen: set[str] = set()
     met = entries = 0
@@ -128,7 +129,8 @@ def _close(groups: Sequence[Lines], run: list[int], stop: int) -> list[int]:
     labelled = run[0] > 0 and is_contents_label(groups[run[0] - 1].text)
     if entries < (3 if labelled else 4):
         return []
-    later = {key for group in groups[run[-1] + 1 :] if len(group.lines) <= 3 for key in _entry_keys(group)}
+    short = (group for group in groups[run[-1] + 1 :] if _is_short(group))
+    later = {key for group in short for key in _entry_keys(group)}
     earlier = {key for index in run[:-1] for line in groups[index].lines for key in _entry_keys(Lines((line,), 0, 0))}
     last = _entry_keys(groups[run[-1]])
     if (
@@ -139,6 +141,10 @@ def _close(groups: Sequence[Lines], run: list[int], stop: int) -> list[int]:
         # It stands nowhere else, or for the second time: it is the heading of the text that follows.
         run = run[:-1]
     return ([run[0] - 1] if labelled else []) + run
+
+
+def _is_short(group: Lines) -> bool:
+    return len(group.lines) <= 3 and sum(map(len, group.lines)) <= LONGEST
 
 
 def _until_repeated(groups: Sequence[Lines], run: list[int]) -> list[int]:
@@ -177,4 +183,4 @@ def _entry_keys(group: Lines) -> set[str]:
 def title_key(text: str) -> str:
     """The letters of an entry without its number and its page."""
     rest = _PAGE.sub("", _ENTRY_NUMBER.sub("", text, count=1))
-    return "".join(char for char in rest.lower() if char.isalnum())
+    return _NO_LETTERS.sub("", rest.lower())

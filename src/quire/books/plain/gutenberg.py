@@ -140,11 +140,14 @@ def trim_items(draft: Draft, items: list[Item]) -> list[Item]:
 
     Notes stand aside, wherever they are among the items: one goes only where its place lies outside the frame.
     """
-    items = _parted(items)
+    # Most paragraphs, and most books, need no search for marks.
+    framed = any(_may_be_mark(item.text) for item in items)
+    if framed:
+        items = _parted(items)
     body = [item for item in items if item.kind != "note"]
-    start, stop = _opening(body), len(body)
-    for index, item in enumerate(body[start:], start=start):
-        if _END.match(item.text):
+    start, stop = _opening(body) if framed else 0, len(body)
+    for index, item in enumerate(body[start:] if framed else (), start=start):
+        if _may_be_mark(item.text) and _END.match(item.text):
             stop = index
             break
     head = "\n".join(item.text for item in body[:start])
@@ -159,6 +162,8 @@ def trim_items(draft: Draft, items: list[Item]) -> list[Item]:
     _drop_all(draft, "Gutenberg licence", body[stop:])
     inside = {id(item) for item in body[start:stop]}
     credit = {id(item) for item in (*body[start:stop][:25], *body[start:stop][-10:]) if _is_credit_item(item)}
+    if not framed and not credit:
+        return items
     last = body[stop] if stop < len(body) else None
     kept = []
     for item in items:
@@ -169,6 +174,10 @@ def trim_items(draft: Draft, items: list[Item]) -> list[Item]:
         elif item.kind == "note" or id(item) in inside:
             kept.append(item)
     return kept
+
+
+def _may_be_mark(text: str) -> bool:
+    return "utenberg" in text or "UTENBERG" in text or "FULL LICENSE" in text or "should be named" in text
 
 
 def _is_credit_item(item: Item) -> bool:
@@ -182,11 +191,13 @@ def _stands_after(place: Place, end: Place) -> bool:
 
 def _parted(items: list[Item]) -> list[Item]:
     """The items, with marks that stand amid a paragraph in items of their own."""
-    if not any(_INSIDE.search(item.text) for item in (*items[:60], *items[len(items) // 2 :])):
+    marked = (item.text for item in (*items[:60], *items[len(items) // 2 :]) if _may_be_mark(item.text))
+    if not any(map(_INSIDE.search, marked)):
         return items
     parted: list[Item] = []
     for item in items:
-        texts = [text for text in _INSIDE.split(item.text) if text.strip()] if item.kind != "note" else []
+        told = item.kind != "note" and _may_be_mark(item.text)
+        texts = [text for text in _INSIDE.split(item.text) if text.strip()] if told else []
         parted += [item] if len(texts) <= 1 else [replace(item, text=text.strip()) for text in texts]
     return parted
 

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 # So many lines that all begin with capitals are no wrapped prose.
 _SURELY_LINES = 4
@@ -13,7 +14,7 @@ _LONGEST_VERSE = 140
 SENTENCE_END = re.compile(r"[.!?…:][”’»\"')\]]*\s*$")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Lines:
     """Lines that stand together: no blank one between them.  `number` is the first one's, counting from 1; `gap` is
     how many blank lines stand before."""
@@ -22,7 +23,7 @@ class Lines:
     number: int
     gap: int
 
-    @property
+    @cached_property
     def text(self) -> str:
         return " ".join(line.strip() for line in self.lines)
 
