@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from quire.books.book import Place
 from quire.books.draft import Draft, Item
 from quire.books.plain.lines import Lines
 from quire.books.plays.form import Scenes
-from quire.books.plays.labels import Cast, find_cast
+from quire.books.plays.labels import Cast, find_cast, is_label
+from quire.books.plays.parts import LONGEST_LABEL
 
 # Gutenberg's italics: a whole block of them is a direction.
 _ITALIC = re.compile(r"\s*_([^_]+)_[.,;]?\s*")
@@ -37,21 +40,26 @@ def add_play(draft: Draft, groups: Sequence[Lines], cast: Cast, skipped: int = 0
 
 
 def _items(path: str, groups: Sequence[Lines], skipped: int, inside: str) -> list[Item]:
+    texts = ["\n".join(line.strip() for line in group.lines) for group in groups]
+    italic = Counter(match[1] for text in texts if len(text) <= LONGEST_LABEL and (match := _ITALIC.fullmatch(text)))
+    names = {name for name, count in italic.items() if count >= 3 and is_label(name)}
     return [
         Item(
             "verse" if len(group.lines) > 1 else "paragraph",
-            _plain("\n".join(line.strip() for line in group.lines)),
+            _plain(text, names),
             Place(path, "line", group.number + skipped, inside),
         )
-        for group in groups
+        for group, text in zip(groups, texts, strict=True)
     ]
 
 
-def _plain(text: str) -> str:
-    """Without underscores; a block of nothing but italics gets a direction's brackets."""
+def _plain(text: str, names: AbstractSet[str]) -> str:
+    """Without underscores; a block of nothing but italics gets a direction's brackets, unless it is one of the names
+    that come again and again."""
     if "_" in text:
         italic = _ITALIC.fullmatch(text)
-        text = f"({italic[1]})" if italic and not italic[1].isupper() else _EMPHASIS.sub(r"\1", text)
+        directed = italic is not None and not italic[1].isupper() and italic[1] not in names
+        text = f"({italic[1]})" if italic is not None and directed else _EMPHASIS.sub(r"\1", text)
     return f"{text}]" if len(text) <= 300 and _OPEN.match(text) else text
 
 
