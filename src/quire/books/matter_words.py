@@ -182,7 +182,7 @@ TITLES = {
     """,
     "note": r"""
         (?:an? |the )?(?:author|translator|editor|publisher)[’']?s?[’']? notes?(?: .*)?
-        (?:an? |the )?(?:historical|bibliographical|prefatory) notes?(?: .*)?
+        (?:an? |the )?(?:historical|bibliographical|prefatory|explanatory) notes?(?: .*)?
         note de l[’'](?:auteure?|[ée]diteur)
         note du traducteur
         nota del autor
@@ -230,7 +230,8 @@ TITLES = {
         literaturverzeichnis
     """,
     "chronology": r"""
-        chronolog(?:y|ie)
+        chronolog(?:y|ie)(?: .*)?
+        (?:chronological|biographical) (?:table|outline|note|sketch)s?(?: .*)?
         zeittafel
         cronolog[íi]a
     """,

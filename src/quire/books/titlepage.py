@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from quire.books.headings import is_contents_label, is_numbered, recognise
+from quire.books.matter import AROUND, role_of_title
 
 if TYPE_CHECKING:
     from quire.books.draft import Draft, Item
@@ -100,6 +101,7 @@ def _drop_front(draft: Draft, items: list[Item]) -> list[Item]:
     Sentences and verse among them, a dedication for example, stay.
     """
     first = next((i for i, item in enumerate(items[:60]) if item.kind == "heading" and is_numbered(item.text)), 0)
+    first = next((i for i, item in enumerate(items[:first]) if _opens_text(item, draft)), first)
     front = items[:first]
     if not first or draft.kind == "plays" or any(len(item.text) > 200 for item in front) or not draft.title:
         return items
@@ -119,6 +121,13 @@ def _drop_front(draft: Draft, items: list[Item]) -> list[Item]:
         else:
             draft.drop("title page", item.text, item.place)
     return kept + items[first:]
+
+
+def _opens_text(item: Item, draft: Draft) -> bool:
+    """Whether a heading among the first lines names something to be read: a note, a table of the author's life."""
+    if item.kind != "heading" or not role_of_title(item.text):
+        return False
+    return not _is_name(letters(item.text), draft) or role_of_title(item.text) in AROUND
 
 
 def _is_name(part: str, draft: Draft) -> bool:

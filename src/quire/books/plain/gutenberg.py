@@ -160,10 +160,10 @@ def trim_items(draft: Draft, items: list[Item]) -> list[Item]:
             draft.language = value
     _drop_all(draft, "Gutenberg header", body[:start])
     _drop_all(draft, "Gutenberg licence", body[stop:])
-    inside = {id(item) for item in body[start:stop]}
     credit = {id(item) for item in (*body[start:stop][:25], *body[start:stop][-10:]) if _is_credit_item(item)}
-    if not framed and not credit:
+    if not start and stop == len(body) and not credit:
         return items
+    inside = {id(item) for item in body[start:stop]}
     last = body[stop] if stop < len(body) else None
     kept = []
     for item in items:
