@@ -14,92 +14,11 @@ from quire.books.limits import MIB, Limits
 from quire.books.plain.encoding import utf16_without_mark
 from quire.books.readers import Kind
 from quire.books.rows.row import PACKED_MAGIC, table_suffix
+from quire.books.signatures import foreign, foreign_text
 from quire.errors import BookError
 
 READS = "Quire reads .txt, .md, .html, .epub, .pdf, .docx, .odt, .rtf, TEI .xml, and tables: .jsonl, .csv, .parquet"
 _HEAD_BYTES = 8192
-# What is told by its first bytes, or by those at an offset: (offset, bytes, what it is, what to do).
-_SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (
-    *(
-        (0, sign, name, "recognise its text first, with OCRmyPDF for example")
-        for sign, name in (
-            (b"\x89PNG", "a PNG picture"),
-            (b"\xff\xd8\xff", "a JPEG picture"),
-            (b"GIF8", "a GIF picture"),
-            (b"II*\x00", "a TIFF picture"),
-            (b"MM\x00*", "a TIFF picture"),
-            (b"8BPS", "a Photoshop picture"),
-            (b"AT&TFORM", "a DjVu scan"),
-        )
-    ),
-    *(
-        (0, sign, name, "unpack it and name the folder")
-        for sign, name in (
-            (b"\x1f\x8b", "a gzip archive"),
-            (b"BZh", "a bzip2 archive"),
-            (b"\xfd7zXZ", "an xz archive"),
-            (b"7z\xbc\xaf", "a 7z archive"),
-            (b"Rar!", "a RAR archive"),
-            (b"\x28\xb5\x2f\xfd", "a zstd archive"),
-            (b"\x04\x22\x4d\x18", "an lz4 archive"),
-            (b"LZIP", "an lzip archive"),
-            (b"\x1f\x9d", "a compressed archive"),
-            (b"MSCF", "a cabinet archive"),
-            (b"!<arch>\n", "an ar archive"),
-            (b"xar!", "a xar archive"),
-            (b"\xed\xab\xee\xdb", "an RPM package"),
-            (b"BOM\x00\x00", "a bill of materials"),
-        )
-    ),
-    (257, b"ustar", "a tar archive", "unpack it and name the folder"),
-    *(
-        (offset, sign, "a Kindle book", "convert it to .epub, with Calibre for example")
-        for offset, sign in (
-            (60, b"BOOKMOBI"),
-            (60, b"TEXtREAd"),
-            (0, b"TPZ"),
-            (0, b"\xeaDRMION\xee"),
-            (0, b"CONT\x02"),
-        )
-    ),
-    (0, b"ITOLITLS", "a Microsoft Reader book (.lit)", "convert it to .epub, with Calibre for example"),
-    (0, b"ITSF", "a compiled help file (.chm)", "convert it to .epub, with Calibre for example"),
-    (0, b"L\x00R\x00F\x00", "a Sony book (.lrf)", "convert it to .epub, with Calibre for example"),
-    (0, b"\xb0\x0c\xb0\x0c", "a Rocket book (.rb)", "convert it to .epub, with Calibre for example"),
-    (0, b"\xffWPC", "a WordPerfect document", "open it in a word processor and save it as .docx"),
-    (0, b"\xdb\xa5", "an old Word document (.doc)", "open it in a word processor and save it as .docx"),
-    (0, b"1\xbe\x00\x00", "an old Write document (.wri)", "open it in a word processor and save it as .docx"),
-    (0, b"%!PS", "a PostScript file", "convert it to .pdf, with ps2pdf for example"),
-    (0, b"\xc5\xd0\xd3\xc6", "a PostScript picture", "convert it to .pdf, with ps2pdf for example"),
-    (0, b"version https://git-lfs", "a pointer to a file that was not fetched", "git lfs pull"),
-    *(
-        (offset, sign, name, "")
-        for offset, sign, name in (
-            (0, b"RIFF", "sound, video or a picture"),
-            (4, b"ftyp", "video, sound or a picture"),
-            (0, b"\x1aE\xdf\xa3", "video"),
-            (0, b"ID3", "sound"),
-            (0, b"OggS", "sound"),
-            (0, b"fLaC", "sound"),
-            (0, b"MThd", "music"),
-            (0, b"\x7fELF", "a program"),
-            (0, b"MZ\x90", "a program"),
-            (0, b"\xca\xfe\xba\xbe", "a program"),
-            (0, b"\xfe\xed\xfa", "a program"),
-            (0, b"\xcf\xfa\xed\xfe", "a program"),
-            (0, b"\x00asm", "a program"),
-            (0, b"SQLite format 3", "a database"),
-            (0, b"ARROW1", "an Arrow table"),
-            (0, b"OTTO\x00", "a font"),
-            (0, b"wOFF", "a font"),
-            (0, b"\x00\x01\x00\x00\x00", "a font"),
-            (0, b"\x80\x02", "a pickle, which Quire never opens"),
-            (0, b"\x80\x03", "a pickle, which Quire never opens"),
-            (0, b"\x80\x04", "a pickle, which Quire never opens"),
-            (0, b"\x80\x05", "a pickle, which Quire never opens"),
-        )
-    ),
-)
 _OFFICE = b"\xd0\xcf\x11\xe0"
 _LOCKED_OFFICE = "EncryptedPackage".encode("utf-16-le")
 _OFFICE_BYTES = 4 * MIB
@@ -143,6 +62,8 @@ _MARKUP = re.compile(r"<!doctype\s+html|<html[\s>]|<body[\s>]|<head[\s>]", re.IG
 _TEI = re.compile(r"<(?:\w+:)?TEI(?:\.2)?[\s>]|http://www\.tei-c\.org/ns/1\.0")
 
 
+# Flat OpenDocument, and what Word wrote in 2003 and writes as "Word XML".
+_FLAT = re.compile(r"<office:document[\s>]|<w:wordDocument[\s>]|<pkg:package[\s>]")
 _FICTION_BOOK = re.compile(r"<FictionBook[\s>]")
 
 
@@ -239,9 +160,8 @@ def find_kind(path: Path) -> Kind:
         raise _old_office(path)
     if head.startswith(b"PAR1") or (head.startswith(PACKED_MAGIC) and table_suffix(path)):
         return "jsonl"
-    for offset, signature, name, then in _SIGNATURES:
-        if head.startswith(signature, offset):
-            raise BookError(f"{path} is {name}, not a book", then=then or READS, code="wrong-kind")
+    if (found := foreign(head)) is not None:
+        raise BookError(f"{path} is {found[0]}, not a book", then=found[1], code="wrong-kind")
     if suffix in _BINARY_NAMES:
         what = f"{path} is no {_BINARY_NAMES[suffix][1]}, whatever its name says"
         raise BookError(what, then="get the file again, or rename it", code="wrong-kind")
@@ -320,7 +240,12 @@ def _text_kind(path: Path, head: bytes, suffix: str) -> Kind:
     if _MARKUP.search(text[:3000]) and text.startswith("<"):
         return "html"
     by_name = _BY_NAME.get(suffix)
-    if by_name == "tei":
+    if by_name is None and (found := foreign_text(path, head)) is not None:
+        raise BookError(f"{path} is {found[0]}, not a book", then=found[1], code="wrong-kind")
+    if _FLAT.search(text[:3000]) and text.startswith("<"):
+        then = "open it in a word processor and save it as .docx"
+        raise BookError(f"{path} is a document in one XML file", then=then, code="wrong-kind")
+    if by_name == "tei" or (by_name is None and text.startswith(("<?xml", "<svg"))):
         raise BookError(f"{path} is XML, but not TEI", then=READS, code="wrong-kind")
     if by_name is not None and by_name != "txt":
         return by_name
