@@ -32,7 +32,7 @@ from quire.errors import BookError
 
 Reader = Callable[[Kind, Path, ReadOptions], list[Book]]
 
-OTHER_FORMAT = "convert the book to .txt, .docx or .epub with another program and read that"
+OTHER_FORMAT = "split it, or convert it to .txt, .docx or .epub with another program, and read that"
 NO_MEMORY = 86
 """The exit status of a child that has no memory left to say so."""
 IDLE_SECONDS = 5.0
@@ -155,6 +155,9 @@ def answer(reader: Reader, kind: Kind | None, path: Path, options: ReadOptions, 
     except OSError as error:
         what = f"{path} cannot be read ({error.strerror or error})"
         yield wire.pack_fault(what, "check the file and its permissions", "unreadable")
+        return
+    except ImportError as error:
+        yield wire.pack_fault(f"{path} cannot be read ({_named(error)})", "pip install --upgrade quire", "unreadable")
         return
     except Exception as error:
         yield wire.pack_fault(f"{path} cannot be read ({_named(error)})", OTHER_FORMAT, "damaged")
