@@ -81,7 +81,8 @@ def _look_at(link: _Link, spots: dict[Spot, Element], looks: Looks, found: NoteL
     around = [link.element, *link.element.iterancestors()]
     if block in around or any(element in found.notes for element in around):
         return
-    words = " ".join("".join(map(str, block.itertext())).split())
+    whole = _whole(block)
+    words = " ".join("".join(text for part in whole for text in map(str, part.itertext())).split())
     holds_heading = any(tag(inner) in ("h1", "h2", "h3", "h4", "h5", "h6") for inner in block.iter())
     if holds_heading or len(words) > _LONGEST_NOTE or len(words) <= len(link.text) + 1:
         return
@@ -89,7 +90,7 @@ def _look_at(link: _Link, spots: dict[Spot, Element], looks: Looks, found: NoteL
     labelled = words.lstrip("[({ ").startswith(label)
     if typed or _is_raised(link) or looks.of(link.element).mark or (labelled and _points_back(block, link)):
         found.marks.add(link.element)
-        found.notes.update(_whole(block))
+        found.notes.update(whole)
 
 
 def _is_raised(link: _Link) -> bool:
@@ -106,12 +107,16 @@ def _block_at(target: Element) -> Element | None:
     element = target
     while tag(element) not in BLOCKS:
         parent = element.getparent()
-        if parent is None or _stands_behind_text(element, parent):
+        if parent is None:
             return None
-        if not "".join(map(str, element.itertext())).strip() and tag(parent) in ("body", "section", "article"):
-            following = element.getnext()
-            if following is not None and not (element.tail or "").strip() and tag(following) in BLOCKS:
-                return following
+        following = element.getnext()
+        between = not "".join(map(str, element.itertext())).strip() and not (element.tail or "").strip()
+        # The first thing in a block of its own marks the whole block.
+        loose = tag(parent) in ("body", "section", "article") or element.getprevious() is not None
+        if between and loose and following is not None and tag(following) in BLOCKS:
+            return following
+        if _stands_behind_text(element, parent):
+            return None
         element = parent
     return None if tag(element) in ("body", "html", "section", "article", "main") and element is not target else element
 
