@@ -5,7 +5,7 @@ from __future__ import annotations
 from lxml import etree
 
 from quire.books.office.docx_text import Walker
-from quire.books.office.flow import Paragraph
+from quire.books.office.paragraph import Paragraph
 from quire.books.office.styles import Style
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bookfiles import PARAGRAPHS as P
 from quire.books.draft import Draft
-from quire.books.office.flow import Paragraph, lay_out, set_looks
+from quire.books.office.flow import lay_out
+from quire.books.office.paragraph import Paragraph
 from quire.books.office.styles import Style
 
 PLAIN = Style("normal")
@@ -36,17 +37,6 @@ def test_ranks_make_headings_and_the_title_goes_aside() -> None:
 def test_many_titles_are_chapters() -> None:
     draft = _laid(*(_p(text, Style("title")) if n % 2 == 0 else _p(P[0]) for n, text in enumerate("A.B.C.")))
     assert [item.text for item in draft.items if item.kind == "heading"] == ["A", "B", "C"]
-
-
-def test_short_bold_centred_lines_that_come_again_are_headings() -> None:
-    draft = _laid(
-        _p("The Boat", centred=True, bold=True),
-        _p(LONG),
-        _p("The Bank", centred=True, bold=True),
-        _p(LONG),
-        _p("a word", bold=True),
-    )
-    assert [item.text for item in draft.items if item.kind == "heading"] == ["The Boat", "The Bank"]
 
 
 def test_a_whole_text_with_ranks_has_none() -> None:
@@ -85,14 +75,6 @@ def test_what_is_hidden_deleted_or_contents_is_dropped_with_its_reason() -> None
     ]
 
 
-def test_how_letters_are_set_is_how_the_paragraph_is() -> None:
-    short, long = _p("Chapter"), _p("x" * 400)
-    set_looks(short, [(True, 12.0, 6), (True, 18.0, 1)])
-    set_looks(long, [(True, 12.0, 399), (False, 18.0, 1)])
-    assert (short.bold, short.size) == (True, 18.0)
-    assert (long.bold, long.size) == (False, 12.0)
-
-
 def test_a_title_is_text_where_there_is_nothing_else_or_all_is_wanted() -> None:
     alone = _laid(_p("The Ferry", Style("title")), Paragraph("One 3", PLAIN, contents=True))
     assert _items(alone) == [("paragraph", "The Ferry"), ("paragraph", "One 3")]
@@ -101,30 +83,6 @@ def test_a_title_is_text_where_there_is_nothing_else_or_all_is_wanted() -> None:
     lay_out(draft, [_p("The Ferry", Style("title")), _p(P[0])], whole=True)
     assert _items(draft) == [("paragraph", "The Ferry"), ("paragraph", P[0])]
     assert draft.title == "The Ferry"
-
-
-def test_centred_lines_that_open_a_manuscript_are_its_title_page() -> None:
-    top = Style("heading 1", 1)
-    draft = _laid(
-        _p("Ann Writer"),
-        _p("ann@writer.example"),
-        _p("about 80,000 words"),
-        _p("The Ferry", centred=True, bold=True),
-        _p("by Ann Writer", centred=True),
-        _p("For my mother", centred=True),
-        _p("One", top),
-        _p(LONG),
-        _p("Two", top),
-        _p(LONG),
-    )
-    assert (draft.title, draft.author) == ("The Ferry", "Ann Writer")
-    assert _items(draft)[:2] == [("paragraph", "For my mother"), ("heading", "One")]
-    assert {drop.reason for drop in draft.dropped} == {"title page"}
-
-
-def test_short_lines_that_open_a_text_stay_when_nothing_says_what_they_are() -> None:
-    draft = _laid(_p("Dear Ann,"), _p("It rains.", centred=True), _p("One", Style("heading 1", 1)), _p(LONG))
-    assert [text for _, text in _items(draft)] == ["Dear Ann,", "It rains.", "One", LONG]
 
 
 def test_a_document_of_headings_alone_is_text() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from lxml import etree
 
 from quire.books.draft import Draft
-from quire.books.office.flow import Paragraph
 from quire.books.office.odt_text import Walker
+from quire.books.office.paragraph import Paragraph
 from quire.books.office.styles import Style
 
 

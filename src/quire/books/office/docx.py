@@ -12,7 +12,8 @@ from quire.books.office.docx_package import Package
 from quire.books.office.docx_styles import read_styles
 from quire.books.office.docx_text import Walker
 from quire.books.office.elements import attribute
-from quire.books.office.flow import Paragraph, lay_out
+from quire.books.office.flow import lay_out
+from quire.books.office.paragraph import Paragraph
 from quire.books.office.styles import Style
 from quire.books.walls import pulse
 from quire.books.web.markup import Element, tag

@@ -9,7 +9,7 @@ from dataclasses import replace
 from quire.books.office.docx_package import is_on
 from quire.books.office.docx_styles import outline_level, points, switch
 from quire.books.office.elements import attribute, child
-from quire.books.office.flow import Paragraph, Piece, set_looks
+from quire.books.office.paragraph import Paragraph, Piece, set_looks
 from quire.books.office.styles import CONTENTS, Style, heading_level
 from quire.books.office.symbols import symbol
 from quire.books.web.markup import Element, tag

@@ -2,71 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from quire.books.book import Place
-from quire.books.draft import Draft, is_scene_break
+from quire.books.draft import Draft
 from quire.books.headings import is_numbered
+from quire.books.office.looks import rank_by_looks, take_title_page
+from quire.books.office.paragraph import Paragraph
 from quire.books.office.soft_lines import split_soft_lines
 from quire.books.office.styles import SUBTITLES, TITLES, VERSE, Style
 
 # Where at most this share of the paragraphs is empty, an empty one is a scene break and not spacing.
 _RARE_EMPTY = 0.08
-_SHORT = 200
 _LONGEST_ENTRY = 300
 # So many paragraphs in the style for a book's title are chapters.
 _MANY_TITLES = 3
-
-_LONGEST_NAME = 120
-# A title page has so many lines at most, with a writer's address.
-_MOST_LINES = 14
-_ADDRESS = re.compile(
-    r"\S@\S+\.\w|(?:\+?\(?\d[\d ().-]{7,}\d)|\b\d[\d,. ]*(?:words|mots)\b|\bword count\b|©|copyright", re.IGNORECASE
-)
-_DEDICATION = re.compile(r"\W*(?:for|to|in memory|à|pour|en mémoire)\b", re.IGNORECASE)
-_BY = re.compile(r"(?:by|par|von|di|por)\s+((?:[^\W\d_][\w.’'-]*\s?){1,6})", re.IGNORECASE)
-
-Piece = tuple[bool, float, int]
-"""How a run of letters is set: bold or not, its size in points (0: not said), how many they are."""
-
-
-@dataclass
-class Paragraph:
-    """A paragraph with its line breaks as \\n, and how it is set: `bold` when all of it is, `size` in points where it
-    is given, `new_page` when a page begins with it.
-
-    `deleted` are the texts that changes took away, `hidden` those that are not shown; `joins`: the paragraph's end was
-    itself deleted; `drop_cap`: it is only the large initial of the next one.
-    """
-
-    text: str
-    style: Style
-    deleted: list[str] = field(default_factory=list)
-    hidden: list[str] = field(default_factory=list)
-    contents: bool = False
-    centred: bool = False
-    bold: bool = False
-    size: float = 0.0
-    new_page: bool = False
-    page_after: bool = False
-    joins: bool = False
-    drop_cap: bool = False
-    numbered: bool = False
-
-
-def set_looks(paragraph: Paragraph, pieces: Sequence[Piece]) -> None:
-    """Bold when all of it is; of the size that its largest letters have, or in a long one most of them."""
-    paragraph.bold = bool(pieces) and all(bold for bold, _, _ in pieces)
-    if len(paragraph.text) <= _SHORT:
-        paragraph.size = max((size for _, size, _ in pieces), default=0.0)
-        return
-    letters: Counter[float] = Counter()
-    for _, size, length in pieces:
-        letters[size] += length
-    paragraph.size = max(letters, key=lambda size: letters[size], default=0.0)
 
 
 def lay_out(draft: Draft, found: Sequence[Paragraph], whole: bool = False) -> None:
@@ -119,7 +70,7 @@ def _ranked(draft: Draft, paragraphs: list[Paragraph]) -> list[Paragraph]:
     if len(titles) >= _MANY_TITLES:
         for one in titles:
             one.style = Style("", 1)
-    _take_title_page(draft, paragraphs)
+    take_title_page(draft, paragraphs)
     headings = [one for one in paragraphs if one.style.level and one.text.strip()]
     many = len(headings) > 40 and len(headings) > 0.5 * sum(bool(one.text.strip()) for one in paragraphs)
     if many and sum(map(len, (one.text for one in headings))) > 80 * len(headings):
@@ -127,76 +78,9 @@ def _ranked(draft: Draft, paragraphs: list[Paragraph]) -> list[Paragraph]:
         for one in headings:
             one.style = replace(one.style, level=0)
         headings = []
-    return _by_looks(draft, paragraphs) if len(headings) < 2 else paragraphs
-
-
-def _take_title_page(draft: Draft, paragraphs: list[Paragraph]) -> None:
-    """Short centred lines that open a manuscript, the first one larger or bold, and the writer's address above them."""
-    opening: list[Paragraph] = []
-    for paragraph in paragraphs:
-        text = paragraph.text.strip()
-        if text and (paragraph.style.level or len(text) > _LONGEST_NAME or is_numbered(text) or paragraph.contents):
-            break
-        if opening and (paragraph.new_page or opening[-1].page_after):
-            break
-        if text:
-            opening.append(paragraph)
-    centred = [one for one in opening if one.centred]
-    sizes = _sizes(paragraphs)
-    first = next((one for one in centred if one.bold or one.size > sizes or one.text.isupper()), None)
-    # What looks like chapters that follow is the first of them.
-    again = first is not None and any(
-        one.centred and (one.bold, one.size) == (first.bold, first.size) and len(one.text) <= _LONGEST_NAME
-        for one in paragraphs
-        if one.text.strip() and not one.style.level and not any(one is other for other in opening)
-    )
-    rest = [one for one in opening if not one.centred]
-    addressed = any(_ADDRESS.search(one.text) for one in rest)
-    if (
-        first is None
-        or again
-        or len(opening) > _MOST_LINES
-        or (rest and not addressed)
-        or len(opening) == len(paragraphs)
-    ):
-        return
-    for one in opening:
-        if one.style.name in TITLES or one.style.name in SUBTITLES or _DEDICATION.match(one.text):
-            continue
-        by = _BY.fullmatch(one.text.strip())
-        draft.author = draft.author or (by[1] if by else "")
-        one.style = Style("title" if one is first else "subtitle")
-
-
-def _sizes(paragraphs: list[Paragraph]) -> float:
-    """The size that the text is set in."""
-    sizes = Counter(paragraph.size for paragraph in paragraphs if len(paragraph.text) > 100)
-    return sizes.most_common(1)[0][0] if sizes else 0.0
-
-
-def _by_looks(draft: Draft, paragraphs: list[Paragraph]) -> list[Paragraph]:
-    """Headings of those who use no styles: short centred lines, bold or larger than the text, several of one look."""
-    usual = _sizes(paragraphs)
-
-    def look(paragraph: Paragraph) -> tuple[float, bool, bool] | None:
-        text = paragraph.text.strip()
-        stands_out = paragraph.bold or (paragraph.size > usual > 0) or (usual == 0 < paragraph.size)
-        plain = len(text) <= 120 and any(char.isalnum() for char in text) and not is_scene_break(text)
-        numbered = is_numbered(text)
-        set_apart = paragraph.centred or paragraph.new_page or numbered
-        found = plain and not paragraph.contents and set_apart and (stands_out or (numbered and paragraph.centred))
-        return (paragraph.size, paragraph.bold, paragraph.centred) if found else None
-
-    looks = Counter(found for paragraph in paragraphs if (found := look(paragraph)))
-    kept: list[Paragraph] = []
-    for paragraph in paragraphs:
-        found = look(paragraph)
-        if found and looks[found] >= 2:
-            paragraph.style = Style(paragraph.style.name, 2)
-        elif found and not draft.title and not any(len(other.text) > 100 for other in kept):
-            draft.title = " ".join(paragraph.text.split())
-        kept.append(paragraph)
-    return kept
+    if len(headings) < 2:
+        rank_by_looks(draft, paragraphs)
+    return paragraphs
 
 
 def _pages_are_chapters(paragraphs: list[Paragraph]) -> bool:

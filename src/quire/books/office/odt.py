@@ -13,9 +13,10 @@ from quire.books.cut_zip import CUT
 from quire.books.draft import Draft, finish
 from quire.books.limits import PLAIN, ReadOptions
 from quire.books.office.elements import parse_part
-from quire.books.office.flow import Paragraph, lay_out
+from quire.books.office.flow import lay_out
 from quire.books.office.odt_styles import read_styles
 from quire.books.office.odt_text import Walker
+from quire.books.office.paragraph import Paragraph
 from quire.books.walls import pulse
 from quire.books.web.markup import Element, parse_xml, tag
 from quire.errors import BookError

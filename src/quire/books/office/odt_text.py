@@ -8,7 +8,7 @@ from dataclasses import replace
 from quire.books.book import Place
 from quire.books.draft import Draft
 from quire.books.office.elements import attribute, child, number
-from quire.books.office.flow import Paragraph, Piece, set_looks
+from quire.books.office.paragraph import Paragraph, Piece, set_looks
 from quire.books.office.styles import CONTENTS, Style
 from quire.books.web.markup import Element, plain_text, tag
 

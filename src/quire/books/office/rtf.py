@@ -12,7 +12,8 @@ from pathlib import Path
 from quire.books.book import Book, Place
 from quire.books.draft import Draft, finish
 from quire.books.limits import PLAIN, ReadOptions
-from quire.books.office.flow import Paragraph, lay_out, set_looks
+from quire.books.office.flow import lay_out
+from quire.books.office.paragraph import Paragraph, set_looks
 from quire.books.office.styles import Style, heading_level
 from quire.books.office.symbols import symbol
 from quire.books.walls import pulse
