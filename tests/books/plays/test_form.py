@@ -50,6 +50,25 @@ def test_directions_stand_in_a_speech_that_goes_on_and_after_one_that_is_over() 
     ]
 
 
+def test_a_word_alone_under_a_name_is_what_is_said_and_names_under_a_scene_are_of_those_who_are_there() -> None:
+    cast = Cast(frozenset({"mara", "joss", "come", "mara joss"}), frozenset({"mixed alone"}))
+    told = Scenes(cast).run(
+        items(
+            ("heading", "SCENE I"),
+            ("paragraph", "Mara, Joss."),
+            ("paragraph", "Mara"),
+            ("paragraph", "Come."),
+            ("paragraph", "Joss"),
+            ("paragraph", "Where to?"),
+        )
+    )
+    assert [(item.kind, item.text) for item in told[1:]] == [
+        ("direction", "Mara, Joss."),
+        ("speech", "Mara\nCome."),
+        ("speech", "Joss\nWhere to?"),
+    ]
+
+
 def test_a_scenes_heading_gives_its_place_as_a_direction() -> None:
     told = run(("paragraph", "ACT I. SCENE II. A landing stage."), ("paragraph", "MARA. Who calls?"))
     assert told[:3] == [

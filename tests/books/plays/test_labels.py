@@ -98,6 +98,41 @@ def test_names_in_small_letters_need_acts() -> None:
     assert cast.styles == {"mixed alone"}
 
 
+def test_a_name_that_another_part_always_follows_is_only_its_beginning() -> None:
+    turns = ["First. Pilot. Who calls?", "Mara. Come. Be quick.", "Sec. Pilot. I do.", "Mara. Nobody does."] * 8
+    cast = find_cast(told("ACT I.", "SCENE I.", *turns, "SCENE II.", *turns))
+    assert cast is not None
+    said = [label for line in turns[:4] if (label := cast.label(line)) is not None]
+    assert [(label.name, label.rest) for label in said] == [
+        ("First. Pilot", "Who calls?"),
+        ("Mara", "Come. Be quick."),
+        ("Sec. Pilot", "I do."),
+        ("Mara", "Nobody does."),
+    ]
+
+
+def test_those_of_a_crowd_may_have_but_a_number() -> None:
+    turns = [*play("{}. {}"), "1. Come, come.", "2. We shall be late.", "ALL. Run!"]
+    cast = find_cast(told("ACT I.", "SCENE I.", *turns, "SCENE II."))
+    assert cast is not None
+    found = cast.label("2. We shall be late.")
+    assert found is not None
+    assert (found.printed, found.name, found.rest) == ("2.", "2", "We shall be late.")
+    assert cast.label("2 boats were late.") is None
+
+
+def test_a_verse_that_begins_with_a_word_and_a_comma_is_no_name() -> None:
+    turns = [
+        "Mara",
+        "Madame, you row as if the river were to wait.",
+        "Joss",
+        "Madame, it does not wait for anyone.",
+    ] * 6
+    cast = find_cast(told("ACT I.", "SCENE I.", *turns, "SCENE II.", *turns))
+    assert cast is not None
+    assert cast.names == {"mara", "joss"}
+
+
 def test_only_the_first_word_alone_on_a_line_of_a_block_is_a_name() -> None:
     cast = Cast(frozenset({"mara"}), frozenset({"mixed alone"}))
     assert cast.label("Mara") is not None

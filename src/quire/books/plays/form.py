@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from quire.books.plays import parts as plays
-from quire.books.plays.labels import Cast, find_cast, is_division, is_entrance
+from quire.books.plays.labels import Cast, find_cast, is_division, is_entrance, key
 
 if TYPE_CHECKING:
     from quire.books.draft import Draft, Item, ItemKind
@@ -147,6 +148,9 @@ class Scenes:
         run: list[str] = []
         for index, line in enumerate(lines):
             label = self.cast.label(line, index == 0)
+            if label is not None and label.style == "mixed alone" and self._is_waited_for():
+                # A word alone under a name: it is what is said.
+                label = None
             if label is None:
                 run.append(line)
                 continue
@@ -179,9 +183,18 @@ class Scenes:
             self.waiting = []
             self.lines += self.unwrap(lines)
 
+    def _is_waited_for(self) -> bool:
+        """Whether the last label has had no words, and is none of those who are there when a scene opens."""
+        return self.opened is not None and not self.lines and not self.waiting and not self._opens_scene()
+
+    def _opens_scene(self) -> bool:
+        return bool(self.done) and self.done[-1].kind == "heading" and is_division(self.done[-1].text)
+
     def _close(self) -> None:
-        """The speech so far is whole."""
-        if self.opened is not None:
+        """The speech so far is whole; names without words under a scene's heading are of those who are there."""
+        if self.opened is not None and not self.lines and not self.waiting and self._opens_scene():
+            self.done.append(_as(self.opened, "direction", self.label))
+        elif self.opened is not None:
             spoken = _as(self.opened, "speech", plays.speech(self.label, self.lines))
             self.done.append(replace(spoken, speaker=plays.speaker_of(self.label), level=0))
         self.done += self.waiting
@@ -201,9 +214,13 @@ def _first_spoken(items: Sequence[Item], cast: Cast) -> int:
     # A list of persons is shorter than this: what is said there is said in an act whose heading is missing.
     if beginning < len(items) and beginning <= max(_LONGEST_FRONT, 0.2 * len(items)):
         return beginning
+    lines = (line for item in items for line in item.text.split("\n"))
+    often = Counter(key(label.name) for line in lines if (label := cast.label(line)) is not None)
     for index in range(after, len(items)):
         label = cast.label(items[index].text.split("\n")[0])
-        if label is not None and "," not in label.printed and _has_words(items[index : index + 2], cast):
+        if label is None or "," in label.printed or often[key(label.name)] < 2:
+            continue
+        if _has_words(items[index : index + 2], cast):
             return index
     return after
 

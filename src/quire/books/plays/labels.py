@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from quire.books.headings import recognise
@@ -14,7 +14,7 @@ from quire.books.plays import parts as plays
 if TYPE_CHECKING:
     from quire.books.draft import Item
 
-Style = Literal["caps", "caps alone", "mixed", "mixed alone"]
+Style = Literal["caps", "caps alone", "mixed", "mixed alone", "number"]
 
 _UP = "A-ZÀ-ÖØ-ÞŒŸ"
 # A stop inside a name follows a short form; after any other word it ends the name.
@@ -51,6 +51,11 @@ _ENTRANCE = re.compile(
 )
 
 
+# A second part of a name that is cut short: `1. Witch.`, `Lady M.`, `Maît. Jacques.`
+_MORE = re.compile(rf"(?P<part>[{_UP}][\w’']{{0,11}}|\d{{1,2}})\.(?:\s+(?P<rest>\S.*))?$", re.DOTALL)
+_LONGEST_BEGINNING = 6
+# Who has but a number in a crowd: `1. Come, come.`
+_NUMBER = re.compile(rf"(?P<name>\d{{1,2}})[.:](?:\s*[—–-]+)?(?:\s+(?P<rest>[“\"'‘«]?[{_UP}].*))?$", re.DOTALL)
 _LONGEST_TIRADE = 4000
 # A word alone on a line amid others may be verse.
 _INSIDE = frozenset(("caps", "caps alone", "mixed"))
@@ -58,31 +63,42 @@ _INSIDE = frozenset(("caps", "caps alone", "mixed"))
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A line's beginning that may name who speaks: as printed, whose name, and the words after it."""
+    """A line's beginning that may name who speaks: as printed, whose name, and the words after it.
+
+    `begins` is the key of the name that this one is longer than by a part, if it is; `mannered` is whether a comma and
+    what is done follow the name.
+    """
 
     printed: str
     name: str
     rest: str
     style: Style
+    begins: str = ""
+    mannered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """The names and styles of labels by which a play's speeches are known."""
+    """The names and styles of labels by which a play's speeches are known; `numbers` is whether some have no name."""
 
     names: frozenset[str]
     styles: frozenset[str]
+    numbers: bool = False
 
     def label(self, line: str, first: bool = True) -> Label | None:
         """The label that a line begins with, if it is one of this play; `first` is whether it opens a block."""
-        return next(
-            (
-                found
-                for found in labels(line)
-                if found.style in self.styles and key(found.name) in self.names and (first or found.style in _INSIDE)
-            ),
-            None,
-        )
+        for found in labels(line):
+            if found.style in self.styles and key(found.name) in self.names and (first or found.style in _INSIDE):
+                return found
+        return _numbered(line) if self.numbers else None
+
+
+def _numbered(line: str) -> Label | None:
+    match = _NUMBER.match(line.strip())
+    if match is None:
+        return None
+    rest = match["rest"] or ""
+    return Label(line.strip().removesuffix(rest).strip(), match["name"], rest.strip(), "number")
 
 
 def key(name: str) -> str:
@@ -99,15 +115,27 @@ def labels(line: str) -> Iterator[Label]:
         if match is not None and _is_name(match["name"]):
             rest = (match["rest"] or "").strip()
             printed = (line[: match.start("rest")] if rest else line).strip()
-            yield Label(printed, plays.speaker_of(printed), rest, "caps" if rest else "caps alone")
+            yield from _told(match, printed, rest, "caps" if rest else "caps alone")
             break
     match = _INLINE_MIXED.match(line)
     if match is not None and match["rest"] and _is_name(match["name"]):
-        printed = line[: match.start("rest")].strip()
-        yield Label(printed, plays.speaker_of(printed), match["rest"].strip(), "mixed")
+        yield from _told(match, line[: match.start("rest")].strip(), match["rest"].strip(), "mixed")
     match = _ALONE_MIXED.match(line)
     if match is not None and _is_name(match["name"]):
-        yield Label(line, plays.speaker_of(line), "", "mixed alone")
+        yield from _told(match, line, "", "mixed alone")
+
+
+def _told(match: re.Match[str], printed: str, rest: str, style: Style) -> Iterator[Label]:
+    """The label of a match, after the longer one that it may be the beginning of."""
+    name = plays.speaker_of(printed)
+    more = _MORE.match(rest) if printed.endswith(".") and len(name) <= _LONGEST_BEGINNING else None
+    if more is not None:
+        longer = f"{printed} {more['part']}."
+        said = more["rest"] or ""
+        alone: Style = "mixed alone" if style == "mixed" else "caps alone"
+        yield Label(longer, plays.speaker_of(longer), said, style if said else alone, begins=key(name))
+    mannered = "," in printed[match.end("name") : match.end("name") + 2]
+    yield Label(printed, name, rest, style, mannered=mannered)
 
 
 def is_label(line: str) -> bool:
@@ -144,11 +172,7 @@ def find_cast(items: Sequence[Item], asked: bool = False) -> Cast | None:
     Speakers recur, and most of what stands in a play is spoken.  `asked` is whether the recipe says that it is one.
     """
     told = [item for item in items if item.kind in ("paragraph", "verse", "heading", "speech", "direction")]
-    counts: Counter[tuple[str, Style]] = Counter()
-    for item in told:
-        for index, line in enumerate(item.text.split("\n")):
-            found = (label for label in labels(line) if index == 0 or label.style in _INSIDE)
-            counts.update((key(label.name), label.style) for label in found)
+    counts = _count(told)
     best: Cast | None = None
     most = 0.0
     for styles in (("caps", "caps alone"), ("mixed",), ("mixed alone",)):
@@ -156,10 +180,45 @@ def find_cast(items: Sequence[Item], asked: bool = False) -> Cast | None:
         # The stricter form wins unless a looser one tells much more: words in capitals are of both.
         if cast is not None and (share := _share(told, cast)) > 1.25 * most:
             best, most = cast, share
-    if best is None or asked:
+    if best is None:
+        return None
+    numbered = sum(_numbered(line) is not None for item in told for line in item.text.split("\n"))
+    best = replace(best, numbers=numbered >= 2)
+    if asked:
         return best
     sure = most >= _needed(told, counts, best) and _is_spread(told, best) and _is_spoken(told, best)
     return best if sure else None
+
+
+def _count(items: Sequence[Item]) -> Counter[tuple[str, Style]]:
+    """How often each name stands where a speaker's does, in each style."""
+    counts: Counter[tuple[str, Style]] = Counter()
+    longer: Counter[tuple[str, str, Style]] = Counter()
+    plain: Counter[tuple[str, Style]] = Counter()
+    for item in items:
+        for index, line in enumerate(item.text.split("\n")):
+            for label in labels(line):
+                name = (key(label.name), label.style)
+                if index and label.style not in _INSIDE:
+                    continue
+                if label.begins:
+                    longer[(label.begins, *name)] += 1
+                else:
+                    counts[name] += 1
+                    plain[name] += not label.mannered
+    # Verse may begin with a word and a comma; a name stands without what is done, too.
+    for name in [name for name in counts if name[1].startswith("mixed") and plain[name] < 0.2 * counts[name]]:
+        del counts[name]
+    # A name that another part nearly always follows is only the beginning of one.
+    follows: Counter[tuple[str, Style]] = Counter()
+    for (begins, _, style), count in longer.items():
+        follows[(begins, style)] += count if count >= 2 else 0
+    whole = {short for short, count in follows.items() if count >= 0.8 * counts[short]}
+    for (begins, full, style), count in longer.items():
+        if count >= 2 and (begins, style) in whole:
+            counts[(full, style)] += count
+            counts[(begins, style)] -= count
+    return Counter({name: count for name, count in counts.items() if count > 0})
 
 
 def _needed(items: Sequence[Item], counts: Counter[tuple[str, Style]], cast: Cast) -> float:
