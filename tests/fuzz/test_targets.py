@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
-from fuzz.seeds import FAMILY, seeds
+from fuzz.mutate import mutate
+from fuzz.seeds import FAMILY, WORDS, seeds
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fuzz import targets
 from quire.books import readers
@@ -19,6 +23,34 @@ def test_seeds_break_nothing(name: str) -> None:
     run = targets.target(name)
     for data in (*seeds()[name], b"", b"\x00", b"PK\x03\x04"):
         run(data)
+
+
+QUICKLY = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_whatever_the_bytes_it_is_a_book_or_a_reason(name: str) -> None:
+    run, begin = targets.target(name), seeds()[name]
+
+    @QUICKLY
+    @given(st.integers(0, 2**32))
+    def changed(seed: int) -> None:
+        chance = random.Random(seed)
+        run(mutate(chance, chance.choice(begin), begin, WORDS[FAMILY[name]]))
+
+    @QUICKLY
+    @given(st.integers(0, len(begin[0])))
+    def cut(length: int) -> None:
+        run(begin[0][:length])
+
+    @QUICKLY
+    @given(st.binary(max_size=300))
+    def strange(data: bytes) -> None:
+        run(data)
+
+    changed()
+    cut()
+    strange()
 
 
 def saying(text: str) -> list[Book]:
