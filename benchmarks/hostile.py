@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fuzz import bombs
+from quire.books.kinds import guess_kind
 from quire.books.limits import MIB, Limits
 from quire.books.reading import read_path
 from quire.books.walls import child
@@ -66,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         show(str(folder), found)
     if len(given.folders) + given.made > 1:
         show("all", outcomes)
+    print("\n".join(table(outcomes)))
     if given.json:
         given.json.write_text("".join(json.dumps(asdict(outcome)) + "\n" for outcome in outcomes), encoding="utf-8")
     return 1 if any(outcome.violation for outcome in outcomes) else 0
@@ -134,6 +136,18 @@ def show(name: str, outcomes: Sequence[Outcome]) -> None:
         if outcome.violation:
             print(f"  VIOLATION {outcome.violation}: {outcome.path} ({outcome.code}: {outcome.reason})")
     sys.stdout.flush()
+
+
+def table(outcomes: Sequence[Outcome]) -> list[str]:
+    """Lines of a table: for each kind of file, by its name, how many ended how."""
+    counts: dict[str, Counter[str]] = {}
+    for outcome in outcomes:
+        counts.setdefault(guess_kind(Path(outcome.path)) or "other", Counter())[outcome.code] += 1
+    codes = [code for code in ("read", *BOOK_FAULTS, "escaped") if any(count[code] for count in counts.values())]
+    lines = [f"| kind | files | {' | '.join(codes)} |", "|---" * (len(codes) + 2) + "|"]
+    for kind, count in sorted(counts.items()):
+        lines.append(f"| {kind} | {count.total()} | {' | '.join(str(count[code] or '') for code in codes)} |")
+    return lines
 
 
 if __name__ == "__main__":
