@@ -38,21 +38,11 @@ def take_title_page(draft: Draft, paragraphs: list[Paragraph]) -> None:
     centred = [one for one in opening if one.centred]
     usual = _usual_size(paragraphs)
     first = next((one for one in centred if one.bold or one.size > usual or one.text.isupper()), None)
-    # What looks like chapters that follow is the first of them.
-    again = (
-        first is not None
-        and sum(
-            one.centred and (one.bold, one.size) == (first.bold, first.size) and _is_plain(one)
-            for one in paragraphs
-            if not one.style.level and not any(one is other for other in opening)
-        )
-        >= _SEVERAL
-    )
     rest = [one for one in opening if not one.centred]
     addressed = any(_ADDRESS.search(one.text) for one in rest)
     if (
         first is None
-        or again
+        or _comes_again(first, paragraphs[paragraphs.index(opening[-1]) + 1 :], usual)
         or len(opening) > _MOST_LINES
         or (rest and not addressed)
         or len(opening) == len(paragraphs)
@@ -64,6 +54,15 @@ def take_title_page(draft: Draft, paragraphs: list[Paragraph]) -> None:
         by = _BY.fullmatch(one.text.strip())
         draft.author = draft.author or (by[1] if by else "")
         one.style = Style("title" if one is first else "subtitle")
+
+
+def _comes_again(first: Paragraph, below: list[Paragraph], usual: float) -> bool:
+    """Whether a line looks like chapters that follow: then it is the first of them.  `THE END` is none."""
+    same = sum(
+        one.centred and not one.style.level and (one.bold, one.size) == (first.bold, first.size) and _is_plain(one)
+        for one in below
+    )
+    return same >= (1 if first.bold or first.size > usual else _SEVERAL)
 
 
 def _usual_size(paragraphs: list[Paragraph]) -> float:
