@@ -123,3 +123,13 @@ def test_what_a_program_writes_is_read_back(table: list[tuple[str, str]]) -> Non
 @given(st.binary(max_size=300) | st.text('a",\n\r;\x00', max_size=200).map(str.encode))
 def test_any_bytes_are_rows_or_dropped(data: bytes) -> None:
     assert all(isinstance(entry, Row | Bad) for entry in entries(data))
+
+
+def test_one_text_a_line_below_a_name_needs_no_quotes() -> None:
+    assert rows(f"text\n{STORY}, and so on\n") == [{"text": f"{STORY}, and so on"}]
+
+
+def test_ragged_rows_cost_themselves_alone() -> None:
+    found = entries(f'id,text,x\n1,"{STORY}"\n2,"{STORY}",a,b,c\n3,"{STORY}",z\n')
+    assert [type(entry) for entry in found] == [Row, Bad, Row]
+    assert [entry.number for entry in found] == [2, 3, 4]

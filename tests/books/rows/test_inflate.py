@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from quire.books.rows.inflate import open_unpacked, read_head, read_lines
+from quire.books.rows.inflate import can_enter, open_unpacked, read_head, read_lines
 from quire.books.rows.row import PACKED_MAGIC
 from quire.errors import BookError
 
@@ -31,6 +31,34 @@ def test_utf_16_becomes_utf_8(tmp_path: Path) -> None:
     path.write_text('{"text": "été"}', encoding="utf-16")
     with open_unpacked(path) as file:
         assert file.read() == '{"text": "été"}'.encode()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_text_in_wide_characters_is_recoded_a_piece_at_a_time(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    text = "text,n\n" + "The ferry’s bell rang “twice” at dawn,7\n" * 30_000
+    path.write_bytes(gzip.compress(text.encode(encoding), 1))
+    size, head = len(text.encode()), text.encode()[: 1 << 16]
+    tracemalloc.start()
+    with open_unpacked(path) as file:
+        begins = file.read(1 << 16) == head
+        file.seek(0)
+        read = sum(len(line.data or b"") + 1 for line in read_lines(file))
+        entered = can_enter(file)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (begins, read, entered) == (True, size, False)
+    assert most < 1_000_000
+
+
+def test_line_ends_of_old_macs_are_line_ends(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("text\rété\rhiver\r".encode())
+    with open_unpacked(path) as file:
+        assert [line.data for line in read_lines(file)] == [b"text", "été".encode(), b"hiver"]
+    path.write_bytes(b"text\r\nA\r\n")
+    with open_unpacked(path) as file:
+        assert can_enter(file)
 
 
 def test_damaged_packing_is_said(tmp_path: Path) -> None:

@@ -138,3 +138,8 @@ def test_a_row_that_needs_too_much_memory_is_told(monkeypatch: pytest.MonkeyPatc
     (entry,) = read_json_lines(io.BytesIO(b'{"text": "a"}\n'), START)
     assert isinstance(entry, Bad)
     assert entry.reason == "row that needs too much memory"
+
+
+def test_lines_of_what_was_an_array_end_in_commas() -> None:
+    entries = list(read_json_lines(io.BytesIO(b'{"text": "a"},\n{"text": "b"} ,\r\n' + b"," * 100_000), START))
+    assert shown(entries) == [{"text": "a"}, {"text": "b"}, "line that is no JSON"]

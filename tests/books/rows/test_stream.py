@@ -72,8 +72,8 @@ def test_every_position_gives_the_works_that_follow_it(tmp_path: Path) -> None:
 
 
 def test_works_and_places_are_named_after_the_table_not_after_its_file_here(tmp_path: Path) -> None:
-    path = write(tmp_path / "cached.jsonl", [row(1)])
-    (work,) = works([Shard("hub:owner/name/train.jsonl", lambda: path)])
+    path = write(tmp_path / "cached.jsonl", [row(1), row(2)])
+    work, _ = works([Shard("hub:owner/name/train.jsonl", lambda: path)])
     assert (work.book.path, work.book.title) == ("hub:owner/name/train.jsonl", "train, line 1")
     (block,) = work.book.chapters[0].blocks
     assert block.place.source == "hub:owner/name/train.jsonl"

@@ -60,7 +60,7 @@ def test_a_chapter_column_is_its_heading_and_languages_are_told() -> None:
 
 def test_a_row_without_text_is_no_work() -> None:
     decided = decide(PATH, entries([{"text": PROSE}]), PLAIN)
-    for value in (None, "", " \n", 7, ["a", 1], {"a": "b"}):
+    for value in (None, "", " \n", " " * 500, "NaN", "null", "N/A", 7, ["a", 1], {"a": "b"}):
         assert make_work(PATH, Place("p", "line", 1), flatten({"text": value}), decided, PLAIN) is None
 
 

@@ -7,23 +7,19 @@ import csv
 import re
 from collections import deque
 from collections.abc import Iterator
-from io import BufferedReader
+from itertools import islice
 from typing import BinaryIO
 
 from quire.books.plain.encoding import decode
-from quire.books.rows.inflate import LONGEST_LINE, Line, read_lines
+from quire.books.rows.csv_layout import USUAL, Layout, find_layout
+from quire.books.rows.inflate import LONGEST_LINE, Line, can_enter, read_lines
 from quire.books.rows.row import Bad, Entry, Position, Row
 
-_SEPARATORS = ",;\t|"
 _MOST_LINES = 100_000
 _MOST_FIELDS = 4096
 # So many quotes that are never closed: then it is no table.
 _MOST_RETRIES = 16
 _NUMBER = re.compile(r"[-+]?[\d.,]*\d%?")
-_USUAL = frozenset(
-    ("text", "content", "poem", "body", "title", "author", "name", "poet", "language", "lang", "id", "date", "year",
-     "genre", "label", "complete_text", "story", "lyrics", "document")
-)  # fmt: skip
 
 
 class _Source:
@@ -59,20 +55,20 @@ def read_csv(file: BinaryIO, tabs: bool, start: Position, names: tuple[str, ...]
     `names` are columns that somebody asks for: a first row that has one of them is a head.
     """
     head = file.read(1 << 16)
-    seekable = isinstance(file, BufferedReader) and not head.startswith((b"\xff\xfe", b"\xfe\xff"))
+    seekable = can_enter(file)
     file.seek(0)
     text, encoding, _ = decode(head[: head.rfind(b"\n") + 1 or len(head)])
     encoding = "utf-8" if encoding.startswith("utf") else encoding
-    separator = "\t" if tabs else _separator(text)
-    columns, titled = _columns(text, separator, names)
-    source = _Source(_unmarked(read_lines(file)), encoding)
+    layout = find_layout(text, tabs, {name.casefold() for name in names})
+    columns, titled = _columns(layout.rows_of(text), names)
+    source = _Source(islice(_unmarked(read_lines(file)), layout.before, None), encoding)
     rows = 0
     if seekable and start.offset:
         source = _Source(read_lines(file, start.offset, start.line), encoding)
         rows = start.rows
     elif titled:
-        _ = next(_records(source, separator), None)
-    for fields, taken in _records(source, separator):
+        _ = next(_records(source, layout), None)
+    for fields, taken in _records(source, layout):
         if isinstance(fields, list) and not any(field.strip() for field in fields):
             continue
         rows += 1
@@ -80,10 +76,13 @@ def read_csv(file: BinaryIO, tabs: bool, start: Position, names: tuple[str, ...]
             continue
         after = Position(rows, taken[-1].number + 1, taken[-1].after if seekable else 0)
         number = taken[0].number
+        if isinstance(fields, list) and len(columns) == 1:
+            # One text a line, and nobody thought of quotes.
+            fields = [layout.separator.join(fields)]
         if isinstance(fields, str):
             yield Bad(number, fields, (taken[0].data or taken[0].start)[:200].decode(encoding, "replace"), after)
         elif len(fields) > len(columns):
-            yield _too_many(number, fields, separator, after)
+            yield _too_many(number, fields, layout.separator, after)
         else:
             yield Row(
                 number, {name: field for name, field in zip(columns, fields, strict=False) if field.strip()}, after
@@ -103,12 +102,12 @@ def _unmarked(lines: Iterator[Line]) -> Iterator[Line]:
             yield line
 
 
-def _records(source: _Source, separator: str) -> Iterator[tuple[list[str] | str, list[Line]]]:
+def _records(source: _Source, layout: Layout) -> Iterator[tuple[list[str] | str, list[Line]]]:
     """Records with the lines they were read from; or, for a line that spoils all that follows, the reason."""
     csv.field_size_limit(LONGEST_LINE)
     retries = 0
     while True:
-        reader = csv.reader(source, delimiter=separator, strict=True)
+        reader = layout.reader(source, strict=True)
         try:
             while True:
                 source.begin()
@@ -120,7 +119,7 @@ def _records(source: _Source, separator: str) -> Iterator[tuple[list[str] | str,
             taken = source.taken
             if not taken:
                 return
-            plain = _plainly(taken, source, separator)
+            plain = _plainly(taken, source, layout)
             if plain is not None:
                 yield plain, taken
                 continue
@@ -135,41 +134,21 @@ def _records(source: _Source, separator: str) -> Iterator[tuple[list[str] | str,
             yield reason, taken[:1]
 
 
-def _plainly(taken: list[Line], source: _Source, separator: str) -> list[str] | None:
+def _plainly(taken: list[Line], source: _Source, layout: Layout) -> list[str] | None:
     """The fields of a record whose quotes are not as the rules want them, such as `"He" said,1`, but which end."""
     if taken[-1].data is None or source.size > LONGEST_LINE or len(taken) > 64:
         return None
     try:
         text = [(line.data or b"").decode(source.encoding, "replace").replace("\x00", "") + "\n" for line in taken]
-        found = list(csv.reader(text, delimiter=separator))
+        found = list(layout.reader(text))
     except csv.Error:
         return None
     closed = len(taken) == 1 and text[0].count('"') % 2 == 0
     return found[0] if len(found) == 1 and closed else None
 
 
-def _separator(text: str) -> str:
-    """The one that parts the first rows most often into the same number of fields."""
-    best, most = ",", 0.0
-    for separator in _SEPARATORS:
-        try:
-            counts = [len(fields) for fields in csv.reader(text.split("\n")[:60], delimiter=separator) if fields]
-        except csv.Error:
-            continue
-        usual = max(set(counts), key=counts.count, default=1)
-        score = counts.count(usual) / max(1, len(counts)) * (usual > 1)
-        if score > most:
-            best, most = separator, score
-    return best
-
-
-def _columns(text: str, separator: str, names: tuple[str, ...]) -> tuple[list[str], bool]:
+def _columns(rows: list[list[str]], names: tuple[str, ...]) -> tuple[list[str], bool]:
     """The names of the columns, and whether the table's own first row gives them."""
-    lines = text.removeprefix("\ufeff").split("\n")[:400]
-    try:
-        rows = [fields for fields in csv.reader(lines, delimiter=separator) if any(field.strip() for field in fields)]
-    except csv.Error:
-        rows = []
     if not rows:
         return ["column 1"], False
     first = [" ".join(field.split()) for field in rows[0]]
@@ -188,7 +167,7 @@ def _columns(text: str, separator: str, names: tuple[str, ...]) -> tuple[list[st
 def _is_head(first: list[str], rest: list[list[str]], asked: set[str]) -> bool:
     """A first row that names columns: short names, no two the same, no numbers; or known ones."""
     folded = [name.casefold() for name in first]
-    if (asked | _USUAL) & set(folded):
+    if (asked | USUAL) & set(folded):
         return True
     names = [name for name in folded if name]
     distinct = bool(names) and len(set(names)) == len(names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import io
 import lzma
@@ -10,9 +11,10 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from quire.books.limits import MIB
+from quire.books.plain.encoding import utf16_without_mark
 from quire.errors import BookError
 
 LONGEST_LINE = 64 * MIB
@@ -37,30 +39,84 @@ class Line:
 
 
 def open_unpacked(path: Path) -> BinaryIO:
-    """The file, unpacked while it is read; text in UTF-16 becomes UTF-8."""
+    """The file, unpacked while it is read; UTF-16 and UTF-32 become UTF-8, and line ends of old Macs line ends."""
+    opened = _unpacked(path)
+    head = opened.read(_CHUNK)
+    encoding = _wide(head)
+    if not encoding and not (b"\r" in head and b"\n" not in head and head.count(b"\r") > 1):
+        opened.seek(0)
+        return opened
+    return cast("BinaryIO", _Recoding(_Recoded(opened, encoding or "latin-1")))
+
+
+def can_enter(file: BinaryIO) -> bool:
+    """Whether a file can be entered in the middle: its bytes are as they lie on the disk."""
+    return type(file) is io.BufferedReader
+
+
+def _unpacked(path: Path) -> BinaryIO:
     with path.open("rb") as file:
         head = file.read(8)
-    opened: BinaryIO
     if head.startswith(b"\x1f\x8b"):
-        opened = cast("BinaryIO", gzip.GzipFile(path))
-    elif head.startswith(b"\xfd7zXZ\x00"):
-        opened = cast("BinaryIO", lzma.LZMAFile(path))  # noqa: SIM115
-    elif head.startswith(b"BZh"):
-        opened = cast("BinaryIO", bz2.BZ2File(path))
-    else:
-        opened = path.open("rb")
-        if head.startswith(_UTF16):
-            return _recoded(opened, path)
-    return opened
+        return cast("BinaryIO", gzip.GzipFile(path))
+    if head.startswith(b"\xfd7zXZ\x00"):
+        return cast("BinaryIO", lzma.LZMAFile(path))
+    if head.startswith(b"BZh"):
+        return cast("BinaryIO", bz2.BZ2File(path))
+    return path.open("rb")
 
 
-def _recoded(file: BinaryIO, path: Path) -> BinaryIO:
-    """A file in UTF-16 as UTF-8; it is small, or nobody wrote it for lines."""
-    with file:
-        data = file.read(LONGEST_LINE + 1)
-    if len(data) > LONGEST_LINE:
-        raise BookError(f"{path} is a large file in UTF-16", then="save it in UTF-8", code="too-large")
-    return io.BytesIO(data.decode("utf-16", "replace").encode("utf-8", "surrogatepass"))
+def _wide(head: bytes) -> str:
+    """The encoding of text in two or four bytes a character; empty for any other."""
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    return "utf-16" if head.startswith(_UTF16) else utf16_without_mark(head[: len(head) // 2 * 2])
+
+
+class _Recoded(io.RawIOBase):
+    """Text in another encoding as UTF-8, a piece at a time; read from the beginning or not at all.
+
+    Old Macs ended lines with a carriage return, which no reader of lines knows: where text is taken byte by byte
+    (Latin-1 maps each to itself), it becomes a line end.
+    """
+
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        self._file, self._encoding = file, encoding
+        self.seek(0)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        if offset or whence:
+            raise OSError("this text is read from its beginning")
+        self._file.seek(0)
+        self._decoder = codecs.getincrementaldecoder(self._encoding)("replace")
+        self._ready = b""
+        self._ended = False
+        return 0
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready and not self._ended:
+            data = self._file.read(_CHUNK)
+            self._ended = not data
+            text = self._decoder.decode(data, final=not data)
+            old = self._encoding == "latin-1"
+            self._ready = text.replace("\r", "\n").encode("latin-1") if old else text.encode("utf-8", "surrogatepass")
+        taken, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
+        buffer[: len(taken)] = taken
+        return len(taken)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+class _Recoding(io.BufferedReader):
+    """So that it is no plain file, whose places are those of the disk."""
 
 
 def read_head(path: Path, size: int = _CHUNK) -> bytes:

@@ -6,12 +6,11 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
-from io import BufferedReader
 from typing import Any, BinaryIO
 
 from quire.books.plain.encoding import decode
 from quire.books.rows.columns import is_prose
-from quire.books.rows.inflate import LONGEST_LINE, read_lines
+from quire.books.rows.inflate import LONGEST_LINE, can_enter, read_lines
 from quire.books.rows.row import START, Bad, Entry, Position, Row, Values
 
 _BITE = 1 << 16
@@ -27,7 +26,7 @@ _NEXT_OBJECT = re.compile(r"\}\s*,?\s*(?=\{)")
 
 def read_json_lines(file: BinaryIO, start: Position) -> Iterator[Entry]:
     """JSON objects, one a line."""
-    seekable = isinstance(file, BufferedReader)
+    seekable = can_enter(file)
     enter = start if seekable and start.offset else START
     rows = enter.rows
     for line in read_lines(file, enter.offset, enter.line):
@@ -57,7 +56,8 @@ def _parse(data: bytes, number: int, after: Position) -> Entry:
     except UnicodeDecodeError:
         text = decode(data)[0]
     try:
-        value = json.loads(text)
+        # Lines of what was an array end in commas.
+        value = json.loads(text.rstrip(", \t\r"))
     except RecursionError:
         return Bad(number, "nested too deeply", text[:_SHOWN], after)
     except ValueError:

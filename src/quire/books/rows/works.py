@@ -46,6 +46,9 @@ _HEAD_ENTRIES = 100_000
 _SHOWN = 200
 _LONGEST_COLUMN = 10_000
 _LONGEST_HEADING = 160
+# What programs write where there is nothing.
+_NOTHING = frozenset(("nan", "null", "none", "n/a", "na", "<na>", "#n/a"))
+_LONGEST_NOTHING = 100
 # A line so long is no title, no ornament and no name of a chapter.
 _SENTENCE = 100
 
@@ -107,10 +110,15 @@ def _is_verse(text: str) -> bool:
     return len(lines) >= 4 and sum(map(len, lines)) / len(lines) <= 55
 
 
+def _is_nothing(text: str) -> bool:
+    """Whether there is no text, or what programs write where there is none."""
+    return not text.strip() or (len(text) < _LONGEST_NOTHING and text.strip().lower() in _NOTHING)
+
+
 def make_work(path: Path, place: Place, values: Values, decided: Decided, options: ReadOptions) -> Book | None:
     """The work of a row (flattened); None where the row has no text."""
     text = values.get(decided.column)
-    if not isinstance(text, str) or not text.strip():
+    if not isinstance(text, str) or _is_nothing(text):
         return None
     draft = Draft(str(path), kind=decided.kind)
     draft.title = _first(values, _TITLE_COLUMNS, decided.column)
