@@ -66,7 +66,7 @@ def test_a_page_that_is_some_lines_longer_than_others_keeps_them() -> None:
     pages = [page(n, head="THE FERRY", foot=str(n)) for n in range(1, 13)]
     longer = [line(f"He rowed {n} times more", 360 - STEP * n, 6) for n in range(3)]
     pages[5].lines[-1:] = longer
-    pages[6].lines.append(line("12/3/99 14:02", 290, 7))
+    pages[6].lines[-1:] = [line("12/3/99 14:02", 290, 7)]
     drop_furniture(pages, SIZE, STEP)
     assert [len(each.lines) for each in pages[5:7]] == [13, 10]
 
@@ -89,6 +89,30 @@ def test_a_page_of_contents_goes_as_a_whole() -> None:
     pages = [page(1), Page(2, 360, 540, list(entries)), page(3)]
     drop_lists(pages)
     assert dropped(pages) == [("contents", one.text) for one in entries]
+
+
+def test_entries_whose_numbers_stand_far_right_are_contents_and_so_is_the_page_that_goes_on() -> None:
+    entries = [
+        one
+        for n in range(12)
+        for one in (
+            line(f"{n}. The Ferry", 480 - STEP * (n % 6), 2 + n // 6),
+            Line(f"{9 * n + 3}", 310, 320, 480 - STEP * (n % 6), SIZE, 2 + n // 6),
+        )
+    ]
+    first, second = ([one for one in entries if one.page == number] for number in (2, 3))
+    pages = [page(1), Page(2, 360, 540, [line("Contents", 510, 2, 14), *first]), Page(3, 360, 540, second), page(4)]
+    drop_lists(pages)
+    assert [len(each.lines) for each in pages] == [10, 0, 0, 10]
+
+
+def test_a_page_of_text_with_numbers_at_line_ends_is_no_list() -> None:
+    rows = [
+        line(f"and in that spring they counted {number}", 480 - STEP * n, 2)
+        for n, number in enumerate((7, 90, 12, 3, 44, 8))
+    ]
+    drop_lists(pages := [page(1), Page(2, 360, 540, list(rows)), page(3)])
+    assert not dropped(pages)
 
 
 def test_an_index_at_the_end_goes_and_numbers_amid_text_stay() -> None:

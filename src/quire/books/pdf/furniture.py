@@ -16,8 +16,11 @@ _FOLIO = re.compile(r"^[\[(–—-]?\s*(\d{1,4})\b|\b(\d{1,4})\s*[\])–—-]?$"
 _ROMAN_FOLIO = re.compile(r"^[\[(–—-]?\s*([ivxlc]{1,8})\s*[\])–—-]?$|^([ivxlc]{1,8})\s{1,}\S|\S\s+([ivxlc]{1,8})$")
 _BARE = re.compile(r"[\[(–—-]?\s*(?:\d{1,4}|[ivxlc]{1,8})\s*[\])–—-]?")
 _COUNT = re.compile(r"\d{1,4}")
-_LEADER = re.compile(r"(?:\.\s?){4,}\s*\d{1,4}\s*$|(?:\.\s?){5,}|…{2,}\s*\d{1,4}\s*$")
-_ENTRY = re.compile(r"\S.*?\s\.?\s*(?:\d{1,4}|[ivxl]+)$")
+_LEADER = re.compile(r"(?:[.·]\s*){4,}\s*(?:\d{1,4}|[ivxl]+)?\s*$|(?:\.\s?){5,}|…{2,}\s*\d{1,4}\s*$")
+# Of an entry of a list its end tells; the patterns are for lines that people have set.
+LONGEST_ENTRY = 300
+_ENTRY = re.compile(r"\S.*?\s\.?\s*(\d{1,4}|[ivxl]+)$")
+_CONTENTS = re.compile(r"(?:table of )?contents|table des|inhalt|índice|indice|sommaire", re.IGNORECASE)
 _INDEX_ENTRY = re.compile(
     r",\s*\d{1,3}(?:[–-]\d{1,3})?(?:,\s*\d{1,3}(?:[–-]\d{1,3})?)*\.?$|,\s*(?:et seqq?|n)\.?[,;.]?$"
 )
@@ -225,6 +228,8 @@ def _is_furniture(page: Page, edge: Edge, edges: Edges, size: float, step: float
         return bool(mates) and (counted or usual or (alike >= 2 and not recognise(text)))
     if counted and (apart or len(text) < 60):
         return True
+    if bare and gap > 5 * step and text.isdigit() and int(text) == page.number + 1:
+        return True
     if bare and apart and len(page.lines) > 1:
         return sum(other.numbered for other in edges.near(edge, 2.5)) > 2
     same = edges.same(edge, 2.5)
@@ -281,26 +286,53 @@ def _folio_offset(edges: dict[int, Edge], pages: int) -> int | None:
 
 def drop_lists(pages: Sequence[Page]) -> None:
     """Pages of contents (lines that end with dots and a number) and of an index go as a whole."""
+    goes_on = 0
     for page in pages:
         pulse.beat()
-        lines = page.lines
-        if len(lines) < 4:
-            continue
-        leaders = sum(bool(_LEADER.search(line.plain)) for line in lines)
-        entries = sum(bool(_ENTRY.fullmatch(line.plain.strip())) for line in lines)
-        first = min(range(len(lines)), key=lambda index: -lines[index].y)
-        named = bool(
-            re.match(
-                r"(?:table of )?contents|table des|inhalt|índice|indice|sommaire", lines[first].plain.strip(), re.I
-            )
-        )
+        rows = _rows(page)
         early = page.number < 0.15 * len(pages) + 5 or page.number > 0.9 * len(pages)
-        index = sum(bool(_INDEX_ENTRY.search(line.plain.strip())) for line in lines)
-        if leaders >= 0.4 * len(lines) or (named and early and entries + leaders >= 0.4 * len(lines)):
-            reason = "contents"
-        elif page.number > 0.8 * len(pages) and index >= 0.45 * len(lines):
+        # An index stands in two columns: there each line tells.
+        texts = [line.plain.strip()[-LONGEST_ENTRY:] for line in page.lines]
+        index = sum(bool(_INDEX_ENTRY.search(text)) for text in texts)
+        if page.number > 0.8 * len(pages) and len(texts) >= 4 and index >= 0.45 * len(texts):
             reason = "index"
+        elif early and len(rows) >= 2 and _is_contents(rows, goes_on):
+            goes_on = max(goes_on, *(_entry_page(row) for row in rows))
+            reason = "contents"
         else:
+            goes_on = 0
             continue
-        for line in list(lines):
+        for line in list(page.lines):
             page.take(reason, line)
+
+
+def _rows(page: Page) -> list[str]:
+    """The text of a page row by row: a number far right of its entry belongs to it."""
+    rows: list[list[Line]] = []
+    for line in sorted(page.lines, key=lambda one: (-one.y, one.left)):
+        if rows and abs(rows[-1][0].y - line.y) < 0.3 * line.size:
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return [" ".join(line.plain.strip() for line in sorted(row, key=lambda one: one.left)) for row in rows]
+
+
+def _is_contents(rows: Sequence[str], goes_on: int) -> bool:
+    """Whether the rows of a page are a list of chapters.  `goes_on`: the last page number of the list on the page
+    before, 0 where there was none."""
+    leaders = sum(bool(_LEADER.search(row[-LONGEST_ENTRY:])) for row in rows)
+    if leaders >= 0.4 * len(rows):
+        return True
+    numbers = [number for row in rows if (number := _entry_page(row))]
+    named = bool(_CONTENTS.match(rows[0]))
+    if named or goes_on:
+        rises = sum(above <= below for above, below in zip([goes_on, *numbers], numbers, strict=False))
+        return len(numbers) >= (0.4 if named else 0.5) * len(rows) - 1 and rises >= 0.8 * len(numbers) > 0
+    rises = sum(above <= below for above, below in zip(numbers, numbers[1:], strict=False))
+    return len(numbers) >= 6 and len(numbers) >= 0.7 * len(rows) and rises >= 0.9 * (len(numbers) - 1)
+
+
+def _entry_page(row: str) -> int:
+    """The page number with which an entry of a list of chapters ends; 0 where it has none."""
+    match = _ENTRY.fullmatch(row[-LONGEST_ENTRY:])
+    return (int(match[1]) if match[1].isdigit() else 1) if match else 0
