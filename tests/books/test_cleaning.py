@@ -81,3 +81,11 @@ def test_unseen_copies_of_letters_go_but_a_flag_stays() -> None:
     assert cleaner.clean(f"a{hidden}b\u206ac") == "abc"
     assert cleaner.warnings() == ["5 control characters removed"]
     assert cleaner.clean(f"the {flag} flag") == f"the {flag} flag"
+
+
+def test_accents_piled_on_a_letter_are_bounded() -> None:
+    cleaner = Cleaner()
+    pile = "e" + "\u0301\u0316" * 100_000
+    assert len(cleaner.clean(pile)) <= 31
+    assert len(cleaner.clean_all([pile, "plain"])[0]) <= 31
+    assert cleaner.warnings() == ["2 piles of accents cut"]

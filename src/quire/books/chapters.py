@@ -112,7 +112,7 @@ def _chapter_level(items: Sequence[Item]) -> int:
             len(followed) >= 0.5 * len(owners)
             or len(parts) >= 0.5 * len(owners)
             or held
-            or opening >= max(3, 0.8 * len(lowers))
+            or (opening >= max(3, 0.8 * len(lowers)) and len(lowers) > len(owners))
         )
         single = len(owners) <= 2 and len(lowers) >= 3 and numbered >= 0.5 * len(lowers)
         # One heading above all others at the head of the book is its title.

@@ -19,6 +19,9 @@ _MARKS = re.compile(r"[\u200e\u200f\u061c]")
 _INVISIBLE = re.compile(r"[\u200b\u2060-\u2064\ufeff\u180e]")
 _SOFT_HYPHEN = re.compile("\u00ad")
 _JOINER = re.compile(r"[\u200c\u200d]")
+# Sorting a run of accents takes time that grows with its square; Unicode's own bound is thirty on one letter.
+_ACCENT = r"[\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u064b-\u065f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]"
+_PILE = re.compile(rf"({_ACCENT}{{30}}){_ACCENT}+")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SPACES = re.compile(r"[ \t\x0b\x0c\u2000-\u2008\u200a\u205f\u3000]{1,}")
 _LINE_ENDS = re.compile(r"\r\n?|[\x85\u2028\u2029]")
@@ -57,6 +60,8 @@ class Cleaner:
         """NFC, one kind of space (no-break ones stay), no invisible characters; line ends stay."""
         if _SUSPECT.search(text):
             text = self._remove(text)
+        if _PILE.search(text):
+            text = self._count("piles of accents", _PILE, r"\1", text)
         if not unicodedata.is_normalized("NFC", text):
             text = unicodedata.normalize("NFC", text)
         if _LIGATURE.search(text):
@@ -81,6 +86,7 @@ class Cleaner:
                 cleaned = [text.replace(char, "") for text in cleaned]
         if not all(map(_is_composed, found - _SILENT)):
             # Most texts are composed, or nothing but ASCII, and come back as they are.
+            cleaned = [self._count("piles of accents", _PILE, r"\1", text) for text in cleaned]
             cleaned = [unicodedata.normalize("NFC", text) for text in cleaned]
             found |= _uncommon(_SEAM.join(cleaned))
         for char in found & _LIGATURES.keys():
@@ -121,7 +127,7 @@ class Cleaner:
 
     def warnings(self) -> list[str]:
         """One sentence for each kind of character that was removed or replaced."""
-        verbs = {"broken characters": "replaced", "Windows-1252 characters": "repaired"}
+        verbs = {"broken characters": "replaced", "Windows-1252 characters": "repaired", "piles of accents": "cut"}
         return [f"{count} {what} {verbs.get(what, 'removed')}" for what, count in sorted(self.counts.items())]
 
 

@@ -20,6 +20,7 @@ from quire.books.plays import form as plays_form
 from quire.books.plays import labels as plays_labels
 from quire.books.plays import parts as plays
 from quire.books.titlepage import drop_contents, drop_title_page
+from quire.books.walls.pulse import beat
 from quire.errors import BookError
 
 ItemKind = Literal["heading", "paragraph", "verse", "break", "speech", "direction", "chapter", "note"]
@@ -136,9 +137,12 @@ def finish(draft: Draft, options: ReadOptions = PLAIN, empty: str = "") -> Book:
     """
     cleaner = Cleaner()
     items = _clean(draft, cleaner)
+    beat()
     items = gutenberg.trim_items(draft, items)
+    beat()
     items = matter.cut_marked(draft, items, options.matter)
     items = _without_front(draft, items, options)
+    beat()
     if options.format is not None or draft.kind == "plays" or _may_be_play(items):
         items = plays_form.recognise(draft, items, options.format)
     notes = [item for item in items if item.kind == "note"]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bookfiles import PARAGRAPHS as P
 from bookfiles import VERSE, assert_small_book, blocks
 from quire.books.book import Book
 from quire.books.web import html
+from quire.errors import BookError
 
 
 def test_html(tmp_path: Path) -> None:
@@ -153,3 +156,12 @@ def test_preformatted_text_is_read_as_plain_text_is(tmp_path: Path) -> None:
     wrapped = "\n".join([P[0][:40], P[0][41:]])
     book = read(tmp_path, f"<pre>\nCHAPTER I\n\n{wrapped}\n\nCHAPTER II\n\n{P[1]}\n</pre>")
     assert [chapter.title for chapter in book.chapters] == ["CHAPTER I", "CHAPTER II"]
+
+
+def test_a_file_cut_to_nothing_is_no_book(tmp_path: Path) -> None:
+    for data in (b"", b"<html", b"<!-- "):
+        path = tmp_path / "b.html"
+        path.write_bytes(data)
+        with pytest.raises(BookError) as raised:
+            html.read(path)
+        assert raised.value.code in ("not-a-book", "empty")

@@ -54,7 +54,8 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     """The one book of an HTML file.  Raises BookError when it holds no text."""
     root = parse_page(path.read_bytes())
     if root is None:
-        raise BookError(f"{path} holds no page that can be read", then="check the file in a browser")
+        what = f"{path} holds no page that can be read"
+        raise BookError(what, then="check the file in a browser", code="not-a-book")
     draft = Draft(str(path))
     read_head(draft, root)
     beat()
