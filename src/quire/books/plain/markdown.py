@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from quire.books.book import Book, Place
@@ -10,38 +11,30 @@ from quire.books.cleaning import line_ends
 from quire.books.draft import Draft, finish, is_scene_break
 from quire.books.limits import PLAIN, ReadOptions
 from quire.books.plain.encoding import decode
+from quire.books.plain.inline import inline, take_aside
 from quire.books.plain.lines import Lines, group_lines
+from quire.books.walls import pulse
 
 _FRONT = re.compile(r"\A\s*---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _PANDOC = re.compile(r"\A% (.*)\n(?:% (.*)\n)?(?:% .*\n)?")
-_FIELD = re.compile(r"^([A-Za-z][\w -]*)\s*:\s*(.*?)\s*$", re.MULTILINE)
+_FIELD = re.compile(r"^([A-Za-z][\w -]*)[ \t]*[:=][ \t]*(.*)$", re.MULTILINE)
+_LISTED = re.compile(r"(?:\n[ \t]*-[ \t]+[^\n]*)+")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _FENCE = re.compile(r"^ {0,3}(```|~~~)")
-_HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*(?:\{[^{}]*\})?\s*$")
+_HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(\S.*)$")
+_ATTRIBUTES = re.compile(r"[ \t]*\{[^{}]{0,300}\}$")
 _UNDERLINE = re.compile(r"^ {0,3}(=+|-+)\s*$")
 _RULE = re.compile(r"^ {0,3}(?:(?:\*\s*){3,}|(?:-\s*){3,}|(?:_\s*){3,})$")
 _NOTE = re.compile(r"^\[\^([^\]]+)\]:\s*(.*)", re.DOTALL)
 _REFERENCE = re.compile(r"^ {0,3}\[[^\]^]+\]:\s*\S+")
 _HARD_BREAK = re.compile(r"(?: {2,}|\\)$")
-
-_INLINE = (
-    (re.compile(r"!\[([^\]]*)\]\([^)]*\)"), ""),
-    (re.compile(r"\[\^[^\]]+\]"), ""),
-    (re.compile(r"\[([^\]]+)\]\([^)\s]*(?:\s+\"[^\"]*\")?\)"), r"\1"),
-    (re.compile(r"\[([^\]]+)\]\[[^\]]*\]"), r"\1"),
-    (re.compile(r"<(https?://[^>\s]+)>"), r"\1"),
-    (re.compile(r"</?(?:i|b|em|strong|span|sup|sub|small|u|a|cite|abbr|center)\b[^>]*>", re.IGNORECASE), ""),
-    (re.compile(r"<br\s*/?>", re.IGNORECASE), "\n"),
-    (re.compile(r"(?<![\\*])\*\*\*(?=\S)(.+?)(?<=\S)\*\*\*", re.DOTALL), r"\1"),
-    (re.compile(r"(?<![\\*])\*\*(?=\S)(.+?)(?<=\S)\*\*", re.DOTALL), r"\1"),
-    (re.compile(r"(?<![\\*])\*(?=[^\s*])(.+?)(?<=[^\s\\])\*(?!\*)", re.DOTALL), r"\1"),
-    (re.compile(r"(?<![\w\\_])__(?=\S)(.+?)(?<=\S)__(?!\w)", re.DOTALL), r"\1"),
-    (re.compile(r"(?<![\w\\_])_(?=[^\s_])(.+?)(?<=[^\s\\])_(?!\w)", re.DOTALL), r"\1"),
-    (re.compile(r"~~(?=\S)(.+?)(?<=\S)~~", re.DOTALL), r"\1"),
-    (re.compile(r"`([^`]+)`"), r"\1"),
-    (re.compile(r"\\([\\`*_{}\[\]()#+\-.!>~|\"'])"), r"\1"),
-)  # fmt: skip
-_ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[A-Za-z]+\d*);")
+_TOML = re.compile(r"\A\s*\+\+\+[ \t]*\n(.*?)\n\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL)
+_ITEM = re.compile(r"^\s*(?:([-*+•])|\d{1,9}[.)])\s+(?=\S)")
+_HTML_HEADING = re.compile(r"^\s*<h([1-6])(?:\s[^<>]{0,500})?>(.{1,500}?)</h\1>\s*$", re.IGNORECASE | re.DOTALL)
+_BARE_MARKUP = re.compile(
+    r"^\s*(?::::.{0,200}|</?(?:div|section|p|center|figure|table|ul|ol)(?:\s[^<>]{0,500})?>)\s*$", re.I
+)
+_BEAT = 500
 
 
 def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
@@ -50,7 +43,7 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     draft = Draft(str(path), warnings=warnings)
     text = line_ends(text)
     skipped = 0
-    if front := _FRONT.match(text):
+    if front := _FRONT.match(text) or _TOML.match(text):
         _read_front(draft, front[1])
         skipped = text.count("\n", 0, front.end())
         text = text[front.end() :]
@@ -58,8 +51,11 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
         draft.title, draft.author = block[1].strip(), (block[2] or "").strip()
         skipped = text.count("\n", 0, block.end())
         text = text[block.end() :]
-    text = _COMMENT.sub(lambda comment: _drop_comment(draft, comment), text)
-    for group in group_lines(text, ends=True):
+    closed = text.rfind("-->") + 3 if "-->" in text else 0
+    text = _COMMENT.sub(lambda comment: _drop_comment(draft, comment), text[:closed]) + text[closed:]
+    for count, group in enumerate(group_lines(text, ends=True)):
+        if count % _BEAT == 0:
+            pulse.beat()
         _read_group(draft, Lines(group.lines, group.number + skipped, group.gap))
     if not draft.title:
         draft.title = _only_top_heading(draft) or path.stem
@@ -69,7 +65,15 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
 def _read_front(draft: Draft, front: str) -> None:
     """Title, author and language; the other keys become columns.  Plain `key: value` lines are all that is read, so
     that no YAML bomb is ever expanded."""
-    fields = {match[1].strip().lower(): match[2].strip("\"'") for match in _FIELD.finditer(front)}
+    fields: dict[str, str] = {}
+    for match in _FIELD.finditer(front):
+        value = match[2].strip().strip("\"'")
+        listed = _LISTED.match(front, match.end()) if not value else None
+        if listed:
+            value = ", ".join(line.strip(" \t-\"'") for line in listed[0].strip().split("\n"))
+        elif value.startswith("[") and value.endswith("]"):
+            value = ", ".join(part.strip(" \"'") for part in value[1:-1].split(","))
+        fields[match[1].strip().lower()] = value
     draft.title = fields.pop("title", "")
     draft.author = fields.pop("author", "")
     draft.language = fields.pop("language", "") or fields.pop("lang", "")
@@ -93,7 +97,7 @@ def _read_group(draft: Draft, group: Lines) -> None:
     first = group.number
     for number, line in enumerate(group.lines, start=group.number):
         place = Place(draft.path, "line", number)
-        if _FENCE.match(line):
+        if _FENCE.match(line) or _BARE_MARKUP.match(line):
             continue
         heading = _HEADING.match(line)
         underline = _UNDERLINE.match(line) if lines else None
@@ -110,12 +114,19 @@ def _read_group(draft: Draft, group: Lines) -> None:
         _add(draft, lines, Place(draft.path, "line", first))
         lines = []
         if heading:
-            draft.add("heading", inline(heading[2]), place, len(heading[1]))
+            draft.add("heading", _heading_text(heading[2]), place, len(heading[1]))
         elif _RULE.match(line):
             draft.add("break", line, place)
         else:
             lines, first = [line], number
     _add(draft, lines, Place(draft.path, "line", first))
+
+
+def _heading_text(text: str) -> str:
+    """A heading's words, without attributes and without the signs that may close it."""
+    text = _ATTRIBUTES.sub("", text.rstrip())
+    bare = text.rstrip("#")
+    return inline(bare.strip() if bare != text and bare[-1:] in (" ", "\t", "") else text)
 
 
 def _add(draft: Draft, lines: list[str], place: Place) -> None:
@@ -128,6 +139,16 @@ def _add(draft: Draft, lines: list[str], place: Place) -> None:
         _add_lines(draft, [line.lstrip()[1:].strip() for line in lines if line.lstrip()[1:].strip()], place)
         return
     text = "\n".join(lines)
+    if (titled := _HTML_HEADING.match(text)) is not None:
+        draft.add("heading", inline(titled[2]), place, int(titled[1]))
+        return
+    if _goes_on_note(draft, lines):
+        last = draft.items[-1]
+        draft.items[-1] = replace(last, text=f"{last.text}\n{inline(' '.join(text.split()))}")
+        return
+    if len(lines) > 1 and _ITEM.match(lines[0]) and not _NOTE.match(text):
+        _add_list(draft, lines, place)
+        return
     if _NOTE.match(text.strip()):
         for part in re.split(r"\n(?=\[\^[^\]]+\]:)", text.strip()):
             if note := _NOTE.match(part):
@@ -142,7 +163,33 @@ def _add(draft: Draft, lines: list[str], place: Place) -> None:
         _add_paragraph(draft, " ".join(line.strip() for line in lines), place)
 
 
+def _goes_on_note(draft: Draft, lines: list[str]) -> bool:
+    """Whether indented lines after a note are its next paragraph."""
+    last = draft.items[-1] if draft.items else None
+    return last is not None and last.kind == "note" and all(line.startswith(("    ", "\t")) for line in lines)
+
+
+def _add_list(draft: Draft, lines: list[str], place: Place) -> None:
+    """Each item of a list by itself, with its number or its dash: lines of talk look the same."""
+    items: list[list[str]] = []
+    for line in lines:
+        if _ITEM.match(line) or not items:
+            items.append([line])
+        else:
+            items[-1].append(line)
+    for item in items:
+        _add_paragraph(draft, " ".join(line.strip() for line in item), place)
+
+
 def _add_paragraph(draft: Draft, raw: str, place: Place) -> None:
+    mark = _ITEM.match(raw)
+    if mark and mark[1] in ("*", "+", "•"):
+        raw = raw[mark.end() :]
+    raw, notes, gone = take_aside(raw)
+    for note in notes:
+        draft.add("note", inline(note), place)
+    for text in gone:
+        draft.drop("tracked deletion or hidden text", text, place)
     text = inline(raw)
     draft.add("verse" if "\n" in text else "paragraph", text, place)
 
@@ -170,7 +217,7 @@ def _add_quote(draft: Draft, lines: list[str], place: Place) -> None:
         hard = any(_HARD_BREAK.search(one) for one in stanza[:-1])
         short = len(stanza) > 1 and max(len(one.strip()) for one in stanza) <= 66 and not _looks_wrapped(stanza)
         if heading:
-            draft.add("heading", inline(heading[2]), place, len(heading[1]))
+            draft.add("heading", _heading_text(heading[2]), place, len(heading[1]))
         elif hard or short:
             _add_lines(draft, [_HARD_BREAK.sub("", one).strip() for one in stanza], place)
         else:
@@ -189,16 +236,3 @@ def _looks_wrapped(lines: list[str]) -> bool:
 
 def _add_lines(draft: Draft, lines: list[str], place: Place) -> None:
     draft.add("verse" if len(lines) > 1 else "paragraph", "\n".join(inline(line) for line in lines), place)
-
-
-def inline(text: str) -> str:
-    """A line without the marks of emphasis, links, code and escapes."""
-    if not any(char in text for char in "*_[]`<\\~&!"):
-        return text
-    for pattern, instead in _INLINE:
-        text = pattern.sub(instead, text)
-    if "&" in text:
-        from html import unescape
-
-        text = _ENTITY.sub(lambda match: unescape(match[0]), text)
-    return text
