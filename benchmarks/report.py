@@ -21,10 +21,10 @@ def filled(text: str, told: Mapping[str, Any]) -> str:
     """The document with every table between its two marks."""
     for name, table in tables(told).items():
         start, end = _MARKS.format(name), _END.format(name)
-        pattern = re.compile(re.escape(start) + r".*?" + re.escape(end), re.DOTALL)
-        if len(pattern.findall(text)) != 1:
+        places = list(re.finditer(re.escape(start) + r".*?" + re.escape(end), text, re.DOTALL))
+        if len(places) != 1:
             raise ValueError(f"docs/reading.md has no single place for the table {name}")
-        text = pattern.sub(lambda _, s=start, t=table, e=end: f"{s}\n{t}\n{e}", text)
+        text = f"{text[: places[0].start()]}{start}\n{table}\n{end}{text[places[0].end() :]}"
     return text
 
 
@@ -46,7 +46,7 @@ def _peers(rows: Sequence[Mapping[str, Any]], books: Sequence[Mapping[str, Any]]
     if not rows:
         return "Not measured."
     files = {row["file"] for row in rows}
-    ours = [
+    ours: list[Mapping[str, Any]] = [
         {
             "reader": "Quire",
             "f1": book["f1"],
@@ -62,8 +62,10 @@ def _peers(rows: Sequence[Mapping[str, Any]], books: Sequence[Mapping[str, Any]]
         "| reader | word F1, mean | worst | paragraph boundaries F1, mean | worst | heads and folios left | pages/s |",
         "|---|---|---|---|---|---|---|",
     ]
-    names = list(dict.fromkeys(row["reader"] for row in rows))
-    for name, mine in [("Quire", ours), *((name, [row for row in rows if row["reader"] == name]) for name in names)]:
+    by_reader: dict[str, list[Mapping[str, Any]]] = {"Quire": ours}
+    for row in rows:
+        by_reader.setdefault(row["reader"], []).append(row)
+    for name, mine in by_reader.items():
         if not mine:
             continue
         f1, edges = [row["f1"] for row in mine], [row["paragraphs"] for row in mine]
