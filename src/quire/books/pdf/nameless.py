@@ -77,7 +77,7 @@ def read_fonts(text: str, page: Any, missing: float) -> Named | None:
     fonts = [places for places in _by_font(text, page) if not has_words(_said_in(text, places))]
     guessed = [places for places in fonts if has_words(_by_glyphs(_said_in(text, places)))]
     chars = list(text)
-    partly = False
+    lost = 0
     for places in fonts:
         said = _said_in(text, places)
         # Figures and headings beside words in such a font are set in others of its kind.
@@ -85,13 +85,14 @@ def read_fonts(text: str, page: Any, missing: float) -> Named | None:
             for place in places:
                 chars[place] = _glyph(chars[place])
         elif is_nameless(said, 1.0) or (len(places) >= 0.3 * len(text) and _is_cipher(said)):
-            partly = True
+            lost += len(places)
             for place in places:
                 chars[place] = " "
     named = "".join(chars)
-    if is_nameless(named, 0.0) or (partly and sum(map(str.isalpha, named)) < 40):
+    # Scraps between what is lost are no text.
+    if is_nameless(named, 0.0) or (lost and len(_SPACE.sub("", named)) < max(40, lost)):
         return None
-    return Named(named, bool(guessed), partly)
+    return Named(named, bool(guessed), lost > 0)
 
 
 def _by_font(text: str, page: Any) -> list[list[int]]:
