@@ -8,8 +8,9 @@ from dataclasses import replace
 from quire.books.plain.lines import Lines
 
 _MONTHS = (
-    r"(?:jan(?:uary|\.)?|feb(?:ruary|\.)?|mar(?:ch|\.)|apr(?:il|\.)|may|june?|july?|jun\.|jul\.|aug(?:ust|\.)?|"
-    r"sept?(?:ember|\.)?|oct(?:ober|\.)?|nov(?:ember|\.)?|dec(?:ember|\.)?|"
+    r"(?:jan(?:uary|u?ry|y)?[.:]?|feb(?:ruary|r?y|r)?[.:]?|mar(?:ch|[.:])|apr(?:il|l|[.:])|may|june?|july?|jun[.:]|"
+    r"jul[.:]|aug(?:ust|t)?[.:]?|sept?(?:ember|emb|r)?[.:]?|oct(?:ober|ob|r)?[.:]?|nov(?:ember|emb|r)?[.:]?|"
+    r"dec(?:ember|emb|r)?[.:]?|"
     r"janvier|janv\.|f[ée]vrier|f[ée]vr?\.|mars|avril|avr\.|mai|juin|juillet|juil\.|ao[uû]t|septembre|octobre|novembre|"
     r"d[ée]cembre|d[ée]c\.|vend[ée]miaire|brumaire|frimaire|niv[oô]se|pluvi[oô]se|vent[oô]se|germinal|flor[ée]al|prairial|"
     r"messidor|thermidor|fructidor|7bre|8bre|9bre|10bre)"
@@ -21,13 +22,26 @@ _DAYS = (
 # `17—`, `17**`, `18..`, `1812`, `'98`: what a printer leaves of a year.
 _YEAR = r"(?:1[0-9]{3}|20[0-9]{2}|1[5-9](?:[*.…·]{1,4}|[—–-]{1,3}|\d?[—*-]+)|[’'`]\d{2})"
 _NUMBER = r"(?:\d{1,2}(?:st|nd|rd|th|d|er|e|°|º)?\.?|premier|first|\d{1,2}\s?(?:st|nd|rd|th))"
+_FEASTS = (
+    r"(?:le\s+)?même jour|(?:the\s+)?same day|"
+    r"(?:le\s+)?(?:jour|veille|lendemain) de (?:la\s+)?(?:saint|noël|pâques|toussaint)"
+    r"[\w-]*|christmas (?:day|eve|night)|new year[’']s (?:day|eve)|good friday|"
+    r"easter (?:sunday|monday|day)|whit ?sunday|boxing day"
+)
 _DATE = (
     rf"(?:(?:{_DAYS}[,.]?\s+)?(?:the\s+|le\s+|ce\s+|du\s+)?(?:{_NUMBER}(?:\s+(?:of|de|day of|jour de))?\s+{_MONTHS}|"
     rf"{_MONTHS}[.,]?\s+(?:the\s+)?{_NUMBER}\b)"
-    rf"(?:\s*[,.]?\s*(?:(?:in the year|l[’']an|an)\s+)?(?:{_YEAR}|[IVXL]{{1,4}}))?|"
+    rf"(?:\s*[,.]?\s*(?:{_YEAR}|(?:(?:in the year|l[’']an|an)\s+)(?:{_YEAR}|[IVXL]{{1,4}}|\d{{1,2}})|[IVXL]{{1,4}}))?|"
     rf"{_MONTHS}\s*[,.]?\s+{_YEAR}|{_NUMBER}\s+{_MONTHS}|"
-    rf"(?:ce|le|this)\s+{_DAYS}(?:\s+(?:soir|matin|morning|evening|night|\d{{1,2}}))?(?:\s*,?\s*\d+\s*(?:heures?|h))?|"
+    rf"(?:(?:ce|le|this)\s+)?{_DAYS}\s+(?:au\s+)?(?:soir|matin|morning|evening|night)?\s*{_NUMBER}"
+    r"(?:\s+(?:le|au)\s+(?:soir|matin))?|"
+    rf"(?:ce|le|this)\s+{_DAYS}(?:\s+(?:soir|matin|morning|evening|night))?(?:\s*,?\s*\d+\s*(?:heures?|h))?|{_FEASTS}|"
     rf"\d{{1,2}}[/.]\d{{1,2}}[/.]\d{{2,4}}|\d{{4}}-\d{{2}}-\d{{2}})"
+)
+# Day, month and year: so much that a place before it needs no comma.
+_WHOLE = (
+    rf"(?:{_DAYS}[,.]?\s+)?(?:{_NUMBER}(?:\s+(?:of|de))?\s+{_MONTHS}|{_MONTHS}[.,]?\s+(?:the\s+|ye\s+)?{_NUMBER})"
+    rf"\s*[,.]?\s*{_YEAR}"
 )
 _WEEKDAY = (
     rf"(?:{_DAYS})(?:\s*,?\s*(?:(?:in the\s+)?(?:morning|evening|night|afternoon|noon|midnight)|(?:au\s+)?soir|matin|"
@@ -43,7 +57,8 @@ _TIME = (
 _LITTLE = r"of|the|de|la|le|du|des|les|sur|en|près|near|at|in|and|et|st\.?"
 _PLACE_WORD = rf"(?:[A-ZÀ-Þ][\w.’'&*—-]*|{_LITTLE}|\d{{1,4}}|[dl][’'][\w-]+)"
 _PLACE = (
-    rf"(?:(?:From|De|Du|Des|À|A|At|In|Au|Written (?:at|from)|Château)\s+)?{_PLACE_WORD}"
+    rf"(?:(?:From|De|Du|Des|À|A|At|In|Au|(?:Written|Given|Done|Dated) (?:at|from|in)|(?:Fait|Donné|Écrit) (?:à|de|au)|"
+    rf"Château)\s+)?{_PLACE_WORD}"
     rf"(?:[\s,.;:—–-]+{_PLACE_WORD}){{0,9}}"
 )
 _LINE = re.compile(
@@ -52,6 +67,16 @@ _LINE = re.compile(
     rf"(?:\s*[,.;:—–-]+\s*(?P<after>{_PLACE}))?\s*[.,:;!—–\])_*-]*",
     re.IGNORECASE,
 )
+# What is no letter's date: when someone was born, when a book was printed.
+_DEED = r"(?:born|died|né|née|mort|morte|printed|published|imprimé|publié|exporté|achevé)\b"
+# A line without a number or one of these says no date.
+_HINT = re.compile(rf"\d|\b(?:{_DAYS}|{_MONTHS}|{_FEASTS})", re.IGNORECASE)
+_UNPARTED = re.compile(
+    rf"[\[(_*\s]*(?!{_DEED})(?P<place>{_PLACE})\s+(?:(?:ce|le|this|the)\s+)?{_WHOLE}{_TIME}\s*[.,:;—–\])_*-]*",
+    re.IGNORECASE,
+)
+# `5 thermidor an XI (24 juillet 1803)`, `Astura (26 March)`
+_SECOND = re.compile(rf"(?P<first>\S.*?)\s*\((?:{_DATE}|{_WEEKDAY})\)[.,]?", re.IGNORECASE)
 _OPENING = re.compile(
     rf"(?P<date>{_DATE}|{_DAYS}){_TIME}\s*(?:\.\s*[—–-]*|[—–:]|,\s*[—–]|—)\s*(?P<rest>\S.*)", re.IGNORECASE
 )
@@ -71,11 +96,23 @@ def is_dateline(text: str) -> bool:
     line = " ".join(text.split())
     if not line or len(line) > LONGEST or line[-1] in '?”»"’':
         return False
-    match = _LINE.fullmatch(line)
-    if match is None:
+    if _HINT.search(line) is None:
         return False
-    places = [match["place"], match["after"]]
-    return all(place is None or _is_place(place) for place in places)
+    second = _SECOND.fullmatch(line) if line.rstrip(".,").endswith(")") else None
+    if second is not None and _is_alone(second["first"]):
+        return True
+    match = _LINE.fullmatch(line)
+    if match is not None and all(match[name] is None or _is_place(match[name]) for name in ("place", "after")):
+        return True
+    match = _UNPARTED.fullmatch(line)
+    return match is not None and _is_place(match["place"])
+
+
+def _is_alone(text: str) -> bool:
+    """What stands before a date in brackets: another date, or a place in a word or two."""
+    return _LINE.fullmatch(text) is not None or (
+        len(text.split()) <= 3 and text.replace(" ", "").isalpha() and text.istitle()
+    )
 
 
 def _is_place(text: str) -> bool:
