@@ -82,3 +82,19 @@ def test_a_formula_is_read_by_its_signs_without_notes_for_programs() -> None:
     assert formula_text(parse_xml(source.encode())) == "x2"
     assert formula_text(parse_xml(f"<math><mtable>{row}</mtable></math>".encode())) == "1 0"
     assert formula_text(parse_xml(b"<math alttext='a plus b'/>")) == "a plus b"
+
+
+@pytest.mark.parametrize("tag", ["div", "span", "font size='2'", "blockquote", "table><tr><td", "x:y"])
+@pytest.mark.parametrize("depth", [300, 20_000])
+def test_a_page_nested_beyond_reason_keeps_its_text(tag: str, depth: int) -> None:
+    root = parse_page(f"<html><body>{f'<{tag}>' * depth}<h2>I</h2><p>One.</p><p>Two.</p></body></html>".encode())
+    assert root is not None
+    assert plain_text(root) == "I One. Two."
+    assert [element.text for element in root.iter("h2", "p") if element.text] == ["I", "One.", "Two."]
+
+
+def test_tags_that_are_never_closed_lose_nothing() -> None:
+    page = "".join(f"<p><font size=2><i>Paragraph {number}." for number in range(2000))
+    root = parse_page(f"<html><body>{page}</body></html>".encode())
+    assert root is not None
+    assert plain_text(root).endswith("Paragraph 1999.")

@@ -33,6 +33,11 @@ _CHARSET = re.compile(
     re.IGNORECASE,
 )
 _XML_HEAD = re.compile(r"^\s*<\?xml[^>]*\?>")
+_TAG = re.compile(rb"</?([A-Za-z][A-Za-z0-9:._-]*)[^<>]*>")
+_FLAT = frozenset(b"html head title style script meta link body p br hr h1 h2 h3 h4 h5 h6 img pre".split())
+_FLAT_BLOCKS = frozenset(
+    b"div blockquote section article center table tr td th li dd dt ul ol dl figure aside main header footer".split()
+)
 _LATIN = frozenset(("iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii"))
 
 
@@ -62,11 +67,30 @@ def parse_page(data: bytes) -> Element | None:
     except etree.XMLSyntaxError:
         data = _named_entities(_as_utf8(data))
         data = _DOCTYPE.sub(b"", _without_own_entities(data), count=1)
+    root, too_deep = _parse_html(data)
+    return _parse_html(_flattened(data))[0] if too_deep else root
+
+
+def _parse_html(data: bytes) -> tuple[Element | None, bool]:
+    """The root of a page, and whether the parser gave up on its depth: then the rest of it is missing."""
     parser = lxml_html.HTMLParser(encoding="utf-8", no_network=True, huge_tree=False, remove_pis=True)
     try:
-        return lxml_html.document_fromstring(data, parser=parser)
+        root = lxml_html.document_fromstring(data, parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError):
-        return None
+        root = None
+    return root, any("xcessive depth" in error.message for error in parser.error_log)
+
+
+def _flattened(data: bytes) -> bytes:
+    """A page whose elements are never closed, or nested beyond reason: its paragraphs and headings alone."""
+
+    def instead(match: re.Match[bytes]) -> bytes:
+        name = match[1].lower()
+        if name in _FLAT:
+            return match[0]
+        return b"<p>" if name in _FLAT_BLOCKS else b""
+
+    return _TAG.sub(instead, data)
 
 
 def _is_latin(data: bytes) -> bool:
