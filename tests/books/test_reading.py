@@ -143,6 +143,52 @@ def test_globs_and_folders_without_books(tmp_path: Path) -> None:
         read_shelf([ShelfItem(path=str(tmp_path / "empty"))])
 
 
+def test_a_file_by_several_names_is_read_once_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(TEXT)
+    (tmp_path / "b.txt").symlink_to(tmp_path / "a.txt")
+    os.link(tmp_path / "a.txt", tmp_path / "c.txt")
+    (book,) = read_shelf([ShelfItem(path=str(tmp_path))])
+    assert Path(book.path).name == "a.txt"
+    assert any("2 more names here, the first of them b.txt" in warning for warning in book.warnings)
+    assert len(read_shelf([ShelfItem(path=str(tmp_path / name)) for name in ("a.txt", "b.txt")])) == 2
+
+
+def test_linked_folders_go_in_no_circles_and_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text(TEXT)
+    (tmp_path / "in" / "again").symlink_to(tmp_path / "in")
+    for pattern in ("in", "**/*.txt", "*"):
+        shelf = read_shelf([ShelfItem(path=str(tmp_path / pattern))])
+        assert len(shelf) == 1
+        assert [Path(bad.path).name for bad in shelf.unreadable] == ["again"]
+    assert len(read_shelf([ShelfItem(path=str(tmp_path / "in" / "again"))])) == 1
+
+
+def test_a_folder_that_cannot_be_opened_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "a.txt").write_text(TEXT)
+    scan = os.scandir
+
+    def refuse(path: str) -> object:
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    shelf = read_shelf([ShelfItem(path=str(tmp_path))])
+    assert [(Path(bad.path).name, bad.reason) for bad in shelf.unreadable] == [
+        ("closed", "cannot be opened (Permission denied)")
+    ]
+
+
+def test_names_of_any_bytes_are_read(tmp_path: Path) -> None:
+    names = [os.fsdecode(b"caf\xe9.txt"), "line\nbreak.txt", "\x1b[31m.txt"]
+    for number, name in enumerate(names):
+        (tmp_path / name).write_text(TEXT + str(number))
+    shelf = read_shelf([ShelfItem(path=str(tmp_path))])
+    assert {Path(book.path).name for book in shelf} == set(names)
+
+
 def test_names_with_spaces_accents_and_brackets_are_files_not_globs(tmp_path: Path) -> None:
     path = tmp_path / "l'été [à la mer] (copie).txt"
     path.write_text(TEXT)

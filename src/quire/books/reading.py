@@ -33,6 +33,8 @@ def read_shelf(items: Sequence[ShelfItem], strict: bool = False, forgiving: bool
     """
     books: list[Book] = []
     first: BookError | None = None
+    names: dict[tuple[object, ReadOptions], Path] = {}
+    also: dict[str, list[Path]] = {}
     unreadable: list[Unreadable] = []
     sources: list[str] = []
     for item in items:
@@ -48,6 +50,10 @@ def read_shelf(items: Sequence[ShelfItem], strict: bool = False, forgiving: bool
             sources.append(source)
             continue
         for path, named in files_of(item, unreadable, strict):
+            first_name = names.setdefault((_identity(path), options), path)
+            if not named and first_name != path:
+                also.setdefault(str(first_name), []).append(path)
+                continue
             try:
                 found = read_path(path, options)
             except BookError as error:
@@ -60,7 +66,7 @@ def read_shelf(items: Sequence[ShelfItem], strict: bool = False, forgiving: bool
             sources.append(str(path))
     if not books:
         raise (first if forgiving and first else _nothing(items, unreadable))
-    return Shelf(tuple(_with_splits(books)), tuple(unreadable), tuple(sources))
+    return Shelf(tuple(_with_splits(_with_names(books, also))), tuple(unreadable), tuple(sources))
 
 
 def read_path(path: Path | str, options: ReadOptions | None = None) -> list[Book]:
@@ -128,15 +134,14 @@ def files_of(item: ShelfItem, unreadable: list[Unreadable], strict: bool) -> lis
     assert item.path is not None
     path = Path(item.path).expanduser()
     if not os.path.lexists(path) and glob.has_magic(item.path):
-        matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))  # noqa: PTH207 (absolute patterns too)
-        if not matches:
+        files = _matching(path, unreadable)
+        if not files:
             raise BookError(
                 f"nothing matches {item.path}", then="check the pattern; quote it so that the shell leaves it alone"
             )
-        files = [file for match in matches for file in (_walk(match) if match.is_dir() else [match])]
     elif path.is_dir():
-        files = _walk(path)
-        if not files:
+        files = _walk(path, unreadable)
+        if not files and not unreadable:
             raise BookError(f"{path} is an empty folder", then="put books into it, or name another")
     else:
         return [(path, True)]
@@ -151,13 +156,40 @@ def files_of(item: ShelfItem, unreadable: list[Unreadable], strict: bool) -> lis
     return chosen
 
 
-def _walk(folder: Path) -> list[Path]:
-    """All files under a folder, in sorted order; hidden ones and linked folders are left alone."""
+def _walk(folder: Path, unreadable: list[Unreadable]) -> list[Path]:
+    """All files under a folder, in sorted order; hidden ones are left alone, linked folders and closed ones listed."""
     found: list[Path] = []
-    for root, folders, files in os.walk(folder):
+
+    def closed(error: OSError) -> None:
+        unreadable.append(Unreadable(str(error.filename), f"cannot be opened ({error.strerror})"))
+
+    for root, folders, files in os.walk(folder, onerror=closed):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        links = [Path(root) / name for name in folders if (Path(root) / name).is_symlink()]
+        unreadable.extend(map(_link, links))
         found.extend(Path(root) / name for name in files if not name.startswith("."))
     return sorted(found)
+
+
+def _matching(pattern: Path, unreadable: list[Unreadable]) -> list[Path]:
+    """The files that a pattern means.  A linked folder is one of them only where it is named: `**` goes in circles."""
+    plain = next(n for n, part in enumerate(pattern.parts) if glob.has_magic(part))
+    found: list[Path] = []
+    links: dict[Path, None] = {}
+    for match in sorted(map(Path, glob.glob(str(pattern), recursive=True))):  # noqa: PTH207 (absolute patterns too)
+        over = [parent for parent in match.parents if len(parent.parts) > plain and parent.is_symlink()]
+        if over and "**" in pattern.parts:
+            links[over[-1]] = None
+        elif match.is_dir():
+            found.extend(_walk(match, unreadable))
+        else:
+            found.append(match)
+    unreadable.extend(map(_link, links))
+    return list(dict.fromkeys(found))
+
+
+def _link(folder: Path) -> Unreadable:
+    return Unreadable(str(folder), "a link to a folder, which is not followed: name it to read it", "not-a-book")
 
 
 def _reason(error: BookError, path: Path) -> str:
@@ -173,6 +205,28 @@ def _nothing(items: Sequence[ShelfItem], unreadable: Sequence[Unreadable]) -> Bo
             then=READS,
         )
     return BookError(f"{names} holds no books", then=READS)
+
+
+def _identity(path: Path) -> object:
+    """What tells a file from all others, by whatever names it goes."""
+    try:
+        state = path.stat()
+    except (OSError, ValueError):
+        return path
+    return state.st_dev, state.st_ino
+
+
+def _with_names(books: list[Book], also: dict[str, list[Path]]) -> list[Book]:
+    """A file that goes by several names is read once, and says so."""
+    said = []
+    for book in books:
+        if more := also.pop(book.path, None):
+            what = (
+                f"the same file goes by {len(more)} more names here, the first of them {more[0].name}; it is read once"
+            )
+            book = replace(book, warnings=(*book.warnings, what))
+        said.append(book)
+    return said
 
 
 def _with_splits(books: list[Book]) -> list[Book]:
