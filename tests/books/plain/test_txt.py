@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from quire.books.book import Book
 from quire.books.plain import txt
+from quire.books.walls import pulse
 from quire.errors import BookError
 
 FRENCH = "« Où va-t-elle ? » demanda l’aîné… Personne n’osa répondre, tant la nuit était noire ; l’œil même se taisait."
@@ -220,3 +221,13 @@ def test_indented_speeches_of_one_line_are_paragraphs(tmp_path: Path) -> None:
     texts = [long(n) if n % 5 == 0 else f"— Did {n} of them come? asked the other." for n in range(40)]
     rows = [row for text in texts for row in textwrap.wrap(text, 60, initial_indent="    ")]
     assert blocks(read(tmp_path, "\n".join(rows))) == [("paragraph", text) for text in texts]
+
+
+def test_a_long_text_gives_signs_of_life(tmp_path: Path) -> None:
+    beats: list[int] = []
+    pulse.listen(lambda: beats.append(1))
+    try:
+        read(tmp_path, "\n\n".join(["A line of it."] * 3000))
+    finally:
+        pulse.listen(None)
+    assert len(beats) >= 8

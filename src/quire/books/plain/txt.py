@@ -30,10 +30,12 @@ from quire.books.plain.notes import take_notes
 from quire.books.plain.openings import find_headings, rank
 from quire.books.plain.pages import group_pages
 from quire.books.plays import text as plays_text
+from quire.books.walls import pulse
 from quire.errors import BookError
 
 # Fewer words between Gutenberg's header and licence are a title or a credit, no work.
 SHORTEST_IN_FRAME = 30
+_BEAT = 500
 # Shorter lines of what is said to be poems are verse, though they are of one length.
 _NARROWEST_PROSE = 60
 _EMPHASIS = re.compile(r"(?<![\w_])_(?=\S)([^_]{1,2000}?)(?<=\S)_(?![\w_])")
@@ -95,11 +97,13 @@ def read_lines(
     the text: lines of a play, surely one or said to be, become its speeches.
     """
     groups = _own_groups(draft, text, skipped) if whole else group_lines(text)
+    pulse.beat()
     if (cast := plays_text.find_play(groups, format)) is not None:
         groups, notes = take_notes(_drop_contents(draft, groups, skipped, inside)[1])
         plays_text.add_play(draft, groups, cast, skipped, inside)
         _add_notes(draft, notes, emphasis, skipped, inside)
         return
+    pulse.beat()
     layout = find_layout(groups)
     poems = format == "poems" and layout.width < _NARROWEST_PROSE
     if poems:
@@ -110,11 +114,15 @@ def read_lines(
     if layout.width == 0 and not poems:
         groups = _one_by_one(groups)
     groups = [part for group in groups for part in part_letter(group)]
+    pulse.beat()
     gone, groups = _drop_contents(draft, groups, skipped, inside)
+    pulse.beat()
     groups, notes = take_notes(groups)
     headings = find_headings(groups, entries_of(gone))
     levels = rank(headings, groups)
     for index, group in enumerate(groups):
+        if index % _BEAT == 0:
+            pulse.beat()
         place = Place(draft.path, "line", group.number + skipped, inside)
         if index in headings:
             level = levels[index]
