@@ -141,7 +141,7 @@ def trim_items(draft: Draft, items: list[Item]) -> list[Item]:
     Notes stand aside, wherever they are among the items: one goes only where its place lies outside the frame.
     """
     # Most paragraphs, and most books, need no search for marks.
-    framed = any(_may_be_mark(item.text) for item in items)
+    framed = _may_be_mark("\n".join([item.text for item in items]))
     if framed:
         items = _parted(items)
     body = [item for item in items if item.kind != "note"]

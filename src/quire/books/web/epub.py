@@ -207,20 +207,21 @@ class _Reader:
         role = self.package.roles.get(name, "")
         if role in _MOST_WORDS and len(plain_text(body).split()) > _MOST_WORDS[role]:
             role = ""
-        if role and (role != "contents" or _is_list_of_links(body) or any(tag(e) == "nav" for e in body.iter())):
+        size = sum(len(item.text) for item in added)
+        if role and (role != "contents" or _is_list_of_links(body, size) or any(tag(e) == "nav" for e in body.iter())):
             return role
         named = [role for pattern, role in _NAMES if pattern.search(name)]
         if not named and not _may_be_legal(added):
-            return "contents" if _is_list_of_links(body) else ""
+            return "contents" if _is_list_of_links(body, size) else ""
         text = plain_text(body)
         for role in named:
             if len(text.split()) < _MOST_WORDS.get(role, _LONGEST_NAMED) and (
-                role != "contents" or _is_list_of_links(body)
+                role != "contents" or _is_list_of_links(body, size)
             ):
                 return role
         if matter.is_legal(text):
             return "copyright page"
-        return "contents" if _is_list_of_links(body) else ""
+        return "contents" if _is_list_of_links(body, size) else ""
 
     def _open(self, items: list[Item], walk: Walk, before: int, whole: Label | None, place: Place) -> list[Item]:
         """The items of a page with the headings that the contents have for it and for places in it."""
@@ -339,12 +340,12 @@ def _letters(text: str) -> str:
     return "".join(char for char in text.lower() if char.isalnum())
 
 
-def _is_list_of_links(body: Element) -> bool:
+def _is_list_of_links(body: Element, size: int) -> bool:
+    """Whether most of a page, of so many letters, is links."""
     links = [element for element in body.iter("{*}a") if element.get("href")]
     if len(links) < 5:
         return False
-    linked = sum(len(plain_text(link)) for link in links)
-    return linked >= 0.6 * len(plain_text(body))
+    return sum(len(plain_text(link)) for link in links) >= 0.6 * size
 
 
 def _reason(options: ReadOptions) -> Reason:

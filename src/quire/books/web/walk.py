@@ -175,13 +175,17 @@ class Walk:
             else:
                 if run:
                     self.flush(verse, note)
-                if look.paragraph and not verse and not note and not self._told:
+                if look.paragraph and not verse and not note and not (self._told and self._is_told(child)):
                     self._paragraph(child, look)
                 else:
                     self.block(child, look, verse, note)
             text = child.tail
             if text and (run or not text.isspace()):
                 run.append(text)
+
+    def _is_told(self, element: Element) -> bool:
+        """Whether links or the contents say more of an element than it does itself."""
+        return element in self._notes or element in self.labels
 
     def _paragraph(self, element: Element, look: Look) -> None:
         """A block that is a paragraph and no more: most of every book, so that it goes the short way."""
