@@ -95,15 +95,24 @@ def score_furniture(
         leaked += [words[0] for words in ours if len(words) == 1 and words[0].isdigit() and words[0] in edges]
     else:
         heads = {plain(head) for head in truth.furniture} - {""}
+        alone = {plain(" ".join(words)) for words in ours if len(words) < _MOST}
         leaked = []
         for run in extra:
             line = plain(" ".join(run))
+            if _is_mark(line, truth) and line not in alone:
+                # The number of a note amid a paragraph.
+                result.marks_left += 1
+                continue
             if any(f" {head} " in f" {line} " for head in heads) or (pages and _FOLIO.fullmatch(line)):
                 leaked.append(line)
         if pages:
             leaked += [line for line in made_up if _without_folio(line) in heads or line.isdigit()]
     result.furniture = len(leaked)
     result.show("furniture", leaked)
+
+
+def _is_mark(line: str, truth: Truth) -> bool:
+    return bool(truth.notes) and line.isdigit() and 0 < int(line) <= len(truth.notes or ())
 
 
 def _without_folio(line: str) -> str:
@@ -156,7 +165,7 @@ def score_notes(result: Measured, book: Book, truth: Truth, extra: list[list[str
     if not truth.part:
         blocks = [block.text for chapter in book.chapters for block in chapter.blocks if block.kind != "break"]
         left = Counter(_MARKS.findall("\n".join(blocks))) - Counter(_MARKS.findall("\n".join(truth.body)))
-        result.marks_left = left.total()
+        result.marks_left += left.total()
         result.show("marks left", left.elements())
     result.show("notes leaked", leaked)
     result.show("notes lost", lost)

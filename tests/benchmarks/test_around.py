@@ -92,6 +92,11 @@ def test_marks_of_notes_left_in_the_text_are_counted() -> None:
     found = book(("The ferry† left at six.", *BODY[1:]))
     assert figures(found, Truth(BODY, notes=("A boat.",))).marks_left == 1
     assert figures(book(), Truth(BODY, notes=("A boat.",))).marks_left == 0
+    numbered = book(("The ferry left at six. 1", *BODY[1:]))
+    result = figures(numbered, Truth(BODY, notes=("A boat.",)))
+    assert (result.marks_left, result.furniture) == (1, 0)
+    folio = figures(book((BODY[0], "1", *BODY[1:])), Truth(BODY, notes=("A boat.",)))
+    assert (folio.marks_left, folio.furniture) == (0, 1)
 
 
 def test_two_notes_in_one_count_once() -> None:
