@@ -21,7 +21,8 @@ _DAYS = (
 )
 # `17—`, `17**`, `18..`, `1812`, `'98`: what a printer leaves of a year.
 _YEAR = r"(?:1[0-9]{3}|20[0-9]{2}|1[5-9](?:[*.…·]{1,4}|[—–-]{1,3}|\d?[—*-]+)|[’'`]\d{2})"
-_NUMBER = r"(?:\d{1,2}(?:st|nd|rd|th|d|er|e|°|º)?\.?|premier|first|\d{1,2}\s?(?:st|nd|rd|th))"
+_NUMBER = r"(?:\d{1,2}(?:st|nd|rd|th|d|er|e|°|º)?\.?(?:\s+or\s+\d{1,2})?|premier|first|\d{1,2}\s?(?:st|nd|rd|th))"
+_PARTS = r"morn(?:ing|g)?\.?|even(?:ing|g)?\.?|eve|evg\.?|evn[’']g|night"
 _FEASTS = (
     r"(?:le\s+)?même jour|(?:the\s+)?same day|"
     r"(?:le\s+)?(?:jour|veille|lendemain) de (?:la\s+)?(?:saint|noël|pâques|toussaint)"
@@ -29,13 +30,14 @@ _FEASTS = (
     r"easter (?:sunday|monday|day)|whit ?sunday|boxing day"
 )
 _DATE = (
-    rf"(?:(?:{_DAYS}[,.]?\s+)?(?:the\s+|le\s+|ce\s+|du\s+)?(?:{_NUMBER}(?:\s+(?:of|de|day of|jour de))?\s+{_MONTHS}|"
+    rf"(?:(?:{_DAYS}[,.]?\s+)?(?:about\s+|vers\s+)?(?:the\s+|le\s+|ce\s+|du\s+)?"
+    rf"(?:{_NUMBER}(?:\s+(?:of|de|day of|jour de))?\s+{_MONTHS}|"
     rf"{_MONTHS}[.,]?\s+(?:the\s+)?{_NUMBER}\b)"
     rf"(?:\s*[,.]?\s*(?:{_YEAR}|(?:(?:in the year|l[’']an|an)\s+)(?:{_YEAR}|[IVXL]{{1,4}}|\d{{1,2}})|[IVXL]{{1,4}}))?|"
     rf"{_MONTHS}\s*[,.]?\s+{_YEAR}|{_NUMBER}\s+{_MONTHS}|"
-    rf"(?:(?:ce|le|this)\s+)?{_DAYS}\s+(?:au\s+)?(?:soir|matin|morning|evening|night)?\s*{_NUMBER}"
+    rf"(?:(?:ce|le|this)\s+)?{_DAYS}\s+(?:au\s+)?(?:soir|matin|{_PARTS})?\s*{_NUMBER}"
     r"(?:\s+(?:le|au)\s+(?:soir|matin))?|"
-    rf"(?:ce|le|this)\s+{_DAYS}(?:\s+(?:soir|matin|morning|evening|night))?(?:\s*,?\s*\d+\s*(?:heures?|h))?|{_FEASTS}|"
+    rf"(?:ce|le|this)\s+{_DAYS}(?:\s+(?:soir|matin|{_PARTS}))?(?:\s*,?\s*\d+\s*(?:heures?|h))?|{_FEASTS}|"
     rf"\d{{1,2}}[/.]\d{{1,2}}[/.]\d{{2,4}}|\d{{4}}-\d{{2}}-\d{{2}})"
 )
 # Day, month and year: so much that a place before it needs no comma.
@@ -44,13 +46,13 @@ _WHOLE = (
     rf"\s*[,.]?\s*{_YEAR}"
 )
 _WEEKDAY = (
-    rf"(?:{_DAYS})(?:\s*,?\s*(?:(?:in the\s+)?(?:morning|evening|night|afternoon|noon|midnight)|(?:au\s+)?soir|matin|"
+    rf"(?:{_DAYS})(?:\s*,?\s*(?:(?:in the\s+)?(?:{_PARTS}|afternoon|noon|midnight)|(?:au\s+)?soir|matin|"
     r"minuit|midi|(?:half[- ]past |at )?[\w ]{0,20}o[’']clock|\d{1,2}\s*(?:a\.?m\.?|p\.?m\.?|heures?|h)[\w ]{0,12}))?"
 )
 _TIME = (
     r"(?:\s*[,.;:—–-]*\s*(?:(?:at\s+|à\s+)?(?:\d{1,2}(?:[.:h]\d{2})?\s*(?:a\.?\s?m\.?|p\.?\s?m\.?|h(?:eures)?\.?)|"
     r"(?:[a-z-]+\s+){0,3}o[’']clock(?: [a-z]+){0,4}|midnight|noon|minuit|midi|(?:in the\s+)?(?:early |late )?"
-    r"(?:morning|evening|night|afternoon)|later|same day|(?:au\s+)?(?:soir|matin)|au château|onze heures|[a-zé]+ heures"
+    rf"(?:{_PARTS}|afternoon)|later|same day|(?:au\s+)?(?:soir|matin)|au château|onze heures|[a-zé]+ heures"
     r"(?: d[ue] \w+)?)))?"
 )
 # What stands before a date on its line: a place, or `From the inn`, with capitals and without a verb.
@@ -98,6 +100,11 @@ def is_dateline(text: str) -> bool:
         return False
     if _HINT.search(line) is None:
         return False
+    if "[" in line[1:] or line.startswith("[") and not line.rstrip(".,").endswith("]"):
+        # What an editor supplied is read, or left out where it corrects.
+        supplied = re.sub(r"\s*\[", ", ", line).replace("]", "")
+        supplied = re.sub(r"(?:,\s*){2,}", ", ", supplied).strip(" ,")
+        return is_dateline(supplied) or is_dateline(" ".join(re.sub(r"\[[^\]]*\]", " ", line).split()))
     second = _SECOND.fullmatch(line) if line.rstrip(".,").endswith(")") else None
     if second is not None and _is_alone(second["first"]):
         return True
