@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import bookfiles as making
+from loopback_hub import point_client, serve_hub
 from quire.errors import BookError, RecipeError
 from quire.verbs.read import describe, describe_look, items_of, look, read
 
@@ -84,6 +85,19 @@ def test_a_recipe_names_what_is_read(tmp_path: Path) -> None:
     assert [seen.tally.works for seen in look(recipe)] == [3]
     with pytest.raises(RecipeError, match="not yet: training on a stream"):
         read(recipe)
+
+
+def test_a_data_set_on_the_hub_is_read_where_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_hub() as served:
+        (tmp_path / "served").mkdir()
+        rows(tmp_path / "served" / "train.jsonl", 5)
+        served.datasets["owner/counts"] = tmp_path / "served"
+        point_client(monkeypatch, served.url, tmp_path / "cache")
+        shelf = read("hub:owner/counts", text="words")
+        assert [book.path for book in shelf] == ["hub:owner/counts/train.jsonl"] * 5
+        assert shelf.sources == (f"hub:owner/counts@{served.commit('owner/counts')}",)
+        (seen,) = look("hub:owner/counts", text="words")
+        assert (seen.source, seen.tally.works) == (shelf.sources[0], 5)
 
 
 def test_a_source_that_cannot_be_streamed_is_refused_in_words() -> None:

@@ -21,8 +21,8 @@ from quire.books.spans import normalise_words
 
 # Integers need no threads, and OpenBLAS ends a process that may have none.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-import numpy as np  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
+import numpy as np
+from numpy.typing import NDArray
 
 SHORTEST = 25
 """Words.  Less is a refrain, a formula or a turn of phrase."""
