@@ -94,6 +94,8 @@ def test_datelines(line: str) -> None:
         "Christmas was cold.",
         "An 11 year old boy",
         "He came on Monday [and went].",
+        "Row [on May 3 she did",
+        "[",
         "[She rowed till May.] Nobody knew.",
         "Died 26th March 1882;",
         "Imprimé le 6 octobre 1820",

@@ -100,11 +100,14 @@ def is_dateline(text: str) -> bool:
         return False
     if _HINT.search(line) is None:
         return False
-    if "[" in line[1:] or line.startswith("[") and not line.rstrip(".,").endswith("]"):
-        # What an editor supplied is read, or left out where it corrects.
-        supplied = re.sub(r"\s*\[", ", ", line).replace("]", "")
-        supplied = re.sub(r"(?:,\s*){2,}", ", ", supplied).strip(" ,")
-        return is_dateline(supplied) or is_dateline(" ".join(re.sub(r"\[[^\]]*\]", " ", line).split()))
+    if "[" not in line[1:] and (line[0] != "[" or line.rstrip(".,").endswith("]")):
+        return _says_when(line)
+    # What an editor supplied is read, or left out where it corrects.
+    supplied = re.sub(r"(?:,\s*){2,}", ", ", re.sub(r"\s*\[", ", ", line).replace("]", "")).strip(" ,")
+    return _says_when(supplied) or _says_when(" ".join(re.sub(r"\[[^\]]*\]", " ", line).split()))
+
+
+def _says_when(line: str) -> bool:
     second = _SECOND.fullmatch(line) if line.rstrip(".,").endswith(")") else None
     if second is not None and _is_alone(second["first"]):
         return True
