@@ -231,3 +231,13 @@ def test_a_long_text_gives_signs_of_life(tmp_path: Path) -> None:
     finally:
         pulse.listen(None)
     assert len(beats) >= 8
+
+
+def test_french_editions_set_the_author_above_the_title(tmp_path: Path) -> None:
+    text = "Anne Passeur\n\n\nLE BAC\n\n(1884)\n\n\n" + "\n\n\n".join(
+        f"CHAPITRE {number}\n\n" + "\n\n".join(["Le bac partit à six heures, et personne ne le vit."] * 6)
+        for number in ("PREMIER", "II", "III")
+    )
+    book = read(tmp_path, text)
+    assert (book.title, book.author) == ("LE BAC", "Anne Passeur")
+    assert [chapter.title for chapter in book.chapters] == ["CHAPITRE PREMIER", "CHAPITRE II", "CHAPITRE III"]

@@ -32,18 +32,40 @@ _HEAD = re.compile(
     r"1\s*/\s*les contenus accessibles sur le site gallica|"
     r"(?:ce livre électronique|cette édition numérique).{0,40}wikisource|texte (?:libre de droits|établi par)|"
     r"ebooks libres et gratuits|un document produit en version numérique|édition électronique réalisée|"
-    r"(?:online distributed proofreading team|distributed proofreaders))",
+    r"(?:online distributed proofreading team|distributed proofreaders)|see other formats$|exporté de wikisource|"
+    r"faded page e-?book #|"
+    # What Google and Gallica say of their scans, paragraph by paragraph.
+    r"(?:it has survived long enough|public domain books are our gateways|marks, notations and other marginalia|"
+    r"usage guidelines$|google is proud to partner|public domain books belong to the public|we also ask that you|"
+    r"(?:make non-?commercial use|refrain from automated quer|maintain attribution|keep it legal)|"
+    r"about google book search|google['’]s mission is)|"
+    r"(?:la réutilisation (?:non )?commerciale de ces contenus|cliquer ici pour accéder aux tarifs|"
+    r"[2-7]\s*/\s*(?:les contenus de gallica|quelques contenus|gallica constitue|les présentes conditions|"
+    r"l['’]utilisateur))|"
+    r"to contact project gutenberg|la bibliothèque électronique du québec|beq$|collection à tous les vents|"
+    r"édité par les bourlapapey|ce livre numérique$|questo e-?book|e-?book campione liber liber|"
+    r"smashwords edition|licen[sc]e notes$|this e-?book is licensed for your personal|"
+    r"thank you for (?:respecting|downloading))",
     re.IGNORECASE,
 )
+_RIGHTS = re.compile(
+    r"\W*(?:copyright\b|©|all rights reserved|tous droits (?:de .{1,60} )?réservés|entered according to act of)",
+    re.IGNORECASE,
+)
+_LONGEST_RIGHTS = 250
 _TAIL = re.compile(
     r"\W*(?:(?:à|a) propos de cette édition (?:électronique|numérique)|about this digital edition|"
     r"texte libre de droits|project gutenberg(?: of)? (?:australia|canada)|fin (?:de|du) (?:projet|project) gutenberg|"
-    r"www\.feedbooks\.com|loved this book \?)",
+    r"www\.feedbooks\.com|loved this book \?|cet ouvrage est le \d+\s?e publié|ce livre numérique$|"
+    r"la bibliothèque électronique du québec\s+est la propriété|this site is full of free|"
+    r"connect with .{2,60} online|discover other titles by|fin de ce livre numérique|"
+    r"(?:the )?end of .{2,120},? by .{2,80}\]$)",
     re.IGNORECASE,
 )
 _FIELD = re.compile(
     r"\s*(title|titre|author|auteur|language|langue|translator|published|publication|categor(?:y|ies|ie\(s\))|source|"
-    r"e-?book no\.?|edition|date first posted|date last updated|most recent update|character set encoding|copyright|"
+    r"e-?book no\.?|edition|date (?:of )?first (?:posted|publication)|date last updated|most recent update|"
+    r"character set encoding|copyright|"
     r"faded page e-?book #?\S*|isbn|release date|posting date|from|to|cc|subject|date|message-id|reply-to|sender|"
     r"mime-version|content-type|received|return-path|x-[\w-]+|newsgroups|organization|path)\s*:\s*(.*)",
     re.IGNORECASE,
@@ -81,7 +103,13 @@ def strip_boilerplate(
             (index < HEAD_GROUPS or index >= len(groups) - 4) and is_headline(text)
         ):
             reason = "library's note"
-        elif index < HEAD_GROUPS and not len([one for one in kept if len(one.text) > 300]) and _is_fields(group):
+        elif index < HEAD_GROUPS and len(text) <= _LONGEST_RIGHTS and _RIGHTS.match(text):
+            reason = "copyright page"
+        elif (
+            index < HEAD_GROUPS
+            and not any(len(one.text) > 300 for one in kept)
+            and (_is_fields(group) or (gone and len(group.lines) == 1 and _FIELD.match(text)))
+        ):
             fields |= _read_fields(group)
             reason = "library's note"
         elif index < HEAD_GROUPS and (is_credit(text) or (len(group.lines) <= 3 and is_credit(group.lines[-1]))):

@@ -36,6 +36,8 @@ from quire.errors import BookError
 # Fewer words between Gutenberg's header and licence are a title or a credit, no work.
 SHORTEST_IN_FRAME = 30
 _BEAT = 500
+_AUTHOR = re.compile(r"[^\W\d_][\w’'-]*\.?(?: (?:de|du|von|van|d’|d')?\s?[^\W\d_][\w’'.-]*){1,4}")
+_YEAR = re.compile(r"\((?:1[5-9]|20)\d\d(?:\s?[-–]\s?(?:1[5-9]|20)?\d\d)?\)")
 # Shorter lines of what is said to be poems are verse, though they are of one length.
 _NARROWEST_PROSE = 60
 _EMPHASIS = re.compile(r"(?<![\w_])_(?=\S)([^_]{1,2000}?)(?<=\S)_(?![\w_])")
@@ -57,7 +59,7 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     only_frame = f"{path} holds nothing but Gutenberg's header and licence"
     book = finish(draft, options, only_frame if framed else "")
     if framed and book.words < SHORTEST_IN_FRAME:
-        raise BookError(only_frame, then="get the file again: its text is missing")
+        raise BookError(only_frame, then="get the file again: its text is missing", code="not-a-book")
     return [book]
 
 
@@ -197,12 +199,25 @@ def _drop_contents(draft: Draft, groups: list[Lines], skipped: int, inside: str)
 
 
 def guess_title(draft: Draft) -> str:
-    """The first short line, when it stands alone above the first chapter and says more than a number."""
-    for item in draft.items[: 2 if len(draft.items) > 2 else 0]:
+    """The first short line, when it stands alone above the first chapter and says more than a number.
+
+    French editions set the author above the title: a name, then capitals or a year in brackets.
+    """
+    lines: list[str] = []
+    for item in draft.items[: 4 if len(draft.items) > 2 else 0]:
         text = " ".join(item.text.split())
-        if item.kind in ("heading", "paragraph") and len(text) <= 80 and not recognise(text):
-            return "" if re.search(r"[.,;:!?…»”]$", text) or text[:1] in '“"«—–-' else text
-    return ""
+        if item.kind not in ("heading", "paragraph") or len(text) > 80 or recognise(text):
+            break
+        lines.append(text)
+    named = len(lines) >= 2 and bool(_AUTHOR.fullmatch(lines[0])) and not lines[0].isupper() and _is_title(lines[1])
+    if named and (lines[1].isupper() or any(_YEAR.fullmatch(line) for line in lines[2:])):
+        draft.author = draft.author or lines[0]
+        return lines[1]
+    return lines[0] if lines and _is_title(lines[0]) else ""
+
+
+def _is_title(line: str) -> bool:
+    return not re.search(r"[.,;:!?…»”]$", line) and line[:1] not in '“"«—–-'
 
 
 def read_text(path: str, text: str) -> Book:
@@ -210,5 +225,5 @@ def read_text(path: str, text: str) -> Book:
     draft = Draft(path)
     read_lines(draft, line_ends(text))
     if not draft.items:
-        raise BookError(f"{path} holds no text", then="give some paragraphs or verse lines")
+        raise BookError(f"{path} holds no text", then="give some paragraphs or verse lines", code="not-a-book")
     return finish(draft)
