@@ -82,3 +82,11 @@ def test_a_large_initial_goes_back_to_its_word() -> None:
     assert found(lines) == [
         ("paragraph", "The ferry left at six, and nobody had told the ferryman that the far bank was gone.")
     ]
+
+
+def test_a_stanza_whose_every_second_line_is_set_in_a_little_stays_whole() -> None:
+    body = rows((FULL, 15, 200), ("bank was gone:", 0, 80))
+    verse = rows(
+        ("Old Harrow had a bell", 0, 90), ("That never rang;", 9, 80), ("He kept it in a well", 0, 85), top=470
+    )
+    assert found([*body, *verse])[1] == ("verse", "Old Harrow had a bell\nThat never rang;\nHe kept it in a well")

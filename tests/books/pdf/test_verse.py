@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quire.books.hyphens import Hyphens
 from quire.books.pdf.lines import Line
 from quire.books.pdf.measure import Frame
-from quire.books.pdf.verse import is_prose, is_turned, is_verse, looks_like_verse, verse_lines
+from quire.books.pdf.verse import is_prose, is_turned, is_turned_verse, is_verse, looks_like_verse, verse_lines
 
 FRAME = Frame(0.0, 200.0, 10.0)
 
@@ -38,7 +40,7 @@ def test_long_lines_turned_over_are_verse_where_lines_begin_with_capitals() -> N
     long = ("Nobody had told the ferryman of the far", "bank,", "Nor of the house that had stood there once", "of old,")
     assert is_verse(FRAME, rows(*long), inset=True)
     assert not is_verse(FRAME, rows(*long), inset=False)
-    assert verse_lines(FRAME, rows(*long), long) == [" ".join(long[:2]), " ".join(long[2:])]
+    assert verse_lines(FRAME, rows(*long), long, Hyphens([], "en")) == [" ".join(long[:2]), " ".join(long[2:])]
 
 
 def test_a_hanging_rest_goes_back_to_its_line() -> None:
@@ -57,3 +59,35 @@ def test_small_letters_filled_to_the_margin_are_never_verse(words: list[str]) ->
     lines = set_ragged(words, 40)
     assert not is_verse(FRAME, lines, inset=False)
     assert is_prose(FRAME, set_ragged(words, 30))
+
+
+TURNED = (
+    "When we were young and the orchards stood",
+    "beside the wall,",
+    "We carried the light in a basket of wicker",
+    "and never asked;",
+)
+
+
+def test_verse_in_which_every_line_is_turned_over_is_verse() -> None:
+    assert is_turned_verse(FRAME, rows(*TURNED, TURNED[0]))
+    whole = [" ".join(TURNED[:2]), " ".join(TURNED[2:])]
+    assert verse_lines(FRAME, rows(*TURNED), TURNED, Hyphens([], "en")) == whole
+
+
+def test_a_word_cut_at_the_end_of_a_turned_line_is_one_word_again() -> None:
+    first, second = rows("When we were young and the orch", "ards stood beside the wall,")
+    texts = [first.text, second.text]
+    joined = verse_lines(FRAME, [replace(first, hyphen=True), second], texts, Hyphens(["orchards"], "en"))
+    assert joined == ["When we were young and the orchards stood beside the wall,"]
+
+
+def test_paragraphs_of_two_lines_are_no_turned_verse() -> None:
+    speech = (
+        "Nobody had told him of the bridge that",
+        "he could see.",
+        "It was a thing of ropes and it was there",
+        "and it was new.",
+    )
+    assert not is_turned_verse(FRAME, rows(*speech, speech[0]))
+    assert not is_turned_verse(FRAME, set_ragged("the ferry left at six and nobody knew".split() * 5, 40))

@@ -13,14 +13,13 @@ from quire.books.pdf.found import Found, add_breaks, even_levels
 from quire.books.pdf.initials import join_initials
 from quire.books.pdf.insets import find_insets
 from quire.books.pdf.lines import MARK_CLOSE, MARK_OPEN, Line
-from quire.books.pdf.measure import SENTENCE_END, Column, Frame, Measure, begins_line
+from quire.books.pdf.measure import SENTENCE_END, SENTENCE_STOP, Column, Frame, Measure, begins_line
 from quire.books.pdf.titles import add_heading, heading_level
-from quire.books.pdf.verse import is_prose, is_verse, looks_like_verse, verse_lines
+from quire.books.pdf.verse import is_prose, is_turned_verse, is_verse, looks_like_verse, verse_lines
 from quire.books.walls import pulse
 
 _MARK = re.compile(f"{MARK_OPEN}[^{MARK_CLOSE}]*{MARK_CLOSE}")
 _ITEM = re.compile(r"\s*(?:[(\[]?(?:\d{1,3}|[a-zA-Z]|[ivxlc]{1,6})[.)\]]|[•·▪‣–—-])\s")
-_STOP = re.compile(r"[.!?…][”’»\"')\]]*$")
 
 
 class Blocks:
@@ -44,7 +43,7 @@ class Blocks:
         for column in map(_from_margin, columns):
             pulse.beat()
             lines = join_initials(column, self.measure, self.hyphens.words)
-            insets = find_insets(lines, self.measure)
+            insets = find_insets(lines, self.measure, column.right)
             for index in range(len(lines)):
                 self._line(column, lines, index, insets)
         self._close()
@@ -118,9 +117,10 @@ class Blocks:
             if inset != self._inset and not (wavers and self._wavers(column, line)):
                 return True
             lefts = min(one.left for one in self._lines)
-            return not hard and line.left - lefts > 0.8 * size and len(self._lines) > 1 and not self._is_verse()
+            deeper = line.left - lefts > 0.8 * size and begins_line(line.plain)
+            return not hard and deeper and len(self._lines) > 1 and not self._is_verse()
         if self.measure.indent and line.left - column.left > 0.5 * size:
-            return True
+            return not self._wavers_at_margin(line, line.left - column.left, hard, gap)
         return self._starts_without_indent(line, hard, gap, at_margin, above is None)
 
     def _starts_without_indent(
@@ -140,7 +140,7 @@ class Blocks:
         if gap is None and hard:
             if measure.verse:
                 # A stanza that goes on overleaf.
-                return bool(_STOP.search(last.plain))
+                return bool(SENTENCE_STOP.search(last.plain))
             if at_margin and self._goes_on_as_verse(last, line):
                 return False
         if gap is None and not hard and not measure.indent and line.plain.lstrip()[:1] in "“«—":
@@ -157,7 +157,7 @@ class Blocks:
 
     def _goes_on_as_verse(self, last: Line, line: Line) -> bool:
         """Whether short lines at the margin go on overleaf with another."""
-        if len(self._lines) < 2 or _STOP.search(last.plain) or not begins_line(line.plain):
+        if len(self._lines) < 2 or SENTENCE_STOP.search(last.plain) or not begins_line(line.plain):
             return False
         return (
             self._frame.room(line) > line.size and self._is_verse(line) and looks_like_verse(self._frame, self._lines)
@@ -175,6 +175,13 @@ class Blocks:
                 self._hangs = line.left
         return bool(self._hangs)
 
+    def _wavers_at_margin(self, line: Line, offset: float, hard: bool, gap: float | None) -> bool:
+        """Whether a line set in less or more than paragraphs are goes on with short lines, as every second line of a
+        stanza does."""
+        at_indent = abs(offset - self.measure.indent) <= max(1.5, 0.15 * line.size)
+        short = self._frame.room(self._lines[-1]) > 0.3 * (self._frame.edge - self._frame.margin)
+        return not at_indent and hard and short and gap is not None and begins_line(line.plain)
+
     def _wavers(self, column: Column, line: Line) -> bool:
         """A verse line that goes back to a smaller inset, amid others."""
         size = self.measure.size
@@ -189,7 +196,7 @@ class Blocks:
         frame = self._frame
         texts = [self._text(line) for line in lines]
         if len(lines) > 1 and not self._indented and self._are_verse(lines, texts):
-            text = "\n".join(verse_lines(frame, lines, texts))
+            text = "\n".join(verse_lines(frame, lines, texts, self.hyphens))
             self.found.append(Found("verse", text, lines[0].page, space=self._space))
             return
         text = texts[0]
@@ -206,7 +213,9 @@ class Blocks:
             return True
         if not is_verse(self._frame, lines, self._inset):
             return False
-        return not is_prose(self._frame, lines) if self._inset else looks_like_verse(self._frame, lines)
+        if self._inset:
+            return is_turned_verse(self._frame, lines) or not is_prose(self._frame, lines)
+        return looks_like_verse(self._frame, lines)
 
     def _text(self, line: Line) -> str:
         if MARK_OPEN not in line.text:

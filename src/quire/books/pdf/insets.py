@@ -8,8 +8,8 @@ from quire.books.pdf.lines import Line
 from quire.books.pdf.measure import SENTENCE_END, Measure
 
 
-def find_insets(lines: Sequence[Line], measure: Measure) -> list[bool]:
-    """For each line of a column whose margin is at 0 whether it belongs to verse, a quotation, a signature."""
+def find_insets(lines: Sequence[Line], measure: Measure, edge: float) -> list[bool]:
+    """For each line of a column with margins at 0 and `edge` whether it belongs to verse, a quotation, a signature."""
     size = measure.size
     insets = [line.left > measure.indent + 0.45 * size for line in lines]
     for start, stop in _runs(lines, measure):
@@ -20,7 +20,9 @@ def find_insets(lines: Sequence[Line], measure: Measure) -> list[bool]:
             continue
         # Not at the margin, and not where paragraphs begin; or there, but in small type; or there, and no sentences.
         elsewhere = abs(own - measure.indent) > max(1.5, 0.15 * size)
-        if elsewhere or (len(run) > 1 and (small or _is_unsaid(run))):
+        # At the foot of a column a full last line goes on overleaf, maybe at the margin.
+        open_end = stop == len(lines) and run[-1].right > edge - 1.5 * size
+        if elsewhere or (len(run) > 1 and (small or (_is_unsaid(run) and not open_end))):
             insets[start:stop] = [True] * (stop - start)
     return insets
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from quire.books.pdf.lines import MARK_OPEN, Line
 
 SENTENCE_END = re.compile(r"[.!?…:;][”’»\"')\]]*$|[—–]$|[”»]$")
+SENTENCE_STOP = re.compile(r"[.!?…][”’»\"')\]]*$")
 # Which of the lines' ends, from the shortest to the longest, is taken for the margin: a few run over.
 FULLEST = 0.95
 
