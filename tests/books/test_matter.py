@@ -140,3 +140,25 @@ def test_every_role_is_of_one_tier_alone() -> None:
     assert not matter.is_dropped("preface", "text")
     assert matter.is_dropped("preface", "chapters")
     assert not matter.is_dropped("imprint", "all")
+
+
+def test_what_stands_behind_what_follows_a_story_is_no_part_of_it() -> None:
+    given = [
+        opened("Chapter 1"),
+        opened("Epilogue", SHORT),
+        opened("About the Author", SHORT),
+        opened("One more thing", SHORT),
+    ]
+    assert settled(*given, kept="chapters") == [("Chapter 1", "body"), ("Epilogue", "body")]
+    assert settled(*given)[-1] == ("One more thing", "back")
+
+
+def test_a_long_or_numbered_chapter_behind_it_is_the_story_all_the_same() -> None:
+    for title, text in (("Salt", STORY), ("Chapter 2", SHORT)):
+        given = [opened("Chapter 1"), opened("Acknowledgements", SHORT), opened(title, text)]
+        assert settled(*given, kept="chapters")[-1] == (title, "body")
+
+
+def test_a_page_without_a_heading_may_say_what_it_is_in_its_first_line() -> None:
+    blocks = tuple(Block("paragraph", text, PLACE) for text in ("Du même auteur", "Le Sel, roman"))
+    assert settled(Opened(Chapter(None, blocks)), opened("I"), opened("II")) == [("I", "body"), ("II", "body")]

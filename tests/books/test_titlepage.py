@@ -45,6 +45,12 @@ def test_a_dedication_and_a_motto_among_them_stay() -> None:
     assert left(Draft("b", title="The Ferry"), *given) == [dedication, motto, "Chapter I", TEXT]
 
 
+@pytest.mark.parametrize("words", ["For my mother", "À ma mère", "To A. and B.", "In memory of the boats"])
+def test_a_short_dedication_stays_too(words: str) -> None:
+    given: list[Given] = [("heading", "The Ferry", 1), ("paragraph", "A. Writer"), ("paragraph", words), *CHAPTER]
+    assert left(Draft("b", title="The Ferry", author="A. Writer"), *given)[0] == words
+
+
 def test_many_short_lines_are_a_text_and_no_title_page() -> None:
     lines: list[Given] = [("paragraph", f"The ferry takes number {number} over") for number in range(40)]
     assert len(left(Draft("b", title="The Ferry"), *lines, ("heading", "Chapter I", 2), ("paragraph", "End."))) == 42

@@ -61,6 +61,11 @@ AROUND = frozenset(
         "chronology",
     )
 )
+# What follows a story: nothing behind it that is short and has no number belongs to the story.
+_AFTER = frozenset(
+    "afterword acknowledgements newsletter advertisement praise colophon licence index".split()
+    + ["about the author", "about the publisher", "other books", "copyright page"]
+)
 # EPUB's structural semantics, and the words of EPUB 2's guide.
 _OF_TYPE = {
     "cover": "cover",
@@ -112,6 +117,7 @@ _STOPS = " .:;,!*_=~#–—-[]()"
 # A page of machinery is short beside the book; an index, a catalogue or a sample of another novel need not be.
 _LONG_ONES = frozenset(("index", "advertisement", "other books", "licence", "contents", "list of illustrations"))
 _MOST_WORDS = 3000
+_FEW_WORDS = 400
 _FEW_LETTERS = 800
 _LEGAL_WORDS = 600
 
@@ -183,6 +189,7 @@ def settle(draft: Draft, opened: Sequence[Opened], kept: KeptMatter) -> tuple[Ch
         # A collection of prefaces, or an introduction that is the book.
         roles = [role if role in MACHINERY else "" for role in roles]
         story = [index for index, role in enumerate(roles) if not role]
+    story = _without_tail(opened, roles, story, [length >= enough for length in lengths])
     first, last = (story[0], story[-1]) if story else (0, len(opened) - 1)
     chapters: list[Chapter] = []
     for index, one in enumerate(opened):
@@ -199,6 +206,19 @@ def settle(draft: Draft, opened: Sequence[Opened], kept: KeptMatter) -> tuple[Ch
     return tuple(chapters)
 
 
+def _without_tail(opened: Sequence[Opened], roles: list[str], story: list[int], long: list[bool]) -> list[int]:
+    """The story's chapters without short ones at the end that have no number and stand behind what follows a story."""
+    firm = [
+        index
+        for index in story
+        if long[index]
+        or opened[index].matter == "body"
+        or recognise((opened[index].chapter.title or "").split("\n")[0])
+    ]
+    after = [index for index, role in enumerate(roles) if role in _AFTER and firm and index > firm[-1]]
+    return [index for index in story if index < after[0]] if after else story
+
+
 def _is_story(one: Opened, role: str, long: bool) -> bool:
     if one.matter == "body" and role not in MACHINERY:
         return True
@@ -212,8 +232,12 @@ def _said(one: Opened, draft: Draft) -> str:
     """The role that a chapter's heading or its words give it."""
     chapter = one.chapter
     if chapter.title is None:
-        text = "\n".join(block.text for block in chapter.blocks[:40])
-        return "copyright page" if len(chapter.blocks) <= 40 and is_legal(text) else ""
+        if len(chapter.blocks) > 40:
+            return ""
+        if is_legal("\n".join(block.text for block in chapter.blocks)):
+            return "copyright page"
+        role = role_of_title(chapter.blocks[0].text) if chapter.blocks else ""
+        return role if role in MACHINERY and chapter.words < _FEW_WORDS else ""
     numbered = recognise(chapter.title.split("\n")[0])
     role = role_of_title(chapter.title) if numbered is None or numbered.kind == "named" else ""
     if not role:

@@ -113,7 +113,8 @@ TITLES = {
         publicit[ée]
         werbung
         anzeigen
-        (?:an )?(?:excerpt|extract) from .*
+        (?:a |an )?(?:sample|excerpt|extract)(?: chapters?)? (?:of|from) .*
+        read on for (?:a|an|the|more) .*
         (?:a )?(?:sneak )?preview of .*
         extrait de .*
     """,
@@ -125,6 +126,8 @@ TITLES = {
     "newsletter": r"""
         (?:sign up|join|subscribe)\b.*
         (?:our |my |the )?newsletter
+        want (?:more|another|a free)\b.*
+        get (?:a|your) free .*
         stay in touch
         mailing list
         thank you for (?:reading|buying|downloading)\b.*

@@ -26,6 +26,11 @@ _MAKER = re.compile(
     r"company|limited|ltd|libr(?:airie|aire)s?|[ée]dit(?:eur|ion)s?|imprim(?:erie|eur|[ée])|chez|verlag|druck)\b",
     re.IGNORECASE,
 )
+_DEDICATES = re.compile(
+    r"(?:for|to|in (?:loving )?memory of|dedicated to|à|pour|en mémoire de|à la mémoire de|für|in erinnerung an|para|"
+    r"a mi|alla?|per)\s+\S",
+    re.IGNORECASE,
+)
 _LONGEST_LABEL = 60
 _LONGEST_CONTENTS = 40
 _HEAD = 12
@@ -140,6 +145,8 @@ def _is_said(item: Item) -> bool:
     """Whether a line of the first pages is a sentence or verse that somebody wrote for the reader."""
     if item.kind == "verse":
         return not is_imprint(item.text)
+    if item.kind == "paragraph" and _DEDICATES.match(item.text) and not item.text.isupper():
+        return True
     return len(item.text) > 40 and bool(re.search(r"[a-zà-ÿ][.!?…][”’»\"')]*$", item.text))
 
 

@@ -174,3 +174,35 @@ def test_a_page_that_ends_too_early_is_read_with_a_warning(tmp_path: Path) -> No
     book = read(making.zipped(path, entries))
     assert [block.text for chapter in book.chapters for block in chapter.blocks] == [P[0], P[1], P[2][:30]]
     assert book.warnings == ("OEBPS/b.xhtml is cut short: what is there was read",)
+
+
+def test_a_book_of_pictures_is_named_as_such(tmp_path: Path) -> None:
+    with pytest.raises(BookError) as raised:
+        read(making.epub(tmp_path / "b.epub", {"a.xhtml": "<body><img src='1.jpg' alt='a page'/></body>"}))
+    assert raised.value.code == "image-only"
+
+
+def test_a_caption_is_short_and_beside_a_picture(tmp_path: Path) -> None:
+    figure = "<figure><img src='1.jpg' alt=''/><figcaption>{}</figcaption></figure>"
+    long = " ".join(P) + " " + P[0]
+    body = f"<body><h2>I</h2><p>{P[0]}</p>{figure.format('A boat.')}{figure.format(long)}</body>"
+    book = read(making.epub(tmp_path / "b.epub", {"a.xhtml": body}))
+    assert [block.text for block in book.chapters[0].blocks] == [P[0], long]
+    assert [drop.text for drop in book.dropped if drop.reason == "caption"] == ["A boat."]
+
+
+@pytest.mark.parametrize("label", ["Section 1", "Start", "page_3.xhtml", "Dedication"])
+def test_labels_that_nothing_printed_are_no_headings(tmp_path: Path, label: str) -> None:
+    nav = (
+        '<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops"><body>'
+        f'<nav epub:type="toc"><ol><li><a href="a.xhtml">{label}</a></li>'
+        '<li><a href="b.xhtml">Chapter I</a></li></ol></nav></body></html>'
+    )
+    pages = {"a.xhtml": f"<body><p>{P[0]}</p></body>", "b.xhtml": f"<body><p>{P[1]}</p></body>"}
+    path = making.epub(tmp_path / "b.epub", pages, extra={"OEBPS/nav.xhtml": nav})
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    item = b'<manifest><item id="nav" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/>'
+    entries["OEBPS/book.opf"] = entries["OEBPS/book.opf"].replace(b"<manifest>", item)
+    book = read(making.zipped(path, entries))
+    assert [chapter.title for chapter in book.chapters] == [None, "Chapter I"]

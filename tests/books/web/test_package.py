@@ -67,6 +67,12 @@ def test_fallbacks_in_a_circle_end(tmp_path: Path) -> None:
     assert package(tmp_path / "b.epub", _OPF.format("", manifest, spine("p", "a")), entries).spine == ["O/a"]
 
 
+def test_pictures_in_the_spine_are_counted(tmp_path: Path) -> None:
+    opf = _OPF.format("", item("1.jpg", "image/jpeg") + item("a"), spine("1.jpg", "a"))
+    found = package(tmp_path / "b.epub", opf, {"1.jpg": "x", "a": _PAGE})
+    assert (found.spine, found.pictures) == (["O/a"], 1)
+
+
 def test_without_a_spine_the_pages_of_the_manifest_are_read(tmp_path: Path) -> None:
     opf = _OPF.format("", item("b.xhtml") + item("a.xhtml"), "")
     found = package(tmp_path / "b.epub", opf, {"a.xhtml": _PAGE, "b.xhtml": _PAGE})

@@ -44,7 +44,10 @@ _MADE_UP = re.compile(
     re.IGNORECASE,
 )
 _SMALL_PAGE = 5_000
+# Where calibre cuts a long page in two it says so in the name.
+_SPLIT = re.compile(r"_split_0*[1-9]\d*\.")
 _LONGEST_NAMED = 1200
+_LONGEST_CAPTION = 300
 _MOST_WORDS = {"cover": 150, "title page": 400}
 # Pages are parsed together so that links between them can be followed; more than any novel holds goes in batches.
 _BATCH = 24 * MIB
@@ -149,7 +152,7 @@ class _Reader:
         self.package = package
         self.looks = Looks(package.hidden)
         self.reason = _reason(options)
-        self.pictures = 0
+        self.pictures = package.pictures
         self.blanks: list[Place] = []
         self._closed = False
 
@@ -246,7 +249,8 @@ class _Reader:
         if label is None:
             if (said := recognise(first[0].text)) and len(first[0].text) < 100 and said.kind != "named":
                 return _with_heading(items, first[:1], 2)
-            return items if self.package.labels else [*_opening(items, place), *items]
+            goes_on = self.package.labels or _SPLIT.search(place.inside)
+            return items if goes_on else [*_opening(items, place), *items]
         role = matter.role_of_title(label.text)
         if _MADE_UP.fullmatch(label.text) or role in _UNNAMED:
             opening = _opening(items, place)
@@ -354,7 +358,7 @@ def _reason(options: ReadOptions) -> Reason:
     def reason(element: Element, look: Look) -> str | None:
         if look.name == "nav":
             return None if options.matter == "all" or matter.role_of_type(look.kinds) else "contents"
-        if look.caption and holds_picture(element):
+        if look.caption and is_caption(element):
             return "caption"
         if look.classes & _GUTENBERG and look.name in ("section", "div"):
             return "Gutenberg licence"
@@ -363,7 +367,8 @@ def _reason(options: ReadOptions) -> Reason:
     return reason
 
 
-def holds_picture(caption: Element) -> bool:
-    """Whether what a caption stands in holds a picture."""
-    parent = caption.getparent()
-    return parent is not None and next(parent.iter("{*}img", "{*}image", "{*}svg", "{*}object"), None) is not None
+def is_caption(element: Element) -> bool:
+    """Whether what is marked as a caption is one: short, and beside a picture."""
+    parent = element.getparent()
+    pictures = () if parent is None else parent.iter("{*}img", "{*}image", "{*}svg", "{*}object")
+    return next(iter(pictures), None) is not None and len(plain_text(element)) <= _LONGEST_CAPTION

@@ -9,7 +9,7 @@ from quire.books.book import Book, Place
 from quire.books.draft import Draft, finish
 from quire.books.limits import PLAIN, ReadOptions
 from quire.books.walls.pulse import beat
-from quire.books.web.epub import holds_picture
+from quire.books.web.epub import is_caption
 from quire.books.web.looks import Look, Looks
 from quire.books.web.markup import Element, classes, parse_page, plain_text, tag
 from quire.books.web.package import hidden_classes
@@ -88,7 +88,10 @@ def read_head(draft: Draft, root: Element) -> None:
             break
     draft.title = _SITE.sub("", draft.title)
     draft.title = _GUTENBERG_TITLE.sub("", draft.title)
-    match = re.fullmatch(r"(.+?),\s+(?:by|par|von|de)\s+(\S.*)", draft.title)
+    draft.title = re.sub(r",\s+complete$", "", draft.title, flags=re.IGNORECASE)
+    match = re.fullmatch(r"(.+?),\s+(?:by|par|von|de)\s+(\S.*)", draft.title, re.IGNORECASE)
+    if match is None and draft.author:
+        match = re.fullmatch(rf"(.+?)\s+(?:by|par|von|de)\s+({re.escape(draft.author)})", draft.title, re.IGNORECASE)
     if match and (not draft.author or _alike(match[2], draft.author)):
         draft.title, draft.author = match[1], draft.author or match[2].rstrip(".")
 
@@ -161,7 +164,7 @@ def _furniture(root: Element, options: ReadOptions) -> Reason:
             return "Gutenberg licence" if look.classes & _GUTENBERG else "page furniture"
         if name == "div" and (element.get("id") in _FURNITURE_IDS or element.get("title") in _MARGINS):
             return "page furniture"
-        if look.caption and holds_picture(element):
+        if look.caption and is_caption(element):
             return "caption"
         if element in linked and name in _JUMPS and _JUMP.fullmatch(plain_text(element)) and _stands_alone(element):
             return "page furniture"

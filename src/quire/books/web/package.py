@@ -38,7 +38,7 @@ class Label:
 @dataclass
 class Package:
     """`spine` are the pages in order, `aside` those outside of it (`linear="no"`), `missing` those that are named but
-    absent."""
+    absent, `pictures` counts pages that are nothing but an image."""
 
     title: str
     author: str
@@ -46,6 +46,7 @@ class Package:
     spine: list[str]
     aside: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    pictures: int = 0
     roles: dict[str, str] = field(default_factory=dict)
     labels: dict[str, list[Label]] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
@@ -134,6 +135,8 @@ def _read_spine(package: Package, root: Element, manifest: dict[str, tuple[str, 
             package.missing.append(target or reference.get("idref") or "an unnamed page")
         elif (item.get("media-type") or _PAGES[0]).lower() in _PAGES or _PAGE_NAME.search(target):
             (package.aside if reference.get("linear") == "no" else package.spine).append(target)
+        elif (item.get("media-type") or "").lower().startswith("image/"):
+            package.pictures += 1
     if not package.spine:
         package.spine, package.aside = package.aside, []
     if not package.spine:
