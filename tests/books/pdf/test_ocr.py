@@ -94,6 +94,33 @@ def test_only_the_pictures_among_pages_are_recognised_in_the_books_language(tmp_
     assert "pages 2–3 and 6 are read as ocrmypdf recognised them" in book.warnings
 
 
+FRENCH = "Le bac est parti avant le jour et personne sur la rive n'a fait un signe de la main à celui qui le menait. "
+
+
+@pytest.mark.parametrize(("text", "language"), [(FRENCH, "fra"), (f"{SAID} " * 3, "eng"), ("¦¦ ¦¦ 00", "eng+fra")])
+def test_a_few_pages_tell_in_which_language_the_book_is_recognised(
+    tmp_path: Path, tools: Path, text: str, language: str
+) -> None:
+    scan = making.drawn_pdf(tmp_path / "scan.pdf", [PICTURE] * 2)
+    result = making.drawn_pdf(tmp_path / "result.pdf", [PICTURE + text_page(more="3 Tr")] * 2)
+    log = tools / "calls"
+    script(
+        tools,
+        "ocrmypdf",
+        f"open({str(log)!r}, 'a').write(json.dumps(sys.argv[1:]) + '\\n')\n"
+        f"shutil.copy({str(result)!r}, sys.argv[-1])\n"
+        f"if '--sidecar' in sys.argv:\n"
+        f"    open(sys.argv[sys.argv.index('--sidecar') + 1], 'w').write({text * 5!r})",
+    )
+    (book,) = read_recognised(scan, read)
+    assert SAID in book.text
+    sample, whole = (json.loads(line) for line in log.read_text().splitlines())
+    assert sample[sample.index("--pages") + 1] == "1-8"
+    assert sample[sample.index("-l") + 1] == "eng+fra"
+    assert "--pages" not in whole
+    assert whole[whole.index("-l") + 1] == language
+
+
 def test_a_book_without_pictures_starts_nothing(tmp_path: Path, tools: Path) -> None:
     path = making.drawn_pdf(tmp_path / "a.pdf", [text_page()])
     log = stand_in(tools, path)

@@ -20,12 +20,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from quire.books.book import Block, Book, Place
+from quire.books.language import detect_language
 from quire.books.limits import MIB
 from quire.books.pdf.words import PICTURE, UNREADABLE, are, name_pages
 from quire.errors import BookError
 
 SECONDS = 7200.0
 PAGE_SECONDS = 180
+# So many pages tell the language of a book.
+SAMPLE_PAGES = 8
 _MEMORY = 4096 * MIB
 _OUTPUT = 4096 * MIB
 _MOST_PIXELS = 250
@@ -118,12 +121,14 @@ def _run(path: Path, copy: Path, folder: Path, pages: Sequence[int], language: s
     assert program is not None
     assert tesseract is not None
     known = _languages(tesseract, folder)
-    wanted = (_TESSERACT_NAMES[language],) if language in _TESSERACT_NAMES else _USUAL
-    chosen = [name for name in wanted if name in known] or [name for name in _USUAL if name in known]
     # The pages are known to hold nothing else worth keeping: drawn anew, whatever stamp or nameless text is on them.
     command = [program, "--force-ocr", "--output-type", "pdf", "--optimize", "0", "--quiet"]
     command += ["--tesseract-timeout", str(PAGE_SECONDS), "--max-image-mpixels", str(_MOST_PIXELS)]
     command += ["--rotate-pages"] if "osd" in known else []
+    usual = [name for name in _USUAL if name in known]
+    if not language and len(known - {"osd"}) > 1:
+        language = _see_language([*command, "-l", "+".join(usual or sorted(known - {"osd"}))], path, folder, pages)
+    chosen = [name for name in (_TESSERACT_NAMES.get(language, ""),) if name in known] or usual
     command += ["-l", "+".join(chosen)] if chosen else []
     command += ["--pages", _ranges(pages)] if pages else []
     status, said = _call([*command, str(path.absolute()), str(copy)], folder, SECONDS)
@@ -131,6 +136,20 @@ def _run(path: Path, copy: Path, folder: Path, pages: Sequence[int], language: s
         raise _NotRecognised(f"ocrmypdf did not end within {SECONDS / 60:.0f} minutes", "split the file")
     if status != 0 or not copy.is_file():
         raise _NotRecognised(f"ocrmypdf failed (exit status {status}{said})", "run it by hand to see why")
+
+
+def _see_language(command: Sequence[str], path: Path, folder: Path, pages: Sequence[int]) -> str:
+    """The language of a few pages: French that is recognised as either loses an accent in every hundred words."""
+    text = folder / "sample.txt"
+    few = ["--pages", _ranges(pages[:SAMPLE_PAGES] or range(1, SAMPLE_PAGES + 1)), "--sidecar", str(text)]
+    copy = folder / "sample.pdf"
+    status, _ = _call(
+        [*command, *few, str(path.absolute()), str(copy)], folder, min(SECONDS, SAMPLE_PAGES * PAGE_SECONDS)
+    )
+    if status != 0 or not text.is_file():
+        return ""
+    with text.open(encoding="utf-8", errors="replace") as file:
+        return detect_language(file.read(200_000))
 
 
 def _languages(tesseract: str, folder: Path) -> frozenset[str]:
