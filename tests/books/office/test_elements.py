@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from lxml import etree
 
-from quire.books.office.elements import attribute, child, number, parse_part
+from quire.books.office.elements import attribute, child, children, number, parse_part
 
 TREE = etree.fromstring('<a xmlns:w="urn:any" w:val="7"><b/><w:B w:val="x"><c w:val="-1"/></w:B><c/></a>')
 
@@ -47,3 +47,8 @@ def test_a_part_without_an_element_is_none() -> None:
         root, wrong = parse_part(data, "p")
         assert root is None
         assert wrong
+
+
+def test_children_are_found_by_name_the_first_of_each() -> None:
+    assert children(TREE) == {"b": TREE[0], "c": TREE[2]}
+    assert children(None) == {}

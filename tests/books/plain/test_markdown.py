@@ -94,3 +94,8 @@ def test_comments_are_dropped_and_counted(tmp_path: Path) -> None:
     book = _read(tmp_path, f"{P[0]}\n<!-- too\nlong? -->\n\n{P[1]}{{>>and this<<}}\n\n<!-- open")
     assert book.text == f"{P[0]}\n\n{P[1]}\n\n<!-- open"
     assert [drop.text for drop in book.dropped] == ["<!-- too\nlong? -->", "and this"]
+
+
+def test_long_verse_lines_that_were_wrapped_end_where_their_break_is(tmp_path: Path) -> None:
+    book = _read(tmp_path, f"{P[0]}\n\n> When we were small the boats\n> were high\\\n> and the ladder was\n> long\n")
+    assert blocks(book)[1] == ("verse", "When we were small the boats were high\nand the ladder was long")

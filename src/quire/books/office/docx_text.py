@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from quire.books.office.docx_package import is_on
-from quire.books.office.docx_styles import outline_level, points, switch
-from quire.books.office.elements import attribute, child
+from quire.books.office.docx_styles import outline_level, points
+from quire.books.office.elements import attribute, child, children
 from quire.books.office.paragraph import Paragraph, Piece, set_looks
 from quire.books.office.styles import CONTENTS, Style, heading_level
 from quire.books.office.symbols import symbol
@@ -50,31 +50,29 @@ class Walker:
 
     def paragraph(self, element: Element, contents: bool = False) -> Paragraph:
         properties = child(element, "ppr")
-        paragraph = Paragraph("", self._style(properties))
+        set_ = children(properties)
+        style = self._style(properties, set_)
+        paragraph = Paragraph("", style)
         outer, self.pieces = self.pieces, []
         paragraph.text = "".join(self._run(element, paragraph))
         # A field that never came to its result would silence all that follows.
         self.fields = [one for one in self.fields if one[1] and one[0] not in _NUMBERS]
-        paragraph.contents = paragraph.contents or contents or paragraph.style.name.startswith(CONTENTS)
-        if properties is not None:
-            paragraph.joins = (
-                child(properties, "rpr", "del") is not None or child(properties, "rpr", "movefrom") is not None
-            )
-            frame = child(properties, "framepr")
-            paragraph.drop_cap = frame is not None and attribute(frame, "dropCap") in ("drop", "margin")
-            paragraph.numbered = child(properties, "numpr") is not None or paragraph.style.numbered
-            align, page = child(properties, "jc"), switch(child(properties, "pagebreakbefore"))
-            paragraph.centred = paragraph.style.centred if align is None else attribute(align, "val") == "center"
-            paragraph.new_page = paragraph.style.new_page if page is None else page
+        paragraph.contents = paragraph.contents or contents or style.name.startswith(CONTENTS)
+        if "rpr" in set_:
+            paragraph.joins = not _DELETED.isdisjoint(children(set_["rpr"]))
+        if "framepr" in set_:
+            paragraph.drop_cap = attribute(set_["framepr"], "dropCap") in ("drop", "margin")
+        paragraph.numbered = "numpr" in set_ or style.numbered
+        paragraph.centred = attribute(set_["jc"], "val") == "center" if "jc" in set_ else style.centred
+        paragraph.new_page = is_on(set_["pagebreakbefore"]) if "pagebreakbefore" in set_ else style.new_page
         set_looks(paragraph, self.pieces)
         self.pieces = outer
         return paragraph
 
-    def _style(self, properties: Element | None) -> Style:
-        reference = child(properties, "pstyle") if properties is not None else None
-        identity = attribute(reference, "val") if reference is not None else ""
+    def _style(self, properties: Element | None, set_: dict[str, Element]) -> Style:
+        identity = attribute(set_["pstyle"], "val") if "pstyle" in set_ else ""
         style = self.styles.get(identity) or Style(identity.lower(), heading_level(identity) or 0)
-        level = outline_level(properties)
+        level = outline_level(properties) if "outlinelvl" in set_ else None
         return style if level is None else replace(style, level=level)
 
     def _listing(self) -> bool:
@@ -109,17 +107,12 @@ class Walker:
         if not text:
             return
         paragraph.contents = paragraph.contents or self._listing()
-        properties = child(run, "rpr")
-        named = child(properties, "rstyle") if properties is not None else None
+        set_ = children(child(run, "rpr"))
+        named = set_.get("rstyle")
         style = self.styles.get(attribute(named, "val"), Style()) if named is not None else Style()
-        hidden = style.hidden or paragraph.style.hidden
-        bold, size = style.bold or paragraph.style.bold, style.size or paragraph.style.size
-        if properties is not None:
-            vanish = child(properties, "vanish")
-            hidden = hidden if vanish is None else is_on(vanish)
-            thick = child(properties, "b")
-            bold = bold if thick is None else is_on(thick)
-            size = points(child(properties, "sz")) or size
+        hidden = is_on(set_["vanish"]) if "vanish" in set_ else style.hidden or paragraph.style.hidden
+        bold = is_on(set_["b"]) if "b" in set_ else style.bold or paragraph.style.bold
+        size = points(set_.get("sz")) or style.size or paragraph.style.size
         if hidden:
             paragraph.hidden.append(text)
         elif child(run, "footnotereference") is not None or child(run, "endnotereference") is not None:

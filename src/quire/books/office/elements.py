@@ -21,6 +21,14 @@ def child(element: Element, *names: str) -> Element | None:
     return element
 
 
+def children(element: Element | None) -> dict[str, Element]:
+    """The children of an element by name, the first of each; none where there is no element."""
+    found: dict[str, Element] = {}
+    for inner in element if element is not None else ():
+        found.setdefault(tag(inner), inner)
+    return found
+
+
 def number(element: Element | None, name: str) -> int | None:
     """An attribute that is a whole number, None where it is none."""
     said = attribute(element, name) if element is not None else ""

@@ -218,8 +218,10 @@ def _add_quote(draft: Draft, lines: list[str], place: Place) -> None:
         short = len(stanza) > 1 and max(len(one.strip()) for one in stanza) <= 66 and not _looks_wrapped(stanza)
         if heading:
             draft.add("heading", _heading_text(heading[2]), place, len(heading[1]))
-        elif hard or short:
-            _add_lines(draft, [_HARD_BREAK.sub("", one).strip() for one in stanza], place)
+        elif hard:
+            _add_hard_breaks(draft, stanza, place)
+        elif short:
+            _add_lines(draft, [one.strip() for one in stanza], place)
         else:
             _add_paragraph(draft, " ".join(one.strip() for one in stanza), place)
         stanza = []
