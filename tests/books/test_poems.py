@@ -67,6 +67,15 @@ def test_numbers_under_a_poem_inside_a_section_are_its_parts() -> None:
     assert [poem.title for poem in poems] == ["The Flood", "Dawn"]
 
 
+def test_numbers_under_the_title_of_a_cycle_inside_a_section_are_poems() -> None:
+    fourteen = "\n".join(f"A line of verse that is the number {number}" for number in range(14))
+    sonnets = [part for number in ("I", "II", "III") for part in (heading(number), verse(fourteen))]
+    blocks = (heading("To the Pilot"), *sonnets, heading("The Flood"), heading("I"), verse(STANZAS[0]), heading("II"),
+              verse(STANZAS[1]))  # fmt: skip
+    poems = as_poems(book(Chapter("The Bank", blocks)))
+    assert [poem.title for poem in poems] == ["To the Pilot I", "To the Pilot II", "To the Pilot III", "The Flood"]
+
+
 def test_poems_without_titles_are_called_by_their_first_lines() -> None:
     gap = Block("break", "* * *", Place("p", "line", 5))
     poems = as_poems(book(Chapter(None, (verse(STANZAS[0]), gap, verse(STANZAS[1])))))

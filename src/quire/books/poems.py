@@ -213,13 +213,22 @@ def _poems(chapter: Chapter, author: str) -> list[_Poem]:
     opening = list(blocks[: inner[0]])
     poems = [_Poem(chapter.title, _flat(chapter.title or ""), opening)] if opening else []
     titled = [index for index in inner if index not in numbered]
+    cycles = {
+        index: _is_cycle(blocks[start].text, blocks[start + 1 : end], [at - start - 1 for at in within])
+        for start, end in pairwise([*titled, len(blocks)])
+        if (within := [index for index in numbered if start < index < end])
+        for index in within
+    }
+    above = chapter.title
     for index, stop in zip(inner, [*inner[1:], len(blocks)], strict=True):
         title = blocks[index].text
-        if index in numbered and titled and index > titled[0] and poems:
+        if index in titled:
+            above = title
+        elif index in cycles and not cycles[index] and poems:
             # A number under a poem's title is a part of it.
             poems[-1].blocks += blocks[index:stop]
             continue
-        name = f"{_flat(chapter.title)} {_flat(title)}" if index in numbered and chapter.title else _flat(title)
+        name = f"{_flat(above)} {_flat(title)}" if index in numbered and above else _flat(title)
         poems.append(_Poem(title, name, list(blocks[index + 1 : stop])))
     return poems
 
