@@ -114,6 +114,18 @@ def test_a_text_file_of_poems_under_their_titles(tmp_path: Path) -> None:
     assert [block.text for block in poems[0].chapters[0].blocks] == list(STANZAS)
 
 
+def test_a_file_of_one_poem_has_its_title_and_its_author(tmp_path: Path) -> None:
+    path = tmp_path / "bell.txt"
+    path.write_text(f"The Bell\nby Ada Ferry\n\n{STANZAS[0]}\n\n{STANZAS[1]}\n")
+    (poem,) = read(path, "txt")
+    assert (poem.title, poem.author) == ("The Bell", "Ada Ferry")
+    assert poem.text == f"The Bell\n\n{STANZAS[0]}\n\n{STANZAS[1]}"
+    path.write_text(f"The Bell\n\n{STANZAS[0]}\n")
+    assert [poem.title for poem in read(path, "txt")] == ["The Bell"]
+    path.write_text(f"The Bell\n\n{STANZAS[0]}\n\n\nThe Oar\n\n{STANZAS[1]}\n")
+    assert [poem.title for poem in read(path, "txt")] == ["The Bell", "The Oar"]
+
+
 def test_a_word_file_with_a_paragraph_a_line(tmp_path: Path) -> None:
     document = Document()
     for title in ("Dusk", "Dawn"):

@@ -202,7 +202,7 @@ def _lines_joined(blocks: Sequence[Block]) -> list[Block]:
 
 def _poems(chapter: Chapter, author: str) -> list[_Poem]:
     """The poems of a chapter: one under its title, or those under the titles inside it."""
-    blocks = _titles_found(chapter.blocks, is_part(chapter.title or ""), author)
+    blocks = _titles_found(_headed(chapter), chapter.title is None or is_part(chapter.title), author)
     inner = [index for index, block in enumerate(blocks) if block.kind == "heading"]
     numbered = [index for index in inner if _is_number(blocks[index].text)]
     parts = len(numbered) == len(inner) and not _is_cycle(chapter.title, blocks, numbered)
@@ -253,9 +253,21 @@ def _is_cycle(title: str | None, blocks: Sequence[Block], numbered: Sequence[int
     return len(lines) >= 3 and median(lines) == 14
 
 
+def _headed(chapter: Chapter) -> tuple[Block, ...]:
+    """The blocks of a chapter; a title and `by` somebody that stand on two lines over a poem are two blocks."""
+    if chapter.title is not None or len(chapter.blocks) < 2:
+        return chapter.blocks
+    first = chapter.blocks[0]
+    lines = first.text.split("\n")
+    if len(lines) != 2 or _CREDIT.fullmatch(lines[1]) is None:
+        return chapter.blocks
+    title, credit = (replace(first, kind="paragraph", text=line) for line in lines)
+    return (replace(title, kind="heading"), credit, *chapter.blocks[1:])
+
+
 def _titles_found(blocks: Sequence[Block], in_part: bool, author: str) -> list[Block]:
     """Titles that are set as lines of their own become headings, where there are several, in capitals, after the end of
-    a poem, or under the name of a part; ends are no headings."""
+    a poem, first of all or under the name of a part; ends are no headings."""
     ends = [block.kind in ("heading", "paragraph") and _ends(block.text, author) for block in blocks]
     found = []
     for index, block in enumerate(blocks):
@@ -285,7 +297,8 @@ def _is_title(block: Block) -> bool:
         return False
     if _is_number(text) or text.isupper():
         return True
-    words = [word for word in re.findall(r"[^\W\d_]+", text) if len(word) > 3]
+    words = re.findall(r"[^\W\d_]+", text)
+    words = [word for word in words if len(word) > 3] or words
     return bool(words) and all(word[0].isupper() for word in words) and not _SENTENCE.search(text)
 
 
