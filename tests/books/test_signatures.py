@@ -64,6 +64,7 @@ def test_words_that_begin_like_that_are_words(words: str) -> None:
         ("a.srt", "1\n00:00:01,000 --> 00:00:02,000\n[music]\n", "subtitles"),
         ("a.tex", "\\documentclass{book}\n\\begin{document}\nWords.\n", "a LaTeX source"),
         ("a", "\\documentclass{book}\n\\begin{document}\nWords.\n", "a LaTeX source"),
+        ("a.doc", 'MIME-Version: 1.0\nContent-Type: multipart/related; boundary="x"\n\n<html>', "a web archive (.mht)"),
         ("a.log", "2026-01-01 [info] a=1 b=2 (ok)\n", "a log"),
         ("a.fodt", "<?xml version='1.0'?><office:document xmlns:office='x'/>", "a document in one XML file"),
         ("a.dat", "<?xml version='1.0'?><note><to>her</to></note>", "XML, but not TEI"),

@@ -138,9 +138,11 @@ def foreign(head: bytes) -> tuple[str, str] | None:
 def foreign_text(path: Path, head: bytes) -> tuple[str, str] | None:
     """What a file of text is by its name, or by how it begins, if that is no book, and what to do.
 
-    A name alone does not make a program of prose.
+    What Word saves as a web page in a single file is often named .doc.  A name alone does not make a program of prose.
     """
     suffix = path.suffix.lower()
+    if head.startswith((b"MIME-Version:", b"From: <Saved by")) and b"multipart/related" in head:
+        return "a web archive (.mht)", _SAVE
     if suffix in _TEX or rb"\documentclass" in head:
         return "a LaTeX source", "make a .pdf of it, or convert it with Pandoc, and read that"
     if suffix in _BY_NAME and not _is_prose(head):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -42,12 +42,22 @@ def test_a_program_that_is_not_there_is_an_os_error(monkeypatch: pytest.MonkeyPa
         launch.launch("json", stdin=subprocess.DEVNULL)
 
 
-def test_signals_wait_until_a_process_has_started() -> None:
+def test_a_process_started_inside_is_deaf(tmp_path: Path) -> None:
+    """It inherits what its thread blocks, whatever other threads there are."""
+    show = "import signal; print(sorted(int(n) for n in signal.pthread_sigmask(signal.SIG_BLOCK, [])))"
+    with signals_held_back():
+        inside = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True).stdout
+    outside = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True).stdout
+    assert {int(signal.SIGINT), int(signal.SIGTERM)} <= set(json.loads(inside))
+    assert int(signal.SIGTERM) not in json.loads(outside)
+
+
+def test_what_was_sent_to_this_thread_is_heard_at_the_end() -> None:
     heard: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
     try:
         with signals_held_back():
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
             assert heard == []
         assert heard == [signal.SIGTERM]
     finally:

@@ -60,7 +60,7 @@ def hear_signals() -> None:
 @contextmanager
 def signals_held_back() -> Iterator[None]:
     """A process started inside stays deaf to Ctrl-C and SIGTERM, which reach whole groups of processes: what they
-    mean is the parent's to say.  It hears what came meanwhile at the end."""
+    mean is the parent's to say.  This thread hears what was sent to it meanwhile at the end; others hear as ever."""
     if sys.platform == "win32":
         yield
         return
