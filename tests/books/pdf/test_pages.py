@@ -164,3 +164,22 @@ def test_characters_beyond_the_first_plane_stay_whole(tmp_path: Path) -> None:
     path = making.drawn_pdf(tmp_path / "a.pdf", [b"BT /G 10 Tf 40 400 Td (A) Tj ET\n" + text_page()], objects=objects)
     path.write_bytes(path.read_bytes().replace(b"/F 3 0 R >>", b"/F 3 0 R /G 5 0 R >>"))
     assert "\U0001f603" in read(path).text
+
+
+def test_text_drawn_over_and_over_in_one_place_is_text(tmp_path: Path) -> None:
+    content = b"BT /F 10 Tf 40 400 Td (The ferry left.) Tj ET\n" * 200
+    assert read(making.drawn_pdf(tmp_path / "a.pdf", [content])).text == "The ferry left."
+
+
+def test_a_page_of_which_hardly_a_character_comes_back_cannot_be_read(tmp_path: Path) -> None:
+    # Letters without any extent: PDFium leaves them out.
+    objects = {
+        5: b"<< /Type /Font /Subtype /Type3 /FontBBox [0 0 0 0] /FontMatrix [0.1 0 0 0.1 0 0] /FirstChar 65 "
+        b"/LastChar 65 /Widths [0] /CharProcs << /A 6 0 R >> /Encoding << /Differences [65 /A] >> >>",
+        6: b"<< /Length 21 >>\nstream\n0 0 0 0 0 0 d1 0 0 m f\nendstream",
+    }
+    lost = b"".join(b"BT /G 10 Tf %d %d Td (A) Tj ET\n" % (40 + 6 * (n % 40), 480 - n // 40 * 14) for n in range(200))
+    content = lost + b"BT /F 10 Tf 40 500 Td (No. 1842) Tj ET\n"
+    path = making.drawn_pdf(tmp_path / "a.pdf", [content], objects=objects)
+    path.write_bytes(path.read_bytes().replace(b"/F 3 0 R >>", b"/F 3 0 R /G 5 0 R >>"))
+    assert refused(path).code == "image-only"

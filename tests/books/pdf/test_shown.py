@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pypdfium2
+import pypdfium2.raw as pdfium
 import pytest
 
 import bookfiles as making
-from quire.books.pdf.shown import Shown, Sight
+from quire.books.pdf.shown import MOST_MARKS, Shown, Sight
 
 FULL = b"q 360 0 0 540 0 0 cm /I Do Q\n"
 
@@ -172,3 +174,23 @@ def test_forms_that_draw_themselves_end(tmp_path: Path) -> None:
     }
     path = making.drawn_pdf(tmp_path / "a.pdf", [b"/X Do"], resources=b"/X 5 0 R", objects=objects)
     assert "Round and round." in prepare(path)[1]
+
+
+def test_a_page_that_is_all_marks_and_shapes_is_looked_at_in_bounded_time(tmp_path: Path) -> None:
+    shapes = b"0 0 0 rg 30 390 300 30 re f\n" + b"0.5 g 0 0 1 1 re f\n" * 5000
+    marked = b"/Span BMC\n" * 2000 + line("PART ONE", y=400, more="1 1 1 rg") * 300
+    asked = pdfium.FPDFPageObjMark_GetName
+    count = 0
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal count
+        count += 1
+        return asked(*arguments)
+
+    pdfium.FPDFPageObjMark_GetName = counted
+    try:
+        _, text, _ = prepare(making.drawn_pdf(tmp_path / "a.pdf", [line("The ferry left.") + shapes + marked]))
+    finally:
+        pdfium.FPDFPageObjMark_GetName = asked
+    assert "PART ONE" in text
+    assert 0 < count <= 301 * MOST_MARKS

@@ -13,12 +13,12 @@ import zlib
 from quire.books.pdf.rescue import is_locked, whole_objects
 
 MOST_TABLE = 2 * 2**20
-MOST_TABLES = 2000
+MOST_TABLES = 1000
 # As many entries as the format allows in one part of a table.
 _PART = 100
 _REFERENCE = re.compile(rb"/ToUnicode\s+(\d{1,7})\s+\d{1,5}\s+R")
 _STREAM = re.compile(rb"\bstream\r?\n")
-_BLOCK = re.compile(rb"(?:(\d+)\s+)?begin(bfchar|bfrange)\b(.*?)end\2", re.DOTALL)
+_BEGIN = re.compile(rb"(?:(\d{1,9})\s+)?begin(bfchar|bfrange)\b")
 _CODE = rb"<[0-9A-Fa-f\s]*>"
 _ENTRY = {
     b"bfchar": re.compile(_CODE + rb"\s*" + _CODE),
@@ -73,13 +73,16 @@ def mend_table(table: bytes) -> bytes | None:
     """A table with every part counted right and nothing in it but codes and names; None where it was right."""
     parts: list[bytes] = []
     wrong = False
-    for block in _BLOCK.finditer(table):
-        found = [match[0] for match in _ENTRY[block[2]].finditer(block[3])]
-        wrong = wrong or not block[1] or int(block[1]) != len(found)
+    begin = _BEGIN.search(table)
+    while begin and (end := table.find(b"end" + begin[2], begin.end())) >= 0:
+        kind = begin[2]
+        found = [match[0] for match in _ENTRY[kind].finditer(table, begin.end(), end)]
+        wrong = wrong or not begin[1] or int(begin[1]) != len(found)
         entries = [row for entry in found for row in (_rows(entry) if entry.endswith(b"]") else [entry])]
         for first in range(0, len(entries), _PART):
             part = entries[first : first + _PART]
-            parts.append(b"%d begin%b\n%b\nend%b" % (len(part), block[2], b"\n".join(part), block[2]))
+            parts.append(b"%d begin%b\n%b\nend%b" % (len(part), kind, b"\n".join(part), kind))
+        begin = _BEGIN.search(table, end)
     return b"\n".join(parts) if wrong and parts else None
 
 

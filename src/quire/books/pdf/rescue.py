@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 
 _OBJECT = re.compile(rb"(?<![\d.])(\d{1,7}) (\d{1,5}) obj\b")
 _PAGE = re.compile(rb"/Type\s*/Page(?![A-Za-z])")
@@ -20,6 +21,7 @@ _ENCRYPTED = re.compile(rb"/Encrypt\s+(?:\d+ \d+ R|<<)")
 MOST_HEAD = 4000
 MOST_UNPACKED = 64 * 2**20
 MOST_PAGES = 20_000
+MOST_OBJECTS = 300_000
 # Two numbers and two spaces for each object that is packed.
 _MOST_INDEX = 24
 
@@ -55,7 +57,7 @@ def _objects(data: bytes) -> tuple[dict[int, tuple[bytes, bytes]], dict[int, byt
     left = MOST_UNPACKED
     # What is packed in an encrypted file cannot be unpacked here.
     locked = is_locked(data)
-    for match in _OBJECT.finditer(data, 0, max(0, data.rfind(b"endobj"))):
+    for match in islice(_OBJECT.finditer(data, 0, max(0, data.rfind(b"endobj"))), MOST_OBJECTS):
         head = data[match.end() : match.end() + MOST_HEAD].split(b"endobj", 1)[0]
         body = _STREAM.split(head, maxsplit=1)[0]
         plain[int(match[1])] = (match[2], body)

@@ -25,6 +25,9 @@ TINY = 1.0
 _INVISIBLE, _CLIP = 3, 7
 _CELLS = 24
 MOST_STRIPES = 500
+# Marks nest, a few deep; and of the shapes on a page the largest are what white text stands on.
+MOST_MARKS = 32
+MOST_GROUNDS = 300
 
 Hiding = Literal[
     "hidden text", "text outside the page", "text set sideways", "text that cannot be read", "running head"
@@ -120,7 +123,9 @@ class Sight:
                 pdfium.FPDFPageObj_Transform(pdfium.FPDFPage_GetObject(raw, number), *turn)
             if upright % 2:
                 width, height = height, width
-        return Shown(width, height, hidden, coverage, drawing.shapes, recognised, len(drawing.texts) - len(gone))
+        # What is drawn twice in one place for weight is one piece of text.
+        texts = len({text.box for text in drawing.texts}) - len({text.box for _, text in gone})
+        return Shown(width, height, hidden, coverage, drawing.shapes, recognised, texts)
 
     def _walk(self, drawing: _Drawing, holder: Any, outer: Matrix, off: bool, depth: int) -> None:
         """See everything on a page (at depth 0), or in a form on it."""
@@ -212,7 +217,7 @@ class Sight:
         """Whether the document says that a thing is no part of its text (a head, a folio), and whether it lies on a
         layer that is off."""
         artifact = off = False
-        for number in range(pdfium.FPDFPageObj_CountMarks(handle)):
+        for number in range(min(MOST_MARKS, pdfium.FPDFPageObj_CountMarks(handle))):
             mark = pdfium.FPDFPageObj_GetMark(handle, number)
             if not pdfium.FPDFPageObjMark_GetName(mark, self._name, 256, ctypes.byref(self._length)):
                 continue
@@ -237,6 +242,7 @@ class Sight:
         if not doubtful:
             return []
         usual = _usual_size(texts)
+        grounds = sorted(drawing.grounds, key=_area)[-MOST_GROUNDS:]
         # What holds for most of a page's text is how the page is made, and hides nothing.
         layer = recognised or _most(texts, [text.unseen for text in texts], 0.75)
         pale = _most(texts, [text.white for text in texts], 0.5)
@@ -250,7 +256,7 @@ class Sight:
             elif (
                 text.off
                 or (text.unseen and not layer)
-                or (text.white and not text.unseen and not pale and not _has_ground(text, drawing.grounds))
+                or (text.white and not text.unseen and not pale and not _has_ground(text, grounds))
                 or (text.mirrored != mirror)
                 or (text.size < TINY and text.box[3] - text.box[1] < TINY and usual >= 4 * TINY)
             ):
@@ -318,6 +324,10 @@ def _turning(upright: int, left: float, bottom: float, right: float, top: float)
 
 def _is_outside(box: Box, crop: Box) -> bool:
     return box[2] < crop[0] or box[0] > crop[2] or box[3] < crop[1] or box[1] > crop[3]
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _has_ground(text: _Text, grounds: Sequence[Box]) -> bool:
