@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from quire.books.headings import LONGEST, is_contents_label, recognise
 from quire.books.plain.lines import Lines
@@ -180,6 +181,7 @@ def _entry_keys(group: Lines) -> set[str]:
     return keys
 
 
+@lru_cache(maxsize=16_384)
 def title_key(text: str) -> str:
     """The letters of an entry without its number and its page."""
     rest = _PAGE.sub("", _ENTRY_NUMBER.sub("", text, count=1))

@@ -23,6 +23,7 @@ def take_notes(groups: Sequence[Lines]) -> tuple[list[Lines], list[tuple[int, st
         match[1]
         for group in groups
         for line in group.lines
+        if "[" in line
         for match in re.finditer(r"\S\s?\[(\d{1,4}|[A-Z]|\*{1,3})\]", line)
     }
     kept: list[Lines] = []
@@ -30,6 +31,9 @@ def take_notes(groups: Sequence[Lines]) -> tuple[list[Lines], list[tuple[int, st
     labels: set[str] = set()
     open_note = False
     for group in groups:
+        if not open_note and not group.lines[0].lstrip().startswith("["):
+            kept.append(group)
+            continue
         text = rejoin(group.lines)
         named, label = _NAMED.match(text), _LABEL.match(text)
         if open_note and not named:

@@ -40,6 +40,8 @@ def _add_listed(groups: Sequence[Lines], found: dict[int, Heading | None], liste
     """Lines that say what an entry of the list of chapters says, where most entries are met again, and no oftener;
     whether they are."""
     met: dict[str, list[int]] = {}
+    if not listed:
+        return False
     for index, group in enumerate(groups):
         if len(group.lines) <= 3 and len(group.text) <= LONGEST and (key := title_key(group.text)) in listed:
             met.setdefault(key, []).append(index)

@@ -36,6 +36,9 @@ from quire.errors import BookError
 # Fewer words between Gutenberg's header and licence are a title or a credit, no work.
 SHORTEST_IN_FRAME = 30
 _BEAT = 500
+_SHORT_LINE = 40
+_FAR_RIGHT = 16
+_UNWRAPPED = 115
 _AUTHOR = re.compile(r"[^\W\d_][\w’'-]*\.?(?: (?:de|du|von|van|d’|d')?\s?[^\W\d_][\w’'.-]*){1,4}")
 _YEAR = re.compile(r"\((?:1[5-9]|20)\d\d(?:\s?[-–]\s?(?:1[5-9]|20)?\d\d)?\)")
 # Shorter lines of what is said to be poems are verse, though they are of one length.
@@ -115,7 +118,7 @@ def read_lines(
         groups = [run for group in groups for run in split_indented(group, usual)]
     if layout.width == 0 and not poems:
         groups = _one_by_one(groups)
-    groups = [part for group in groups for part in part_letter(group)]
+    groups = [part for group in groups for part in (part_letter(group) if _may_open(group, layout) else [group])]
     pulse.beat()
     gone, groups = _drop_contents(draft, groups, skipped, inside)
     pulse.beat()
@@ -136,6 +139,12 @@ def read_lines(
         else:
             draft.add("paragraph", _plain(rejoin(group.lines), emphasis), place)
     _add_notes(draft, notes, emphasis, skipped, inside)
+
+
+def _may_open(group: Lines, layout: Layout) -> bool:
+    """Whether a letter may open or close here: with a line that is not full, or that stands far to the right."""
+    first, last = group.lines[0], group.lines[-1]
+    return len(first) < max(_SHORT_LINE, 0.9 * (layout.width or _UNWRAPPED)) or last.startswith(" " * _FAR_RIGHT)
 
 
 def _add_notes(draft: Draft, notes: list[tuple[int, str]], emphasis: bool, skipped: int, inside: str) -> None:
