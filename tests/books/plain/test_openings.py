@@ -62,3 +62,16 @@ def test_parts_stand_above_chapters_and_a_title_with_its_number() -> None:
     groups = group_lines(text)
     levels = rank(find_headings(groups), groups)
     assert [level for _, level in sorted(levels.items())] == [1, 2, 2, 1, 2]
+
+
+def test_a_title_that_somebody_says_is_no_heading_when_its_chapter_is_known() -> None:
+    listed = "I. The Boat\nII. The Oar\nIII. The Bank"
+    chapters = [
+        f"{number}. {title}\n\n{WRAPPED}"
+        for number, title in zip(("I", "II", "III"), ("The Boat", "The Oar", "The Bank"), strict=True)
+    ]
+    assert _titles("\n\n".join([*chapters, "“The Bank.”", WRAPPED]), listed) == [
+        "I. The Boat",
+        "II. The Oar",
+        "III. The Bank",
+    ]

@@ -47,8 +47,10 @@ def _add_listed(groups: Sequence[Lines], found: dict[int, Heading | None], liste
             met.setdefault(key, []).append(index)
     if len(met) < 3 or len(met) < 0.5 * len(listed):
         return False
+    # What a chapter is called, somebody may also say.
+    known = {title_key(groups[index].text) for index in found}
     for key, places in met.items():
-        if len(places) <= listed[key] + 1:
+        if len(places) <= listed[key] + 1 and key not in known:
             found.update({index: None for index in places if index not in found})
     return True
 
