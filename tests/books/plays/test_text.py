@@ -129,6 +129,16 @@ def test_a_speech_that_a_direction_interrupts_goes_on(tmp_path: Path) -> None:
     assert "MARA.\nThank him when you are dry.\n[She listens.]\nNobody. It was the rain." in spoken
 
 
+def test_italics_that_come_again_and_again_over_speeches_are_names(tmp_path: Path) -> None:
+    def way(name: str, words: str) -> str:
+        manner = " (rising)" if "trunk" in words else ""
+        return f"_{name.title()}{manner}._\n\n{wrapped(words)}\n\n_Pause._"
+
+    book = read(tmp_path, play(way))
+    assert {speaker for speaker, _ in told(book)} == {"Mara", "Joss", "Old Pilot"}
+    assert len(told(book)) == 4 * len(SPEECHES)
+
+
 def test_italics_in_underscores_are_directions(tmp_path: Path) -> None:
     book = read(tmp_path, play(set_above).replace("[Exit JOSS.]", "_A bell rings twice._"))
     directions = [block.text for chapter in book.chapters for block in chapter.blocks if block.kind == "direction"]

@@ -35,7 +35,8 @@ _BARE_CAPS = re.compile(rf"(?P<name>{_CAPS})(?:{_BRACKETS}\s*(?P<rest>.*)|\s*)$"
 _INLINE_MIXED = re.compile(rf"(?P<name>{_MIXED}){_MANNER}{_END}\s*(?P<rest>.*)$", re.DOTALL)
 _ALONE_MIXED = re.compile(rf"(?P<name>{_MIXED}){_MANNER}{_END}?\s*$")
 _NO_NAME = re.compile(
-    r"(?:enter|re-?enter|exit|exeunt|end|fin|finis|the end|curtain|rideau|note|notes|act|acte|scene|scène|"
+    r"(?:enter|re-?enter|exit|exeunt|end|fin|finis|the end|curtain|rideau|"
+    r"(?:a |long )?pause|silence|un silence|note|notes|act|acte|scene|scène|"
     r"chapter|chapitre|part|partie|book|livre|volume|"
     r"contents|table|preface|introduction|appendix|letter|illustration|footnote|q|a|"
     r"no|yes|oh|ah|well|but|and|mr|mrs|dr|st|oui|non|mais|et|eh|bien|p\.?s|n\.?b|i|ii|iii|iv|v|vi|vii|viii|ix|x|le|la|"
@@ -153,6 +154,7 @@ def _is_name(name: str) -> bool:
         and not _ROMAN.fullmatch(name.strip())
         and not plays.is_act(name)
         and not plays.is_scene(name)
+        and not plays.is_cast_heading(name)
     )
 
 

@@ -11,8 +11,8 @@ from quire.books.book import Place
 from quire.books.draft import Draft, Item
 from quire.books.plain.lines import Lines
 from quire.books.plays.form import Scenes
-from quire.books.plays.labels import Cast, find_cast, is_label
-from quire.books.plays.parts import LONGEST_LABEL
+from quire.books.plays.labels import Cast, find_cast, is_label, key
+from quire.books.plays.parts import LONGEST_LABEL, speaker_of
 
 # Gutenberg's italics: a whole block of them is a direction.
 _ITALIC = re.compile(r"\s*_([^_]+)_[.,;]?\s*")
@@ -41,8 +41,10 @@ def add_play(draft: Draft, groups: Sequence[Lines], cast: Cast, skipped: int = 0
 
 def _items(path: str, groups: Sequence[Lines], skipped: int, inside: str) -> list[Item]:
     texts = ["\n".join(line.strip() for line in group.lines) for group in groups]
-    italic = Counter(match[1] for text in texts if len(text) <= LONGEST_LABEL and (match := _ITALIC.fullmatch(text)))
-    names = {name for name, count in italic.items() if count >= 3 and is_label(name)}
+    italic = [match[1] for text in texts if len(text) <= LONGEST_LABEL and (match := _ITALIC.fullmatch(text))]
+    told = [(line, key(speaker_of(line))) for line in italic if is_label(line)]
+    often = Counter(name for _, name in told)
+    names = {line for line, name in told if often[name] >= 3}
     return [
         Item(
             "verse" if len(group.lines) > 1 else "paragraph",
