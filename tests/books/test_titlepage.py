@@ -107,3 +107,19 @@ def test_a_book_that_is_nothing_but_short_lines_is_no_list() -> None:
 
 def test_letters_are_compared_without_signs() -> None:
     assert letters("L’Île, d’en face!") == "lîledenface"
+
+
+def test_what_stands_under_a_half_title_is_no_part_of_the_preface_above() -> None:
+    given: list[Given] = [("heading", "Preface", 2), ("paragraph", TEXT), ("heading", "The Ferry", 2)]
+    rest: list[Given] = [
+        ("heading", "In which we wait", 3),
+        ("paragraph", TEXT),
+        ("heading", "II", 2),
+        ("paragraph", TEXT),
+    ]
+    found = drop_title_page(Draft("b", title="The Ferry"), items(*given, *rest))
+    assert [(item.text, item.level) for item in found if item.kind == "heading"] == [
+        ("Preface", 2),
+        ("In which we wait", 2),
+        ("II", 2),
+    ]

@@ -54,6 +54,7 @@ TITLES = {
         indice(?: generale)?
         índice(?: general)?
         sumario
+        inhoud(?:sopgave)?
         landmarks
         list of chapters
     """,

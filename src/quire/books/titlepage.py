@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from quire.books.headings import is_contents_label, is_numbered, recognise
@@ -185,6 +186,7 @@ def _drop_names(draft: Draft, items: list[Item]) -> list[Item]:
     """Headings that only name the work or its author: at its head, and a half-title right above another heading."""
     title, author = letters(draft.title), letters(draft.author)
     kept: list[Item] = []
+    items = list(items)
     at_head = True
     for index, item in enumerate(items):
         if not at_head and item.kind != "heading":
@@ -196,8 +198,15 @@ def _drop_names(draft: Draft, items: list[Item]) -> list[Item]:
             half = len(title) >= 4 and words == title and following is not None and following.kind == "heading"
             named = at_head and len(words) >= 2 and (words in title or (author and words in (author, f"by{author}")))
             credit = at_head and bool(_CREDIT.fullmatch(item.text)) and (not author or author in words)
-            if (half or named or credit) and not is_numbered(item.text) and following is not None:
+            makers = at_head and is_imprint(item.text)
+            if (half or named or credit or makers) and not is_numbered(item.text) and following is not None:
                 draft.drop("title page", item.text, item.place)
+                # What stands under it is no part of the preface above it.
+                if any(before.kind != "chapter" for before in kept):
+                    if following.kind != "heading":
+                        kept.append(replace(item, kind="chapter", text="", level=0))
+                    elif not is_numbered(following.text):
+                        items[index + 1] = replace(following, level=min(item.level, following.level))
                 continue
             at_head = at_head and not is_numbered(item.text) and index < _HEAD
         elif item.kind != "chapter" and (len(item.text) > _LONGEST_LABEL or index >= _HEAD):
