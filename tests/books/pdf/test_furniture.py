@@ -62,6 +62,14 @@ def test_the_last_line_of_a_note_that_comes_again_is_no_foot() -> None:
     assert [len(each.lines) for each in pages] == [12, 10] * 4
 
 
+def test_a_note_that_comes_again_under_other_numbers_is_no_foot() -> None:
+    pages = [page(n, head="THE FERRY") for n in range(1, 9)]
+    for each in pages:
+        each.lines.append(line(f"{3 * each.number}. Ibid., in the same place.", 330, each.number, 8))
+    drop_furniture(pages, SIZE, STEP)
+    assert [len(each.lines) for each in pages] == [11] * 8
+
+
 def test_a_page_that_is_some_lines_longer_than_others_keeps_them() -> None:
     pages = [page(n, head="THE FERRY", foot=str(n)) for n in range(1, 13)]
     longer = [line(f"He rowed {n} times more", 360 - STEP * n, 6) for n in range(3)]

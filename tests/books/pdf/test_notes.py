@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from quire.books.hyphens import Hyphens
+from quire.books.pdf.furniture import Page
 from quire.books.pdf.lines import MARK_CLOSE, MARK_OPEN, Line
-from quire.books.pdf.notes import note_text, take_footnotes
+from quire.books.pdf.notes import columns_and_notes, note_text, take_footnotes
 
 SIZE, STEP = 10.0, 12.0
 
@@ -53,3 +54,24 @@ def test_lines_set_as_the_note_before_go_on_with_it_even_after_a_stop() -> None:
 def test_the_text_of_a_note_has_neither_its_mark_nor_its_line_ends() -> None:
     lines = [line(f"{MARK_OPEN}†{MARK_CLOSE}A flat boat,", 360, size=8), line("as there.", 350, size=8)]
     assert note_text(lines, SIZE, STEP, Hyphens([], "en")) == "A flat boat, as there."
+
+
+def test_a_second_note_whose_figure_is_not_raised_is_a_note() -> None:
+    first = line(f"{MARK_OPEN}1{MARK_CLOSE}I. Kings, verse 2.", 360, size=8)
+    second, third = line("2See the tide table.", 350, size=8), line("40 of them were lost.", 340, size=8)
+    _, groups, _ = take_footnotes([line("He left.", 400), first, second, third], SIZE, STEP, open_note=False)
+    assert groups == [[first], [second, third]]
+
+
+def test_among_notes_with_symbols_a_figure_begins_none() -> None:
+    lines = [line("§Compare the book of the port, where it is", 360, size=8), line("4 shillings.", 350, size=8)]
+    _, groups, _ = take_footnotes([line("He left.", 400), *lines], SIZE, STEP, open_note=False)
+    assert groups == [lines]
+
+
+def test_a_mark_on_the_page_after_its_note_leaves_the_text() -> None:
+    first = [line("He left at six.", 400), line(f"{MARK_OPEN}2{MARK_CLOSE}A flat boat.", 360, size=8)]
+    second = [line(f"A drum{MARK_OPEN}2{MARK_CLOSE} was heard.", 400, 2), line(f"ten{MARK_OPEN}3{MARK_CLOSE}", 388, 2)]
+    columns, notes = columns_and_notes([Page(1, 300, 500, first), Page(2, 300, 500, second)], SIZE, STEP)
+    assert [group[0].page for group in notes] == [1]
+    assert [one.text for one in columns[1][0]] == ["A drum was heard.", f"ten{MARK_OPEN}3{MARK_CLOSE}"]

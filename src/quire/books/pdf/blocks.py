@@ -180,7 +180,8 @@ class Blocks:
         stanza does."""
         at_indent = abs(offset - self.measure.indent) <= max(1.5, 0.15 * line.size)
         short = self._frame.room(self._lines[-1]) > 0.3 * (self._frame.edge - self._frame.margin)
-        return not at_indent and hard and short and gap is not None and begins_line(line.plain)
+        goes_on = not SENTENCE_STOP.search(self._lines[-1].plain) and line.plain.lstrip()[:1] not in "-—–“«"
+        return not at_indent and hard and short and goes_on and gap is not None and begins_line(line.plain)
 
     def _wavers(self, column: Column, line: Line) -> bool:
         """A verse line that goes back to a smaller inset, amid others."""

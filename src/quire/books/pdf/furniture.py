@@ -216,9 +216,12 @@ def _is_furniture(page: Page, edge: Edge, edges: Edges, size: float, step: float
     bare = bool(_BARE.fullmatch(text))
     if len(text) > 120 or _is_note(page, line, size):
         return False
+    counted = edges.offset is not None and page.number + edges.offset in edge.numbers
+    if not edges.top and not counted and line.size <= 0.93 * size and NOTE_START.match(line.text) and len(text) > 12:
+        # A note may come again under other numbers: `17. Ibid.`
+        return False
     gap = _gap(page, line)
     apart = gap > 1.15 * step or len(page.lines) == 1
-    counted = edges.offset is not None and page.number + edges.offset in edge.numbers
     if line.size > 1.1 * size and not bare:
         # Set larger than the text: a chapter's heading, unless other pages have the very same or its kind there.
         mates = [one for one in edges.near(edge, 1) if one is not edge and abs(one.line.size - line.size) < 0.3]

@@ -14,6 +14,7 @@ from quire.books.pdf.measure import Column, Measure
 from quire.books.walls import pulse
 
 _LABEL = re.compile(r"^(?:\d{1,3}|[*†‡§¶‖]{1,3}|[⁰¹²³⁴-⁹]{1,3}|[a-z](?=\s))[.)]?\s*")
+_GLUED = re.compile(r"\d{1,3}[^\W\d_a-zà-ÿ]|\d{1,3}[“«‘]")
 _ENDED = (".", "!", "?", "…", "”", "’", ")", "]", "»", '"')
 
 
@@ -33,6 +34,8 @@ def columns_and_notes(
     columns: list[tuple[list[Line], int, float]] = []
     notes: list[list[Line]] = []
     open_note = False
+    unmarked: list[str] = []
+    last = 0
     for page, gutter in zip(pages, gutters, strict=True):
         pulse.beat()
         before, known = len(columns), len(notes)
@@ -46,8 +49,13 @@ def columns_and_notes(
             if body:
                 place = 0 if gutter is None or not two else 1 + (body[0].left >= gutter - 3)
                 columns.append((body, place, page.height))
-        for group in notes[known:]:
-            _mark(columns[before:], note_label(group[0].text))
+        # Some typesetters set a note on the page before the one that has its mark.
+        for label in unmarked:
+            _unmark(columns[before:], label)
+        marked = [columns[before:], columns[last:before]]
+        labels = [note_label(group[0].text) for group in notes[known:]]
+        unmarked = [label for label in labels if not any(_mark(where, label) for where in marked)]
+        last = before
     return columns, notes
 
 
@@ -106,9 +114,14 @@ def _begins_note(group: Sequence[Line], line: Line) -> bool:
     before = _label_of(group[0])
     if line.text.startswith(MARK_OPEN) or not label.isdigit():
         return True
-    if group[0].text.startswith(MARK_OPEN):
+    # Among notes with symbols a figure begins none.
+    if before and not before.isdigit():
         return False
-    return not before.isdigit() or int(label) in (int(before) + 1, 1)
+    follows = not before or int(label) in (int(before) + 1, 1)
+    if group[0].text.startswith(MARK_OPEN):
+        # The first has its figure raised, so that a second without must have it right at its first word.
+        return follows and bool(_GLUED.match(line.text))
+    return follows
 
 
 def _as_column(lines: Sequence[Line]) -> Column:
@@ -124,8 +137,8 @@ def _as_column(lines: Sequence[Line]) -> Column:
     return Column(tuple(flat), 0, width, 1e9)
 
 
-def _mark(columns: Sequence[tuple[list[Line], int, float]], label: str) -> None:
-    """Put the mark of a note between signs, at the first word of the page's columns that bears it."""
+def _mark(columns: Sequence[tuple[list[Line], int, float]], label: str) -> bool:
+    """Put the mark of a note between signs, at the first word of the page's columns that bears it; whether one does."""
     for lines, _, _ in columns if label else ():
         for index, line in enumerate(lines):
             if span := find_mark(line.text, label):
@@ -133,6 +146,17 @@ def _mark(columns: Sequence[tuple[list[Line], int, float]], label: str) -> None:
                 if line.text[start] != MARK_OPEN:
                     text = f"{line.text[:start]}{MARK_OPEN}{label}{MARK_CLOSE}{line.text[stop:]}"
                     lines[index] = replace(line, text=text)
+                return True
+    return not label
+
+
+def _unmark(columns: Sequence[tuple[list[Line], int, float]], label: str) -> None:
+    """Take the raised mark of a note that stands on the page before out of the text."""
+    mark = f"{MARK_OPEN}{label}{MARK_CLOSE}"
+    for lines, _, _ in columns:
+        for index, line in enumerate(lines):
+            if mark in line.text:
+                lines[index] = replace(line, text=line.text.replace(mark, "", 1))
                 return
 
 

@@ -80,10 +80,11 @@ def is_turned(frame: Frame, above: Line, below: Line) -> bool:
 def verse_lines(frame: Frame, lines: Sequence[Line], texts: Sequence[str], hyphens: Hyphens) -> list[str]:
     """The texts of verse lines; what did not fit into one and stands under it goes back to it."""
     kept = [texts[0]]
+    all_turned = is_turned_verse(frame, lines)
     for above, line, text in zip(lines, lines[1:], texts[1:], strict=False):
         if above.hyphen:
             kept[-1] = hyphens.join(kept[-1], text, soft=True, own=above.own)
-        elif is_turned(frame, above, line):
+        elif is_turned(frame, above, line) or (all_turned and not begins_line(line.plain)):
             kept[-1] = f"{kept[-1]} {text}"
         else:
             kept.append(text)
