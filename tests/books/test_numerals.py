@@ -43,3 +43,19 @@ def test_the_last_chapter_has_no_number() -> None:
 def test_any_text_can_be_asked(text: str) -> None:
     found = read_number(text)
     assert found is None or 0 < found[2] <= len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("one hundred and one", 101),
+        ("A HUNDRED AND TWENTY-FIRST", 121),
+        ("One Hundred Forty", 140),
+        ("two hundred and two", 202),
+        ("cent un", 101),
+        ("CENT DIX-SEPTIÈME", 117),
+        ("deux cent quatre-vingt-dix-neuf", 299),
+    ],
+)
+def test_serials_count_beyond_a_hundred_in_words(text: str, number: int) -> None:
+    assert read_number(text) == (number, "words", len(text))

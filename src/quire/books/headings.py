@@ -77,7 +77,7 @@ def recognise(text: str) -> Heading | None:
 @lru_cache(maxsize=16_384)
 def _recognise(line: str) -> Heading | None:
     """A text is asked about several times: as an entry of a list, as a heading, as a chapter's title."""
-    line = line.strip("*_=~#–— ").strip()
+    line = line.strip("*_=~#–— -").strip()
     if match := _BRACKETED.fullmatch(line):
         line = match[1].strip("*_=~#–— ")
     if not line or not line[0].isalnum() and line[0] != "§":

@@ -47,7 +47,7 @@ _OTHERS = (
         "tien|tiende elf|elfde twaalf|twaalfde"
     ),
 )
-_LAST = frozenset("last dernier derniere letzte letzter letztes ultimo ultima laatste".split())
+_LAST = frozenset("last unique dernier derniere letzte letzter letztes ultimo ultima laatste".split())
 _FR_ORDINALS = {"premier": 1, "premiere": 1, "second": 2, "seconde": 2, "ier": 1}
 _ROMAN = re.compile(
     r"(?=[mdclxvi])m{0,3}(?:c[md]|d?c{0,4})(?:x[cl]|l?x{0,4})(?:i[xv]|v?i{0,4})(?![\w'’-])", re.IGNORECASE
@@ -86,12 +86,27 @@ def _french() -> dict[str, int]:
     return words | _FR_ORDINALS
 
 
+def _beyond_a_hundred(small: dict[str, int], hundreds: dict[str, int], between: tuple[str, ...]) -> dict[str, int]:
+    """`one hundred and one`, `cent deuxième`: what serials of that length count up to."""
+    return {
+        f"{hundred} {joint} {word}".replace("  ", " "): value + number
+        for hundred, value in hundreds.items()
+        for joint in between
+        for word, number in small.items()
+        if number < 100 and word not in _FR_ORDINALS
+    }
+
+
 def _words() -> dict[str, int]:
     words: dict[str, int] = {}
     for others in _OTHERS:
         for number, spellings in enumerate(others.split(), start=1):
             words |= dict.fromkeys(spellings.split("|"), number)
-    return words | _french() | _english()
+    english, french = _english(), _french()
+    more = _beyond_a_hundred(english, {"one hundred": 100, "a hundred": 100, "two hundred": 200}, ("and", ""))
+    more |= _beyond_a_hundred(french, {"cent": 100, "deux cent": 200}, ("",))
+    more |= {"two hundred": 200, "two hundredth": 200, "one hundredth": 100, "deux cents": 200, "deux centieme": 200}
+    return words | more | french | english
 
 
 _WORDS = _words()
