@@ -15,6 +15,20 @@ from typing import Any, Literal
 
 import pypdfium2.raw as pdfium
 
+from quire.books.pdf.boxes import (
+    MOST_STRIPES,
+    SAME,
+    Box,
+    Matrix,
+    area,
+    is_outside,
+    lies_in,
+    quarter,
+    share_covered,
+    times,
+    turning,
+)
+
 # Forms nest, and files from strangers may nest them without end, or draw without end.
 MOST_DEPTH = 8
 MOST_OBJECTS = 200_000
@@ -23,8 +37,6 @@ SCAN_COVERAGE = 0.78
 # Text smaller than a point is not there to be read, unless the page is drawn that small throughout.
 TINY = 1.0
 _INVISIBLE, _CLIP = 3, 7
-_CELLS = 24
-MOST_STRIPES = 500
 # Marks nest, a few deep; and of the shapes on a page the largest are what white text stands on.
 MOST_MARKS = 32
 MOST_GROUNDS = 300
@@ -32,9 +44,6 @@ MOST_GROUNDS = 300
 Hiding = Literal[
     "hidden text", "text outside the page", "text set sideways", "text that cannot be read", "running head"
 ]
-Box = tuple[float, float, float, float]
-Matrix = tuple[float, float, float, float, float, float]
-_SAME: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 @dataclass(slots=True)
@@ -108,17 +117,17 @@ class Sight:
         # The box that is shown: PDFium puts the media box and the crop box together, whatever way round they are given.
         left, bottom, right, top = page.get_bbox()
         drawing = _Drawing()
-        self._walk(drawing, raw, _SAME, False, 0)
+        self._walk(drawing, raw, SAME, False, 0)
         # The writing says which way is up; PDFium would sort lines by how the page is to be turned for display.
         upright = _main_turn(drawing.texts)
         pdfium.FPDFPage_SetRotation(raw, 0)
-        coverage = _coverage(drawing.pictures, (left, bottom, right, top))
+        coverage = share_covered([box for box, _ in drawing.pictures], (left, bottom, right, top))
         recognised = coverage >= SCAN_COVERAGE and _is_layer(drawing)
         gone = self._sort_out(drawing, (left, bottom, right, top), upright, recognised)
         hidden = _take_out(raw, gone) if gone else []
         width, height = right - left, top - bottom
-        turn = _turning(upright, left, bottom, right, top)
-        if turn != _SAME:
+        turn = turning(upright, left, bottom, right, top)
+        if turn != SAME:
             for number in range(pdfium.FPDFPage_CountObjects(raw)):
                 pdfium.FPDFPageObj_Transform(pdfium.FPDFPage_GetObject(raw, number), *turn)
             if upright % 2:
@@ -144,7 +153,7 @@ class Sight:
                 self._see_text(drawing, handle, outer, off)
             elif kind == pdfium.FPDF_PAGEOBJ_FORM:
                 if depth < MOST_DEPTH:
-                    inner = _times(self._matrix_of(handle), outer)
+                    inner = times(self._matrix_of(handle), outer)
                     self._walk(drawing, handle, inner, off or self._marks(handle)[1], depth + 1)
             elif kind in (pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_SHADING):
                 box = self._bounds(handle, outer)
@@ -157,7 +166,7 @@ class Sight:
                     drawing.grounds.append(self._bounds(handle, outer))
 
     def _see_text(self, drawing: _Drawing, handle: Any, outer: Matrix, off: bool) -> None:
-        a, b, c, d, _, _ = _times(self._matrix_of(handle), outer)
+        a, b, c, d, _, _ = times(self._matrix_of(handle), outer)
         artifact, switched_off = self._marks(handle)
         pdfium.FPDFTextObj_GetFontSize(handle, self._at_size)
         size = self._size.value
@@ -173,7 +182,7 @@ class Sight:
             _Text(
                 handle=handle,
                 box=box,
-                turn=_quarter(a, b),
+                turn=quarter(a, b),
                 size=size,
                 weight=length,
                 mirrored=mirrored,
@@ -188,7 +197,7 @@ class Sight:
 
     def _matrix_of(self, handle: Any) -> Matrix:
         if not pdfium.FPDFPageObj_GetMatrix(handle, self._at):
-            return _SAME
+            return SAME
         matrix = self._matrix
         return (matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f)
 
@@ -199,7 +208,7 @@ class Sight:
         left, bottom, right, top = west.value, south.value, east.value, north.value
         if not math.isfinite(left + bottom + right + top):
             return (0.0, 0.0, 0.0, 0.0)
-        if outer is _SAME:
+        if outer is SAME:
             return (left, bottom, right, top)
         a, b, c, d, e, f = outer
         xs = [a * x + c * y + e for x in (left, right) for y in (bottom, top)]
@@ -238,11 +247,11 @@ class Sight:
     def _sort_out(self, drawing: _Drawing, crop: Box, upright: int, recognised: bool) -> list[tuple[Hiding, _Text]]:
         """The texts that are not for reading, each with the reason."""
         texts = drawing.texts
-        doubtful = [text for text in texts if text.turn != upright or text.odd or _is_outside(text.box, crop)]
+        doubtful = [text for text in texts if text.turn != upright or text.odd or is_outside(text.box, crop)]
         if not doubtful:
             return []
         usual = _usual_size(texts)
-        grounds = sorted(drawing.grounds, key=_area)[-MOST_GROUNDS:]
+        grounds = sorted(drawing.grounds, key=area)[-MOST_GROUNDS:]
         # What holds for most of a page's text is how the page is made, and hides nothing.
         layer = recognised or _most(texts, [text.unseen for text in texts], 0.75)
         pale = _most(texts, [text.white for text in texts], 0.5)
@@ -251,7 +260,7 @@ class Sight:
         tagged = not _most(texts, [text.artifact for text in texts], 0.4)
         gone: list[tuple[Hiding, _Text]] = []
         for text in texts if mirror else doubtful:
-            if _is_outside(text.box, crop):
+            if is_outside(text.box, crop):
                 gone.append(("text outside the page", text))
             elif (
                 text.off
@@ -274,27 +283,6 @@ def _most(texts: Sequence[_Text], which: Sequence[bool], share: float) -> bool:
     return weight > share * sum(text.weight for text in texts)
 
 
-def _times(first: Matrix, second: Matrix) -> Matrix:
-    """One transformation after the other."""
-    if second is _SAME:
-        return first
-    a, b, c, d, e, f = first
-    p, q, r, s, t, u = second
-    return (a * p + b * r, a * q + b * s, c * p + d * r, c * q + d * s, e * p + f * r + t, e * q + f * s + u)
-
-
-def _quarter(a: float, b: float) -> int | None:
-    """Which way writing runs, in quarter turns against the clock; None when it runs aslant.
-
-    A scan's text may lean with its page by a few degrees.
-    """
-    if b == 0:
-        return 0 if a >= 0 else 2
-    turns = math.atan2(b, a) / (math.pi / 2)
-    nearest = round(turns)
-    return nearest % 4 if abs(turns - nearest) < 0.12 else None
-
-
 def _main_turn(texts: Sequence[_Text]) -> int:
     """The direction in which most of a page is written."""
     weights: Counter[int] = Counter()
@@ -311,64 +299,18 @@ def _usual_size(texts: Sequence[_Text]) -> float:
     return sizes.most_common(1)[0][0] if sizes else 0.0
 
 
-def _turning(upright: int, left: float, bottom: float, right: float, top: float) -> Matrix:
-    """The transformation that lays the shown part of a page at the origin, its writing from left to right."""
-    if upright == 1:
-        return (0.0, -1.0, 1.0, 0.0, -bottom, right)
-    if upright == 2:
-        return (-1.0, 0.0, 0.0, -1.0, right, top)
-    if upright == 3:
-        return (0.0, 1.0, -1.0, 0.0, top, -left)
-    return _SAME if abs(left) < 0.5 and abs(bottom) < 0.5 else (1.0, 0.0, 0.0, 1.0, -left, -bottom)
-
-
-def _is_outside(box: Box, crop: Box) -> bool:
-    return box[2] < crop[0] or box[0] > crop[2] or box[3] < crop[1] or box[1] > crop[3]
-
-
-def _area(box: Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
-
-
 def _has_ground(text: _Text, grounds: Sequence[Box]) -> bool:
     """Whether something coloured lies behind the middle of a white text (or over it: typesetters knock it out)."""
-    return any(_lies_in(text.box, ground) for ground in grounds)
-
-
-def _lies_in(box: Box, ground: Box) -> bool:
-    """Whether the middle of one box lies in another."""
-    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    return ground[0] <= x <= ground[2] and ground[1] <= y <= ground[3]
+    return any(lies_in(text.box, ground) for ground in grounds)
 
 
 def _is_layer(drawing: _Drawing) -> bool:
     """Whether the text over or under a page's pictures is not drawn to be seen: invisible, or painted over."""
     texts, pictures = drawing.texts, drawing.pictures[:MOST_STRIPES]
     covered = [
-        text.unseen or any(text.order < order and _lies_in(text.box, box) for box, order in pictures) for text in texts
+        text.unseen or any(text.order < order and lies_in(text.box, box) for box, order in pictures) for text in texts
     ]
     return _most(texts, covered, 0.5)
-
-
-def _coverage(pictures: Sequence[tuple[Box, int]], crop: Box) -> float:
-    """The share of a page that its pictures cover together: scans are often cut in stripes, or in layers."""
-    left, bottom, right, top = crop
-    across, up = (right - left) / _CELLS, (top - bottom) / _CELLS
-    covered: set[tuple[int, int]] = set()
-    for (west, south, east, north), _ in pictures[:MOST_STRIPES]:
-        # A cell counts when its middle is covered.
-        columns = _middles(west, east, left, across)
-        rows = _middles(south, north, bottom, up)
-        covered.update((column, row) for column in columns for row in rows)
-        if len(covered) == _CELLS * _CELLS:
-            break
-    return len(covered) / (_CELLS * _CELLS)
-
-
-def _middles(low: float, high: float, start: float, step: float) -> range:
-    first = math.ceil(max(-1.0, min(float(_CELLS), (low - start) / step - 0.5)))
-    last = math.floor(max(-1.0, min(float(_CELLS), (high - start) / step - 0.5)))
-    return range(max(0, first), min(_CELLS, last + 1))
 
 
 def _take_out(raw: Any, gone: Sequence[tuple[Hiding, _Text]]) -> list[tuple[Hiding, str]]:
