@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from lxml import etree
 
-from quire.books.office.elements import attribute, child, children, number, parse_part
+from bookfiles import zipped
+from quire.books.archive import Archive
+from quire.books.office.elements import attribute, child, children, number, optional_part, parse_part
 
 TREE = etree.fromstring('<a xmlns:w="urn:any" w:val="7"><b/><w:B w:val="x"><c w:val="-1"/></w:B><c/></a>')
 
@@ -52,3 +56,14 @@ def test_a_part_without_an_element_is_none() -> None:
 def test_children_are_found_by_name_the_first_of_each() -> None:
     assert children(TREE) == {"b": TREE[0], "c": TREE[2]}
     assert children(None) == {}
+
+
+def test_a_part_that_a_book_can_do_without_is_named_when_it_is_broken(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "b.zip", {"good.xml": "<a/>", "bad.xml": "<a", "hurt.xml": f"<a>{'0123456789' * 50}</a>"})
+    data = path.read_bytes()
+    spot = data.rindex(b"hurt.xml", 0, data.index(b"PK\x01\x02")) + len("hurt.xml") + 4
+    path.write_bytes(data[:spot] + bytes([data[spot] ^ 0xFF]) + data[spot + 1 :])
+    archive, warnings = Archive(path), list[str]()
+    assert optional_part(archive, "good.xml", warnings) is not None
+    assert [optional_part(archive, name, warnings) for name in ("none.xml", "bad.xml", "hurt.xml")] == [None] * 3
+    assert warnings == ["bad.xml is damaged and was left out", "hurt.xml is damaged and was left out"]

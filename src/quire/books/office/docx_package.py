@@ -5,12 +5,10 @@ from __future__ import annotations
 import posixpath
 from pathlib import Path
 
-from lxml import etree
-
 from quire.books.archive import Archive
 from quire.books.cut_zip import CUT
-from quire.books.office.elements import attribute, parse_part
-from quire.books.web.markup import Element, parse_xml, tag
+from quire.books.office.elements import attribute, optional_part, parse_part
+from quire.books.web.markup import Element, tag
 from quire.errors import BookError
 
 
@@ -60,21 +58,12 @@ class Package:
 
     def optional(self, name: str) -> Element | None:
         """The root of a part that a book can do without."""
-        if name not in self.archive:
-            return None
-        try:
-            return parse_xml(self.archive.read(name))
-        except etree.XMLSyntaxError:
-            self.warnings.append(f"{name} is damaged and was left out")
-            return None
+        return optional_part(self.archive, name, self.warnings)
 
     def _relations(self, name: str, folder: str = "") -> list[tuple[str, str]]:
         """Kind and target of each relation to a part of this file."""
-        if name not in self.archive:
-            return []
-        try:
-            root = parse_xml(self.archive.read(name))
-        except etree.XMLSyntaxError:
+        root = self.optional(name)
+        if root is None:
             return []
         found = []
         for element in root:

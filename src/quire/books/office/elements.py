@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from lxml import etree
 
+from quire.books.archive import Archive
 from quire.books.web.markup import Element, parse_xml, tag, xml_parser
+from quire.errors import BookError
 
 
 def attribute(element: Element, name: str) -> str:
@@ -55,3 +57,18 @@ def _recovered(data: bytes) -> Element | None:
         return etree.fromstring(data, xml_parser(recover=True))
     except etree.XMLSyntaxError:
         return None
+
+
+def optional_part(archive: Archive, name: str, warnings: list[str]) -> Element | None:
+    """The root of a part that a book can do without; None where there is none.  A broken one is named in `warnings`."""
+    if name not in archive:
+        return None
+    try:
+        return parse_xml(archive.read(name))
+    except etree.XMLSyntaxError:
+        pass
+    except BookError as error:
+        if error.code != "damaged":
+            raise
+    warnings.append(f"{name} is damaged and was left out")
+    return None

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
-
-from lxml import etree
 
 from quire.books.archive import Archive
 from quire.books.book import Book, Place
 from quire.books.cut_zip import CUT
 from quire.books.draft import Draft, finish
 from quire.books.limits import PLAIN, ReadOptions
-from quire.books.office.elements import parse_part
+from quire.books.office.elements import optional_part, parse_part
 from quire.books.office.flow import lay_out
 from quire.books.office.odt_styles import read_styles
 from quire.books.office.odt_text import Walker
 from quire.books.office.paragraph import Paragraph
 from quire.books.walls import pulse
-from quire.books.web.markup import Element, parse_xml, tag
+from quire.books.web.markup import Element, tag
 from quire.errors import BookError
 
 _BEAT = 200
@@ -34,10 +31,8 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
         raise BookError(f"{path} is locked with a password", then=then, code="protected")
     root = _content(draft, archive)
     _read_meta(draft, archive)
-    roots = [root]
-    if _STYLES in archive:
-        with suppress(etree.XMLSyntaxError):
-            roots.append(parse_xml(archive.read(_STYLES)))
+    styles = optional_part(archive, _STYLES, draft.warnings)
+    roots = [root] if styles is None else [root, styles]
     walker = Walker(draft, read_styles(reversed(roots)))
     paragraphs: list[Paragraph] = []
     for number, paragraph in enumerate(walker.paragraphs(_body(root))):
@@ -70,11 +65,8 @@ def _body(root: Element) -> Element:
 
 
 def _read_meta(draft: Draft, archive: Archive) -> None:
-    if _META not in archive:
-        return
-    try:
-        root = parse_xml(archive.read(_META))
-    except etree.XMLSyntaxError:
+    root = optional_part(archive, _META, draft.warnings)
+    if root is None:
         return
     found = {tag(element): (element.text or "").strip() for element in root.iter() if tag(element)}
     draft.title = found.get("title", "")
