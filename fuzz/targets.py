@@ -66,6 +66,8 @@ def _check_books(books: list[Book]) -> None:
         raise Broken("neither a book nor a reason")
     for book in books:
         texts = [book.title, book.author, book.text, *(note.text for note in book.notes)]
+        texts += [chapter.title or "" for chapter in book.chapters]
+        texts += [block.speaker for chapter in book.chapters for block in chapter.blocks]
         found = next((match for text in texts if (match := _CONTROL.search(text))), None)
         if found is not None:
             raise Broken(f"{found[0]!r} was kept in {found.string[max(0, found.start() - 20) : found.end() + 20]!r}")

@@ -157,3 +157,12 @@ def test_lines_that_only_count_are_text_where_there_is_nothing_else() -> None:
     for number, word in enumerate("One Two Three".split()):
         draft.add("paragraph", word, Place("b", "line", number))
     assert finish(draft).text == "One\n\nTwo\n\nThree"
+
+
+def test_a_speaker_is_as_clean_as_the_speech() -> None:
+    draft = Draft("a.txt", kind="plays")
+    for number in range(4):
+        draft.add("speech", "KEE\x7fPER\nNine up.", Place("a.txt", "line", number), speaker="KEE\x7fPER")
+    (chapter,) = finish(draft).chapters
+    assert {block.speaker for block in chapter.blocks} == {"KEEPER"}
+    assert finish(draft).warnings == ("4 control characters removed",)

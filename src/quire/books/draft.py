@@ -231,7 +231,8 @@ def _clean(draft: Draft, cleaner: Cleaner) -> list[Item]:
             text = SCENE_BREAK
         # Most texts come back as the same object.
         if kind is not item.kind or text is not item.text:
-            item = Item(kind, text, item.place, item.level, item.speaker, item.matter, item.role)
+            speaker = item.speaker and Cleaner().clean(item.speaker)  # it stands in the text, where it is counted
+            item = Item(kind, text, item.place, item.level, speaker, item.matter, item.role)
         if text or kind == "chapter":
             items.append(item)
     return items
