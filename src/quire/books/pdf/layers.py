@@ -21,7 +21,10 @@ _NAME = re.compile(rb"/Name\s*(?:\(((?:[^()\\]|\\.)*)\)|<([0-9A-Fa-f\s]*)>)", re
 
 
 def hidden_layers(data: bytes) -> frozenset[str]:
-    """The names of the layers that are off by default; none where the file does not say it in plain words."""
+    """The names of the layers that are off by default; none where the file does not say it in plain words.
+
+    A name that a layer has which is shown is not among them.
+    """
     objects = whole_objects(data)
     properties = next(
         (_follow(objects, body, match) for body in objects.values() if (match := _PROPERTIES.search(body))), b""
@@ -31,10 +34,11 @@ def hidden_layers(data: bytes) -> frozenset[str]:
         return frozenset()
     chosen = _follow(objects, properties, defaults)
     off = _references(objects, chosen, _OFF)
+    every = _references(objects, properties, _ALL)
     if _BASE_OFF.search(chosen):
-        off |= _references(objects, properties, _ALL) - _references(objects, chosen, _ON)
-    names = (_name(objects.get(number, b"")) for number in off)
-    return frozenset(name for name in names if name)
+        off |= every - _references(objects, chosen, _ON)
+    shown = {_name(objects.get(number, b"")) for number in every - off}
+    return frozenset({_name(objects.get(number, b"")) for number in off} - shown - {""})
 
 
 def _follow(objects: dict[int, bytes], body: bytes, match: re.Match[bytes]) -> bytes:
