@@ -98,3 +98,10 @@ def test_tags_that_are_never_closed_lose_nothing() -> None:
     root = parse_page(f"<html><body>{page}</body></html>".encode())
     assert root is not None
     assert plain_text(root).endswith("Paragraph 1999.")
+
+
+def test_an_element_of_countless_attributes_is_read_without_them() -> None:
+    crowd = " ".join(f'a{number}="1"' for number in range(100_000))
+    root = parse_page(f"<html><body><p {crowd}>One.</p></body></html>".encode())
+    assert root is not None
+    assert plain_text(root) == "One."
