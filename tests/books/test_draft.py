@@ -166,3 +166,13 @@ def test_a_speaker_is_as_clean_as_the_speech() -> None:
     (chapter,) = finish(draft).chapters
     assert {block.speaker for block in chapter.blocks} == {"KEEPER"}
     assert finish(draft).warnings == ("4 control characters removed",)
+
+
+def test_text_read_in_the_wrong_encoding_is_repaired_though_it_holds_nuls() -> None:
+    wrong = "Le café était fermé, voilà où ça mène à Noël. ".encode().decode("cp1252", "replace")
+    draft = Draft("a.txt")
+    for number in range(40):
+        draft.add("paragraph", wrong * 5 + "\x00" * (number % 3), Place("a.txt", "line", number))
+    book = finish(draft)
+    assert "café était fermé" in book.text
+    assert "39 control characters removed" in book.warnings

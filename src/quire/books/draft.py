@@ -138,9 +138,10 @@ def finish(draft: Draft, options: ReadOptions = PLAIN, empty: str = "") -> Book:
     cleaner = Cleaner()
     items = _clean(draft, cleaner)
     beat()
+    # Imprints and colophons name Gutenberg too: without them most books need no search for its marks.
+    items = matter.cut_marked(draft, items, options.matter)
     items = gutenberg.trim_items(draft, items)
     beat()
-    items = matter.cut_marked(draft, items, options.matter)
     items = _without_front(draft, items, options)
     beat()
     if options.format is not None or draft.kind == "plays" or _may_be_play(items):
@@ -217,7 +218,8 @@ def _hardly_marked(items: Sequence[Item]) -> bool:
 
 def _clean(draft: Draft, cleaner: Cleaner) -> list[Item]:
     """Every item's text cleaned; mojibake is judged over the whole book at once."""
-    texts = [item.text for item in draft.items]
+    # The seam is in no text: another control character, which goes as well, takes its place there.
+    texts = [item.text.replace("\x00", "\x01") for item in draft.items]
     joined, repaired = repair_mojibake("\x00".join(texts))
     if repaired:
         texts = joined.split("\x00")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
+
+import pytest
 
 from quire.books.limits import MIB
 from quire.books.walls.memory import LEAST, room
@@ -47,3 +50,8 @@ def test_a_reader_has_enough_to_begin_with(tmp_path: Path) -> None:
 def test_where_nothing_is_told_nothing_is_less(tmp_path: Path) -> None:
     assert room(GIB, tmp_path / "absent", tmp_path) == GIB
     assert room(GIB, *machine(tmp_path, "nonsense\n", {})) == GIB
+
+
+def test_what_a_shell_allows_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (800 * MIB, resource.RLIM_INFINITY))
+    assert room(GIB, *machine(tmp_path, "", {})) == 600 * MIB
