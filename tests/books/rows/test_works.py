@@ -86,3 +86,12 @@ def test_a_row_of_one_line_is_read_as_any_other(chapter: str, monkeypatch: pytes
     monkeypatch.setattr(works, "_SENTENCE", 10**9)
     assert quick == work(row)
     assert len(quick.chapters[0].blocks) == 1
+
+
+def test_columns_in_other_languages() -> None:
+    made = work(
+        {"Titel": "Die Fähre", "Dichter": "N. Amenlos", "Gedicht": "Der Fluss ist breit,\ndie Nacht ist still."}
+    )
+    assert (made.title, made.author, made.kind) == ("Die Fähre", "N. Amenlos", "poems")
+    made = work({"titre": "Le Bac", "auteur": "N. Anonyme", "texte": PROSE})
+    assert (made.title, made.author, made.kind) == ("Le Bac", "N. Anonyme", "prose")

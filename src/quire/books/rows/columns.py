@@ -10,7 +10,8 @@ from quire.books.rows.row import Entry, Row, Values
 from quire.errors import BookError
 
 NAME_COLUMN = "name the column that holds the text: text: in a recipe, --text-column for quire read"
-AUTHOR_COLUMNS = ("author", "poet", "by", "writer", "artist", "auteur", "autor", "autore", "poète")
+AUTHOR_COLUMNS = ("author", "poet", "by", "writer", "artist", "auteur", "autor", "autore", "verfasser",
+                  "dichter", "poète", "poeta")  # fmt: skip
 # Names that say what a column holds, whatever else is there.
 _SURE = (
     "text", "content", "poem", "body", "complete_text", "full_text", "lyrics", "texte", "contenu", "poème", "poeme",

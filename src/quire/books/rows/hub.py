@@ -70,11 +70,6 @@ class Dataset:
         return SPLIT_NAMES.get(file.split) if len({other.split for other in self.files}) > 1 else None
 
 
-def is_hub_name(name: str) -> bool:
-    """Whether it can be a data set's id, with a part and a revision or without."""
-    return _NAME.fullmatch(name) is not None and ".." not in name
-
-
 def find_dataset(name: str, split: str | None = None) -> Dataset:
     """What the hub has under this name.  Asks the network only where nobody asked before on this machine.
 

@@ -35,7 +35,22 @@ _TITLE_COLUMNS = (
     "titolo",
 )
 _LANGUAGE_COLUMNS = ("language", "lang", "langue", "idioma", "sprache")
-_POEM_COLUMNS = frozenset(("poem name", "poem_name", "poem", "poet"))
+_POEM_COLUMNS = frozenset(
+    (
+        "poem name",
+        "poem_name",
+        "poem",
+        "poet",
+        "poème",
+        "poeme",
+        "poète",
+        "gedicht",
+        "dichter",
+        "poema",
+        "poeta",
+        "poesia",
+    )
+)
 _CHAPTER_COLUMNS = ("chapter_title", "chapter title", "chapter_name", "chapter", "heading", "section")
 _TOO_LONG = ("nested too deeply", "line too long", "field too long", "entry too long")
 _UNITS = {"lines": "line", "array": "entry", "csv": "line", "parquet": "row"}
