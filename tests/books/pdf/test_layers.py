@@ -30,7 +30,8 @@ PAGE = b"".join(b"BT /F 10 Tf 40 %d Td (The ferry left at dawn.) Tj ET\n" % (500
     ],
 )
 def test_layers_are_off_by_name_or_by_all_but_name(said: bytes, names: set[str]) -> None:
-    apart = b"7 0 obj\n<</Type/OCG/Name(Key)>>\nendobj\n8 0 obj\n<</OFF[5 0 R]>>\nendobj\n9 0 obj\n<</D<</OFF[5 0 R]>>>>\nendobj\n"
+    apart = b"7 0 obj\n<</Type/OCG/Name(Key)>>\nendobj\n8 0 obj\n<</OFF[5 0 R]>>\nendobj\n"
+    apart += b"9 0 obj\n<</D<</OFF[5 0 R]>>>>\nendobj\n"
     assert hidden_layers(HEAD + said + b">>\nendobj\n" + LAYERS + apart) == names
 
 

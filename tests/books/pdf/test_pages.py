@@ -124,6 +124,17 @@ def test_comments_and_fields_are_left_out_and_counted(tmp_path: Path) -> None:
     assert "comments on page 1 were left out (1)" in book.warnings
 
 
+def test_a_form_that_holds_nothing_but_fields_says_so(tmp_path: Path) -> None:
+    objects = {
+        5: b"<< /Type /Annot /Subtype /FreeText /Rect [0 0 90 90] /Contents (Written by hand) >>",
+        6: b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (name) /V (A. Reader) /Rect [0 0 9 9] >>",
+    }
+    path = making.drawn_pdf(tmp_path / "a.pdf", [b""], page=b"/Annots [5 0 R 6 0 R]", objects=objects)
+    fault = refused(path)
+    assert fault.code == "not-a-book"
+    assert "no text but 2 comments and form fields" in fault.what
+
+
 def test_pages_that_are_claimed_but_absent_are_told(tmp_path: Path) -> None:
     path = making.drawn_pdf(tmp_path / "a.pdf", [text_page()])
     path.write_bytes(path.read_bytes().replace(b"/Count 1 ", b"/Count 900000 "))

@@ -50,7 +50,9 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     if not draft.title:
         draft.title = path.stem
     if CUT_OFF not in draft.warnings:
-        return [finish(draft, options)]
+        written = sum(bool(text.strip()) for _, text, _ in reading.notes)
+        only = f"{path} holds no text but {written} comments and form fields" if written else ""
+        return [finish(draft, options, only)]
     try:
         return [finish(draft, options, f"{path} is cut off or damaged: no page of it is whole")]
     except BookError as error:
