@@ -101,3 +101,9 @@ def test_spaces_that_are_characters_are_all_the_spaces_there_are() -> None:
     at = [0, 5, 12, 17, 22, 27, 29, 34, 39, 44]
     assert show(repair_page(Row("ofthe rope", at), "ofthe rope")) == text
     assert show(repair_page(Row("ofthe rope", at, drawn=True), "ofthe rope")) == "ofthe rope"
+
+
+def test_quotation_marks_of_fonts_that_give_texs_codes_are_curly() -> None:
+    assert repaired("l'o\x1bce n'est") == "l’o\x1bce n’est"
+    assert repaired("\x10It's `so'") == "\x10It’s ‘so’"
+    assert repaired("it's so") == "it's so"

@@ -53,3 +53,18 @@ def test_margins_are_those_of_most_pages_of_a_side() -> None:
     short = [replace(one, page=7) for one in rows(("The end of it all.", 15, 90))]
     margins = [(each.left, each.right) for each in set_margins([(lines, 0, 540.0) for lines in [*pages, short]], SIZE)]
     assert margins == [(LEFT, RIGHT)] * 4
+
+
+def test_stanzas_of_one_poem_are_parted_though_those_of_others_have_more_space() -> None:
+    pages = []
+    for number in range(80):
+        lines, y = [], 500.0
+        space = 4.0 if number == 50 else 14.0
+        for _ in range(6):
+            for _ in range(2):
+                lines.append(line("The tide went out,", y, right=130))
+                y -= STEP
+            y -= space
+        pages.append(column(lines))
+    gap, _ = find_gap(pages, SIZE, STEP)
+    assert STEP < gap < STEP + 4

@@ -75,3 +75,11 @@ def test_a_mark_on_the_page_after_its_note_leaves_the_text() -> None:
     columns, notes = columns_and_notes([Page(1, 300, 500, first), Page(2, 300, 500, second)], SIZE, STEP)
     assert [group[0].page for group in notes] == [1]
     assert [one.text for one in columns[1][0]] == ["A drum was heard.", f"ten{MARK_OPEN}3{MARK_CLOSE}"]
+
+
+def test_so_does_a_mark_that_is_not_seen_as_raised() -> None:
+    first = [line("He left at six.", 400), line("2A flat boat.", 360, size=8)]
+    columns, _ = columns_and_notes(
+        [Page(1, 300, 500, first), Page(2, 300, 500, [line("A drum.2 He ran.", 400, 2)])], SIZE, STEP
+    )
+    assert columns[1][0][0].text == "A drum. He ran."

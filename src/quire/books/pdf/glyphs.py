@@ -22,6 +22,9 @@ _OT1 = str.maketrans(
         "\x1f": "Ø", "\x7f": "¨", "\\": "“", '"': "”", "{": "–", "|": "—", "^": "ˆ", "~": "˜",
     }
 )  # fmt: skip
+# Codes of T1 fonts without such a map; in both encodings the typewriter's quotation marks are curly ones.
+_T1_CODE = re.compile(r"[\x10\x11][^\W\d_]|[^\W\d_][\x1b-\x1f]|[\x1b-\x1f][^\W\d_]")
+_TEX_QUOTES = str.maketrans({"'": "’", "`": "‘"})
 # In T1 these are œ and Œ, elsewhere the signs of arithmetic, which never stand beside letters.
 _OE = re.compile(r"(?<=[a-zà-ÿ’'])÷(?=[a-z])|(?<![\w\s])÷(?=[a-zà-ÿ]{2})|(?<!\S)÷(?=[a-zà-ÿ]{2})|×(?=[a-zà-ÿ])")
 _SOFT = re.compile(r"(?<=\w)\u00ad(?=\w)")
@@ -57,7 +60,9 @@ class Geometry(Protocol):
 def repair_page(page: Geometry, text: str) -> str:
     """The characters of a page as they were meant."""
     if _OT1_LIGATURE.search(text):
-        text = _LONE_RETURN.sub("ﬂ", text).translate(_OT1)
+        text = _LONE_RETURN.sub("ﬂ", text).translate(_OT1).translate(_TEX_QUOTES)
+    elif _T1_CODE.search(text):
+        text = text.translate(_TEX_QUOTES)
     text = text.translate(_SIGNS)
     if "÷" in text or "×" in text:
         text = _OE.sub(lambda match: "œ" if match[0] == "÷" else "Œ", text)

@@ -178,7 +178,7 @@ def find_gap(columns: Sequence[Column], size: float, step: float) -> tuple[float
     stops = {gap: ended[gap - 0.25] + ended[gap] + ended[gap + 0.25] for gap in wider}
     # Where sentences end at line ends at all, most of those before a space do.
     least_stopped = 0.4 if ended.total() >= 0.05 * total else 0.0
-    usual = [g for g, count in near.items() if count >= max(4, 0.01 * total) and stops[g] >= least_stopped * count]
+    usual = [g for g, count in near.items() if count >= max(4, 0.005 * total) and stops[g] >= least_stopped * count]
     if not usual:
         return 1.45 * step, False
     least = min(usual)

@@ -151,12 +151,11 @@ def _mark(columns: Sequence[tuple[list[Line], int, float]], label: str) -> bool:
 
 
 def _unmark(columns: Sequence[tuple[list[Line], int, float]], label: str) -> None:
-    """Take the raised mark of a note that stands on the page before out of the text."""
-    mark = f"{MARK_OPEN}{label}{MARK_CLOSE}"
+    """Take the mark of a note that stands on the page before out of the text."""
     for lines, _, _ in columns:
         for index, line in enumerate(lines):
-            if mark in line.text:
-                lines[index] = replace(line, text=line.text.replace(mark, "", 1))
+            if span := find_mark(line.text, label):
+                lines[index] = replace(line, text=line.text[: span[0]] + line.text[span[1] :])
                 return
 
 
