@@ -82,12 +82,18 @@ def test_entrances_need_no_brackets() -> None:
 
 
 @pytest.mark.parametrize("form", ["{}. {}", "{}: {}", "{}.— {}", "{}, to himself. {}", "{} (rising) {}"])
-def test_a_company_that_talks_is_a_play_without_acts(form: str) -> None:
-    cast = find_cast(told(*play(form)))
+def test_a_company_that_talks_and_does_something_is_a_play_without_acts(form: str) -> None:
+    done = ["(A bell.)", "[She rises.]", "(He sits down.)"]
+    cast = find_cast(told(*play(form), *done))
     assert cast is not None
     assert cast.names == {key(name) for name in NAMES}
     talk_of_two = [line for line in play(form) if line.startswith(NAMES[:2])]
-    assert find_cast(told(*talk_of_two)) is None
+    assert find_cast(told(*talk_of_two, *done)) is None
+
+
+@pytest.mark.parametrize("form", ["{}. {}", "{}: {}", "{}\n{}"])
+def test_the_record_of_a_session_is_no_play(form: str) -> None:
+    assert find_cast(told("Minutes of the ferry board, May 3.", *play(form, 60))) is None
 
 
 def test_names_in_small_letters_need_acts() -> None:

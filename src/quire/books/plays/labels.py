@@ -58,6 +58,8 @@ _LONGEST_BEGINNING = 6
 # Who has but a number in a crowd: `1. Come, come.`
 _NUMBER = re.compile(rf"(?P<name>\d{{1,2}})[.:](?:\s*[—–-]+)?(?:\s+(?P<rest>[“\"'‘«]?[{_UP}].*))?$", re.DOTALL)
 _LONGEST_TIRADE = 4000
+# `(She rises.)`, or `MARA (rising)`
+_DONE = re.compile(rf"\s*(?:[{_UP}][\w.’' -]{{0,40}})?[(\[][^)\]]{{3,}}[)\]]")
 # A word alone on a line amid others may be verse.
 _INSIDE = frozenset(("caps", "caps alone", "mixed"))
 
@@ -226,11 +228,14 @@ def _count(items: Sequence[Item]) -> Counter[tuple[str, Style]]:
 def _needed(items: Sequence[Item], counts: Counter[tuple[str, Style]], cast: Cast) -> float:
     """The share of speeches that makes sure: less where acts and entrances are told, and where names are in capitals.
 
-    Without them it takes a company: a novel may be a talk of two.
+    Without them it takes a company, and things that are done: a novel may be a talk of two, the record of a session
+    one of ten.
     """
     capitals = "caps" in cast.styles
     if _is_staged(items):
         return 0.12 if capitals else 0.3
+    if sum(bool(_DONE.match(item.text)) for item in items) < 3:
+        return 2.0
     often = {name for (name, style), count in counts.items() if style in cast.styles and count >= 3}
     return 2.0 if len(often) < 4 or "mixed alone" in cast.styles else 0.7 if capitals else 0.75
 
