@@ -19,6 +19,8 @@ from quire.books.pdf.lines import MARK_CLOSE, MARK_OPEN
 
 MOST_BOOKMARKS = 5000
 MOST_DEPTH = 6
+# No title is as long, in characters: of a block no more is compared.
+MOST_TITLE = 500
 # Titles that programs leave behind: names of files and of programs, what a form says before it is filled in.
 _PLACEHOLDER = re.compile(
     r"(?:microsoft (?:word|powerpoint|publisher)\s*-.*|untitled.*|sans (?:nom|titre).*|unbenannt.*|"
@@ -130,7 +132,7 @@ def _walk(document: Any, parent: Any, depth: int, count: list[int]) -> Iterator[
     child = pdfium.FPDFBookmark_GetFirstChild(document, parent)
     while child and count[0] < MOST_BOOKMARKS:
         count[0] += 1
-        size = min(4000, pdfium.FPDFBookmark_GetTitle(child, None, 0))
+        size = min(2 * MOST_TITLE, pdfium.FPDFBookmark_GetTitle(child, None, 0))
         buffer = ctypes.create_string_buffer(size + 2)
         pdfium.FPDFBookmark_GetTitle(child, buffer, size)
         title = _one_line(buffer.raw[: max(0, size - 2)].decode("utf-16-le", "replace"))
@@ -151,7 +153,7 @@ def apply_bookmarks(found: Sequence[Found], bookmarks: Sequence[Bookmark]) -> li
     An outline that hardly agrees with the text proves nothing and changes nothing.
     """
     blocks = list(found)
-    letters = [_letters(block.text) for block in blocks]
+    letters = [_letters(block.text[:MOST_TITLE]) for block in blocks] if bookmarks else []
     named: dict[int, int] = {}
     owners: set[int] = set()
     position = 0
@@ -164,7 +166,7 @@ def apply_bookmarks(found: Sequence[Found], bookmarks: Sequence[Bookmark]) -> li
             block = blocks[index]
             head = replace(block, kind="heading", text=block.text[: len(block.text) - len(rest)].strip())
             blocks[index : index + 1] = [head, replace(block, text=rest)]
-            letters[index : index + 1] = [_letters(head.text), _letters(rest)]
+            letters[index : index + 1] = [_letters(head.text), _letters(rest[:MOST_TITLE])]
             length = 1
         owners.add(number)
         named |= dict.fromkeys(range(index, index + length), number)
