@@ -6,6 +6,7 @@ import gc
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 from lxml import etree
 
@@ -108,12 +109,21 @@ def _refuse_protected(path: Path, archive: Archive) -> None:
         method = next((e.get("Algorithm") or "" for e in data.iter() if tag(e) == "encryptionmethod"), "")
         fonts = "obfuscation" in method.lower() or "#RC" in method
         names = [e.get("URI") or "" for e in data.iter() if tag(e) == "cipherreference"]
-        if not fonts and any(re.search(r"\.(?:x?html?|xml|opf|ncx)$", name, re.IGNORECASE) for name in names):
+        if not fonts and any(_is_unreadable(archive, unquote(name)) for name in names):
             raise BookError(
                 f"{path} is protected (DRM): its text is encrypted",
                 then="use a copy without protection, from a shop that sells them or the author's own",
                 code="protected",
             )
+
+
+def _is_unreadable(archive: Archive, name: str) -> bool:
+    """Whether an entry that is said to be encrypted is a page and really no mark-up: where a lock was taken off, what
+    said so often stays.
+    """
+    if not re.search(r"\.(?:x?html?|xml|opf|ncx)$", name, re.IGNORECASE):
+        return False
+    return name not in archive or not archive.read(name).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
 def _batches(archive: Archive, package: Package, draft: Draft) -> Iterator[list[Page]]:
