@@ -22,6 +22,8 @@ HERE = Place("p", "line", 1)
         ("Old Ferryman (rising) —", "Old Ferryman"),
         ("M. DE LA RIVE.—", "M. DE LA RIVE"),
         ("Mara et Joss", "Mara et Joss"),
+        ("(Mara.)", "Mara"),
+        ("[CHŒUR].", "CHŒUR"),
     ],
 )
 def test_who_speaks_is_told_from_how(label: str, name: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from quire.books.headings import recognise
 from quire.books.plays import parts as plays
+from quire.books.walls import pulse
 
 if TYPE_CHECKING:
     from quire.books.draft import Item
@@ -177,12 +178,16 @@ def find_cast(items: Sequence[Item], asked: bool = False) -> Cast | None:
     """
     told = [item for item in items if item.kind in ("paragraph", "verse", "heading", "speech", "direction")]
     counts = _count(told)
+    staged = _is_staged(told)
     best: Cast | None = None
     most = 0.0
     for styles in (("caps", "caps alone"), ("mixed",), ("mixed alone",)):
         cast = _cast(counts, frozenset(styles), 1 if asked else 8)
+        if cast is None or not (asked or _needed(told, counts, cast, staged) <= 1):
+            continue
+        pulse.beat()
         # The stricter form wins unless a looser one tells much more: words in capitals are of both.
-        if cast is not None and (share := _share(told, cast)) > 1.25 * most:
+        if (share := _share(told, cast)) > 1.25 * most:
             best, most = cast, share
     if best is None:
         return None
@@ -190,7 +195,7 @@ def find_cast(items: Sequence[Item], asked: bool = False) -> Cast | None:
     best = replace(best, numbers=numbered >= 2)
     if asked:
         return best
-    sure = most >= _needed(told, counts, best) and _is_spread(told, best) and _is_spoken(told, best)
+    sure = most >= _needed(told, counts, best, staged) and _is_spread(told, best) and _is_spoken(told, best)
     return best if sure else None
 
 
@@ -199,7 +204,9 @@ def _count(items: Sequence[Item]) -> Counter[tuple[str, Style]]:
     counts: Counter[tuple[str, Style]] = Counter()
     longer: Counter[tuple[str, str, Style]] = Counter()
     plain: Counter[tuple[str, Style]] = Counter()
-    for item in items:
+    for number, item in enumerate(items):
+        if number % 100 == 0:
+            pulse.beat()
         for index, line in enumerate(item.text.split("\n")):
             for label in labels(line):
                 name = (key(label.name), label.style)
@@ -225,15 +232,15 @@ def _count(items: Sequence[Item]) -> Counter[tuple[str, Style]]:
     return Counter({name: count for name, count in counts.items() if count > 0})
 
 
-def _needed(items: Sequence[Item], counts: Counter[tuple[str, Style]], cast: Cast) -> float:
+def _needed(items: Sequence[Item], counts: Counter[tuple[str, Style]], cast: Cast, staged: bool) -> float:
     """The share of speeches that makes sure: less where acts and entrances are told, and where names are in capitals.
 
     Without them it takes a company, and things that are done: a novel may be a talk of two, the record of a session
     one of ten.
     """
     capitals = "caps" in cast.styles
-    if _is_staged(items):
-        return 0.12 if capitals else 0.3
+    if staged:
+        return 0.12 if capitals else 0.25
     if sum(bool(_DONE.match(item.text)) for item in items) < 3:
         return 2.0
     often = {name for (name, style), count in counts.items() if style in cast.styles and count >= 3}

@@ -42,6 +42,9 @@ LONGEST_LABEL = 60
 def speaker_of(label: str) -> str:
     """Who speaks, by the label as printed: `LE COMTE, à part.` → `LE COMTE`, `Hamlet [aside]:` → `Hamlet`."""
     name = _INNER.sub(" ", label)
+    if not any(char.isalnum() for char in name):
+        # All in brackets: who speaks under the others' words, or whom the editor names.
+        name = re.sub(r"[()\[\]{}]", " ", label)
     name = _MANNER.sub("", " ".join(name.split()))
     return _LABEL_END.sub("", name).strip()
 
