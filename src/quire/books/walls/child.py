@@ -23,7 +23,6 @@ from quire.books.kinds import check_file, open_book
 from quire.books.limits import MIB, Limits, ReadOptions
 from quire.books.readers import Kind
 from quire.books.walls.launch import PASSED_ON, ending, launch
-from quire.books.walls.launch import signals_held_back as signals_held_back  # until rows/stream.py takes it there
 from quire.books.walls.memory import room
 from quire.books.walls.nursery import NO_MEMORY, OTHER_FORMAT, pack_request
 from quire.books.walls.watch import Ended, Gone, Task, Watch, too_slow
