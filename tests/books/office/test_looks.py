@@ -92,3 +92,15 @@ def test_larger_lines_that_begin_pages_are_headings_though_every_line_has_a_size
 def test_a_line_that_stands_out_once_before_all_text_is_the_title() -> None:
     draft = _laid(_p("The Ferry", centred=True, bold=True), *[_p(LONG)] * 8)
     assert draft.title == "The Ferry"
+
+
+def test_centred_lines_above_nothing_but_lines_are_a_poem() -> None:
+    draft = _laid(_p("The Ferry", centred=True, bold=True), *(_p(f"line {n}", centred=True) for n in range(5)))
+    assert "line 4" in [text for _, text in _items(draft)]
+    assert draft.dropped == []
+
+
+def test_a_line_right_above_the_first_chapter_is_the_title() -> None:
+    assert _laid(_p("The Ferry"), _p("Chapter 1"), _p(LONG), _p("Chapter 2"), _p(LONG)).title == "The Ferry"
+    assert _laid(_p("Chapter 1"), _p("The Boat"), _p(LONG), _p("Chapter 2"), _p(LONG)).title == ""
+    assert _laid(_p("It rained."), _p("Chapter 1"), _p(LONG), _p("Chapter 2"), _p(LONG)).title == ""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from quire.books.book import Place
 from quire.books.draft import Draft
 from quire.books.headings import is_numbered
-from quire.books.office.looks import rank_by_looks, take_title_page
+from quire.books.office.looks import rank_by_looks, take_title_page, title_above_chapters
 from quire.books.office.paragraph import Paragraph
 from quire.books.office.soft_lines import split_soft_lines
 from quire.books.office.styles import SUBTITLES, TITLES, VERSE, Style
@@ -36,6 +36,7 @@ def lay_out(draft: Draft, found: Sequence[Paragraph], whole: bool = False) -> No
             draft.add("chapter", "", place, 1)
         after = paragraph.page_after or (after and not paragraph.text.strip())
         _add(draft, paragraph, place, breaks, whole)
+    draft.title = draft.title or title_above_chapters(draft)
     if not any(item.kind in ("paragraph", "verse") for item in draft.items):
         # Nothing but a title, a list of contents, or headings: that is the text.
         draft.items = [item for item in draft.items if item.kind == "note"]

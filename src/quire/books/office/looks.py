@@ -17,6 +17,7 @@ _SEVERAL = 2
 _LONGEST_NAME = 120
 # A title page has so many lines at most, with a writer's address.
 _MOST_LINES = 14
+_FEW_LINES = 6
 _ADDRESS = re.compile(
     r"\S@\S+\.\w|(?:\+?\(?\d[\d ().-]{7,}\d)|\b\d[\d,. ]*(?:words|mots)\b|\bword count\b|©|copyright", re.IGNORECASE
 )
@@ -40,13 +41,12 @@ def take_title_page(draft: Draft, paragraphs: list[Paragraph]) -> None:
     first = next((one for one in centred if one.bold or one.size > usual or one.text.isupper()), None)
     rest = [one for one in opening if not one.centred]
     addressed = any(_ADDRESS.search(one.text) for one in rest)
-    if (
-        first is None
-        or _comes_again(first, paragraphs[paragraphs.index(opening[-1]) + 1 :], usual)
-        or len(opening) > _MOST_LINES
-        or (rest and not addressed)
-        or len(opening) == len(paragraphs)
-    ):
+    if first is None or (rest and not addressed) or len(opening) > (_MOST_LINES if addressed else _FEW_LINES):
+        return
+    below = paragraphs[paragraphs.index(opening[-1]) + 1 :]
+    # Centred lines above nothing but lines are a poem.
+    prose = any(one.style.level or len(one.text) > _LONGEST_NAME for one in below)
+    if not prose or _comes_again(first, below, usual):
         return
     for one in opening:
         if one.style.name in TITLES or one.style.name in SUBTITLES or _DEDICATION.match(one.text):
@@ -128,3 +128,14 @@ def _is_plain(paragraph: Paragraph) -> bool:
     if not text or len(text) > _LONGEST_NAME or paragraph.contents or is_scene_break(text):
         return False
     return any(char.isalnum() for char in text)
+
+
+def title_above_chapters(draft: Draft) -> str:
+    """The short line right above the first chapter, where it is the first of all; `""` where there is none."""
+    if len(draft.items) < 3:
+        return ""
+    first, second = draft.items[:2]
+    text = " ".join(first.text.split())
+    opens = second.kind == "heading" or (len(second.text) <= _LONGEST_NAME and is_numbered(second.text))
+    alone = first.kind == "paragraph" and opens and not is_numbered(text)
+    return text if alone and len(text) <= _LONGEST_NAME and is_title_line(text) else ""
