@@ -17,6 +17,8 @@ _MARKS = re.compile("[*†‡§¶‖⁎¹²³⁴-⁹]")
 _FOLIO = re.compile(
     r"\d{1,4}|[ivxlc]{1,7}|(?:page|p) \d{1,4}|(?:page )?\d{1,4} (?:of|sur|de|/) \d{1,4}|\d{1,3} \d{1,4}"
 )
+# The share of a note's words that makes a page its own.
+_ON_PAGE = 0.3
 # Lines of headings that may be one, and headings that may be one line.
 _MOST = 4
 
@@ -156,9 +158,10 @@ def score_notes(result: Measured, book: Book, truth: Truth, extra: list[list[str
             continue
         free.discard(kept[0])
         right += 1
-        start = _unhyphened(" ".join(note.split()[:3]))
-        number = aside[kept[0]][0].place.number
-        placed += aside[kept[0]][0].place.unit == "page" and 0 < number <= len(raw) and start in raw[number - 1]
+        place = aside[kept[0]][0].place
+        # A third of its words: the raw text may have other signs for ligatures, and a long note goes on overleaf.
+        on_page = 0 < place.number <= len(raw) and share(_unhyphened(note), raw[place.number - 1]) >= _ON_PAGE
+        placed += place.unit == "page" and on_page
     result.notes = Count(right, len(truth.notes))
     result.notes_on_page = Count(placed, right) if pages else None
     result.notes_leaked = len(leaked)
