@@ -43,7 +43,9 @@ def is_nameless(text: str, missing: float) -> bool:
     """
     solid = _SPACE.sub("", text)
     strange = len(_CODES.findall(solid))
-    if len(solid) >= 40 and len(_ORNAMENTS.findall(solid)) >= 0.4 * len(solid):
+    ornaments = _ORNAMENTS.findall(solid)
+    # A border has a few kinds of them, words have most of the alphabet.
+    if len(ornaments) >= 0.4 * len(solid) and len(set(ornaments)) >= 12:
         return True
     if len(solid) < 8 or (strange < 0.25 * len(solid) and missing < 0.5):
         return False
