@@ -99,3 +99,8 @@ def test_comments_are_dropped_and_counted(tmp_path: Path) -> None:
 def test_long_verse_lines_that_were_wrapped_end_where_their_break_is(tmp_path: Path) -> None:
     book = _read(tmp_path, f"{P[0]}\n\n> When we were small the boats\n> were high\\\n> and the ladder was\n> long\n")
     assert blocks(book)[1] == ("verse", "When we were small the boats were high\nand the ladder was long")
+
+
+def test_lines_after_strokes_are_verse_and_go_on_where_they_are_set_in(tmp_path: Path) -> None:
+    book = _read(tmp_path, f"{P[0]}\n\n| When we were small the boats\n  were high,\n| and the ladder was long.\n")
+    assert blocks(book)[1] == ("verse", "When we were small the boats were high,\nand the ladder was long.")

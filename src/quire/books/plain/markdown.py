@@ -135,8 +135,8 @@ def _add(draft: Draft, lines: list[str], place: Place) -> None:
     if all(line.lstrip().startswith(">") for line in lines):
         _add_quote(draft, [re.sub(r"^\s*(?:>\s?)+", "", line) for line in lines], place)
         return
-    if all(line.lstrip().startswith("|") for line in lines):
-        _add_lines(draft, [line.lstrip()[1:].strip() for line in lines if line.lstrip()[1:].strip()], place)
+    if lines[0].startswith("|") and all(line.startswith(("|", " ")) for line in lines):
+        _add_line_block(draft, lines, place)
         return
     text = "\n".join(lines)
     if (titled := _HTML_HEADING.match(text)) is not None:
@@ -201,6 +201,17 @@ def _add_hard_breaks(draft: Draft, lines: list[str], place: Place) -> None:
         kept[-1] = f"{kept[-1]} {_HARD_BREAK.sub('', line).strip()}".strip()
         if _HARD_BREAK.search(line):
             kept.append("")
+    _add_lines(draft, [line for line in kept if line], place)
+
+
+def _add_line_block(draft: Draft, lines: list[str], place: Place) -> None:
+    """Lines after strokes are verse; one that is set in goes on from the line before."""
+    kept: list[str] = []
+    for line in lines:
+        if line.startswith("|"):
+            kept.append(line[1:].strip())
+        else:
+            kept[-1] = f"{kept[-1]} {line.strip()}"
     _add_lines(draft, [line for line in kept if line], place)
 
 
