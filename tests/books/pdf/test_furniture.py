@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from quire.books.pdf.furniture import (
@@ -60,6 +62,26 @@ def test_the_last_line_of_a_note_that_comes_again_is_no_foot() -> None:
         each.lines[-1:] = [line("1 See the tide", 352, each.number, 8), line("of that day.", 342, each.number, 8)]
     drop_furniture(pages, SIZE, STEP)
     assert [len(each.lines) for each in pages] == [12, 10] * 4
+
+
+def test_numbers_that_count_the_lines_go_though_they_touch_them() -> None:
+    pages = [page(n) for n in range(1, 7)]
+    for each in pages:
+        for index in (4, 9):
+            one = each.lines[index]
+            each.lines[index] = Line(f"{index + 1} {one.text}", one.left - 15, one.right, one.y, SIZE, each.number)
+    drop_furniture(pages, SIZE, STEP)
+    assert dropped(pages) == [("line number", "5"), ("line number", "10")] * 6
+    assert {one.left for each in pages for one in each.lines} == {40}
+    assert pages[0].lines[4].text.startswith("Body line")
+
+
+def test_a_line_that_ends_with_a_cut_word_is_no_head() -> None:
+    pages = [page(n, head="Whoever finds this box is asked to return it to the light") for n in range(1, 7)]
+    for each in pages:
+        each.lines[0] = replace(each.lines[0], hyphen=True)
+    drop_furniture(pages, SIZE, STEP)
+    assert not dropped(pages)
 
 
 def test_a_note_that_comes_again_under_other_numbers_is_no_foot() -> None:

@@ -83,3 +83,7 @@ def test_so_does_a_mark_that_is_not_seen_as_raised() -> None:
         [Page(1, 300, 500, first), Page(2, 300, 500, [line("A drum.2 He ran.", 400, 2)])], SIZE, STEP
     )
     assert columns[1][0][0].text == "A drum. He ran."
+    columns, _ = columns_and_notes(
+        [Page(1, 300, 500, first), Page(2, 300, 500, [line("The P2 sailed.", 400, 2)])], SIZE, STEP
+    )
+    assert columns[1][0][0].text == "The P2 sailed."

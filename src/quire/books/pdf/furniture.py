@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from quire.books.headings import recognise
 from quire.books.pdf.lines import MARK_CLOSE, MARK_OPEN, Line
@@ -15,6 +15,7 @@ _DIGITS = re.compile(r"\d+")
 _FOLIO = re.compile(r"^[\[(–—-]?\s*(\d{1,4})\b|\b(\d{1,4})\s*[\])–—-]?$")
 _ROMAN_FOLIO = re.compile(r"^[\[(–—-]?\s*([ivxlc]{1,8})\s*[\])–—-]?$|^([ivxlc]{1,8})\s{1,}\S|\S\s+([ivxlc]{1,8})$")
 _BARE = re.compile(r"[\[(–—-]?\s*(?:\d{1,4}|[ivxlc]{1,8})\s*[\])–—-]?")
+_COUNTED = re.compile(r"(\d{1,4}) (?=\S)")
 _COUNT = re.compile(r"\d{1,4}")
 _LEADER = re.compile(r"(?:[.·]\s*){4,}\s*(?:\d{1,4}|[ivxl]+)?\s*$|(?:\.\s?){5,}|…{2,}\s*\d{1,4}\s*$")
 # Of an entry of a list its end tells; the patterns are for lines that people have set.
@@ -151,27 +152,42 @@ def _reason(line: Line) -> str:
 
 
 def _drop_line_numbers(pages: Sequence[Page], size: float) -> None:
-    """Numbers in the margin that count the lines."""
-    found: list[tuple[Page, list[Line]]] = []
+    """Numbers in the margin that count the lines; some stand so near that they begin the line."""
+    found: list[tuple[Page, list[Line], dict[Line, tuple[Line, Line]]]] = []
     for page in pages:
         texts = [line for line in page.lines if len(line.text) > 12]
-        bare = [line for line in page.lines if _COUNT.fullmatch(line.text.strip())]
-        if len(texts) < 4 or len(bare) < 2:
+        if len(texts) < 4:
             continue
         left = sorted(line.left for line in texts)[len(texts) // 4]
         right = sorted(line.right for line in texts)[3 * len(texts) // 4]
+        glued = {parts[0]: (line, parts[1]) for line in texts if (parts := _split_count(line, left, size))}
+        bare = [line for line in page.lines if _COUNT.fullmatch(line.text.strip())]
         aside = [line for line in bare if line.right < left - 0.2 * size or line.left > right + 0.2 * size]
         aside = [line for line in aside if any(abs(line.y - text.y) < 0.4 * size for text in texts)]
-        aside.sort(key=lambda line: -line.y)
+        aside = sorted([*aside, *glued], key=lambda line: -line.y)
         values = [int(line.text) for line in aside]
         steps = {below - above for above, below in zip(values, values[1:], strict=False)}
         if len(aside) >= 2 and len(steps) == 1 and min(steps) > 0:
-            found.append((page, aside))
-    if sum(len(lines) for _, lines in found) < max(6, 0.5 * len(pages)):
+            found.append((page, aside, glued))
+    if sum(len(lines) for _, lines, _ in found) < max(6, 0.5 * len(pages)):
         return
-    for page, lines in found:
+    for page, lines, glued in found:
         for line in lines:
-            page.take("line number", line)
+            if line in glued:
+                whole, rest = glued[line]
+                page.lines[page.lines.index(whole)] = rest
+                page.dropped.append(("line number", line))
+            else:
+                page.take("line number", line)
+
+
+def _split_count(line: Line, left: float, size: float) -> tuple[Line, Line] | None:
+    """The number left of the margin with which a line begins, and the line without it."""
+    match = _COUNTED.match(line.text)
+    if match is None or line.left > left - 0.4 * size:
+        return None
+    number = replace(line, text=match[1], right=left, hyphen=False)
+    return number, replace(line, text=line.text[match.end() :], left=left)
 
 
 def _drop_outside(pages: Sequence[Page], size: float, step: float) -> None:
@@ -214,7 +230,7 @@ def _is_furniture(page: Page, edge: Edge, edges: Edges, size: float, step: float
     line = edge.line
     text = line.plain.strip()
     bare = bool(_BARE.fullmatch(text))
-    if len(text) > 120 or _is_note(page, line, size):
+    if len(text) > 120 or line.hyphen or _is_note(page, line, size):
         return False
     counted = edges.offset is not None and page.number + edges.offset in edge.numbers
     if not edges.top and not counted and line.size <= 0.93 * size and NOTE_START.match(line.text) and len(text) > 12:

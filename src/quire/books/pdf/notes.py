@@ -8,13 +8,14 @@ from dataclasses import replace
 
 from quire.books.hyphens import Hyphens
 from quire.books.pdf.blocks import Blocks
-from quire.books.pdf.furniture import NOTE_START, Page, find_mark, note_label
+from quire.books.pdf.furniture import NOTE_START, SUPERIORS, Page, find_mark, note_label
 from quire.books.pdf.lines import MARK_CLOSE, MARK_OPEN, Line, columns_of, find_gutter
 from quire.books.pdf.measure import Column, Measure
 from quire.books.walls import pulse
 
 _LABEL = re.compile(r"^(?:\d{1,3}|[*†‡§¶‖]{1,3}|[⁰¹²³⁴-⁹]{1,3}|[a-z](?=\s))[.)]?\s*")
 _GLUED = re.compile(r"\d{1,3}[^\W\d_a-zà-ÿ]|\d{1,3}[“«‘]")
+_WORD_END = re.compile(r"[^\W\d_]{3}[.,;:!?»”’)\]…—]*$")
 _ENDED = (".", "!", "?", "…", "”", "’", ")", "]", "»", '"')
 
 
@@ -35,7 +36,6 @@ def columns_and_notes(
     notes: list[list[Line]] = []
     open_note = False
     unmarked: list[str] = []
-    last = 0
     for page, gutter in zip(pages, gutters, strict=True):
         pulse.beat()
         before, known = len(columns), len(notes)
@@ -52,10 +52,8 @@ def columns_and_notes(
         # Some typesetters set a note on the page before the one that has its mark.
         for label in unmarked:
             _unmark(columns[before:], label)
-        marked = [columns[before:], columns[last:before]]
         labels = [note_label(group[0].text) for group in notes[known:]]
-        unmarked = [label for label in labels if not any(_mark(where, label) for where in marked)]
-        last = before
+        unmarked = [label for label in labels if not _mark(columns[before:], label)]
     return columns, notes
 
 
@@ -150,11 +148,16 @@ def _mark(columns: Sequence[tuple[list[Line], int, float]], label: str) -> bool:
     return not label
 
 
+def _is_sure(text: str, start: int) -> bool:
+    """Whether what may be a mark is raised, or stands behind a whole word: the figure of `P1` is none."""
+    return text[start] == MARK_OPEN or text[start] in SUPERIORS or bool(_WORD_END.search(text[:start]))
+
+
 def _unmark(columns: Sequence[tuple[list[Line], int, float]], label: str) -> None:
     """Take the mark of a note that stands on the page before out of the text."""
     for lines, _, _ in columns:
         for index, line in enumerate(lines):
-            if span := find_mark(line.text, label):
+            if (span := find_mark(line.text, label)) and _is_sure(line.text, span[0]):
                 lines[index] = replace(line, text=line.text[: span[0]] + line.text[span[1] :])
                 return
 
