@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--memory", type=int, default=4096, help="address space of this process, MiB (as ulimit -v)")
     parser.add_argument("--json", type=Path, help="write every outcome there, one object a line")
     parser.add_argument("--most", type=int, default=0, help="at most so many files of each folder")
-    given = parser.parse_args(arguments)
+    given = parser.parse_intermixed_args(arguments)
     resource.setrlimit(resource.RLIMIT_AS, (given.memory * MIB, given.memory * MIB))
     outcomes: list[Outcome] = []
     if given.made:

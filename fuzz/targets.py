@@ -34,8 +34,8 @@ def target(name: str) -> Target:
 
 def _reader(name: str) -> Target:
     read = readers.load(next(kind for kind in readers.KINDS if kind == name))
-    folder = Path(tempfile.mkdtemp(prefix="quire-fuzz-"))
-    path = folder / f"book.{name if name != 'tei' else 'xml'}"
+    folder = tempfile.TemporaryDirectory(prefix="quire-fuzz-")
+    path = Path(folder.name) / f"book.{name if name != 'tei' else 'xml'}"
     wrap = {"epub": seeds.epub, "docx": seeds.docx, "odt": seeds.odt}.get(name)
 
     def run(data: bytes) -> None:
@@ -44,6 +44,7 @@ def _reader(name: str) -> Target:
         if not whole:
             return
         path.write_bytes(whole)
+        assert folder is not None  # it is removed when this function is
         try:
             books: list[Book] = read(path, _OPTIONS[len(data) % len(_OPTIONS)])
         except BookError as error:
