@@ -20,8 +20,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from quire.books.book import Block, Book, Chapter, Shelf
-from quire.books.duplicates import describe, find_duplicates
-from quire.books.rows.corpus import open_corpus
+from quire.books.copies.duplicates import describe, find_duplicates
+from quire.books.streams.corpus import open_corpus
 from quire.recipe.schema import ShelfItem
 
 LENGTHS = (40, 80, 150, 400)

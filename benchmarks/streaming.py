@@ -23,8 +23,8 @@ from itertools import islice
 from pathlib import Path
 
 from quire.books.limits import PLAIN
-from quire.books.rows.corpus import Corpus
-from quire.books.rows.stream import Held, Shard, StreamPosition, Tally
+from quire.books.streams.corpus import Corpus
+from quire.books.streams.stream import Held, Shard, StreamPosition, Tally
 
 WORDS = "water ferry stone evening nobody a the of and in spoke wrote letter road".split()
 SHARDS = 4

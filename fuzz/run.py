@@ -52,8 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep = given.keep or Path(tempfile.mkdtemp(prefix="quire-fuzz-found-"))
     keep.mkdir(parents=True, exist_ok=True)
     plain = given.plain or importlib.util.find_spec("atheris") is None
+    if given.one and plain:
+        # This process is here for one target alone; atheris keeps to a limit of its own.
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MIB * 2**20, MEMORY_MIB * 2**20))
+        return _plain(given.one, given.seconds, given.seed, keep)
     if given.one:
-        return _plain(given.one, given.seconds, given.seed, keep) if plain else _guided(given.one, given.seconds, keep)
+        _guided(given.one, given.seconds, keep)
     broken = [name for name in given.only or FAMILY if not _in_a_process(name, given, plain, keep)]
     print(f"broken: {', '.join(broken)}; the inputs are in {keep}" if broken else "nothing was found")
     return 1 if broken else 0
@@ -97,7 +101,6 @@ def _plain(name: str, seconds: float, seed: int, keep: Path) -> int:
     """Change seeds at random until the time is up."""
     from fuzz.targets import target
 
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MIB * 2**20, MEMORY_MIB * 2**20))
     current = keep / f"{name}-running"
     end = time.monotonic() + seconds
     count = search(name, target(name), seed, lambda data: (current.write_bytes(data), time.monotonic() < end)[1])

@@ -14,10 +14,10 @@ import sys
 import time
 from pathlib import Path
 
+from quire.books import pulse
 from quire.books.book import Block, Book, Chapter, Place
 from quire.books.limits import ReadOptions
 from quire.books.readers import Kind
-from quire.books.walls import pulse
 
 
 def said(path: Path, *texts: str) -> list[Book]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quire.books.book import Block, Book, Chapter, Passage, Place, Shelf, count_words
-from quire.books.duplicates import describe_leak, find_leaks, find_repeats
+from quire.books.copies.duplicates import describe_leak, find_leaks, find_repeats
 from quire.books.split import cut
 from quire.errors import BookError
 

@@ -20,5 +20,15 @@ def test_json_holds_what_was_measured(capsys: pytest.CaptureFixture[str]) -> Non
 def test_the_page_names_processor_memory_extras_and_login(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor"]) == 0
     shown = capsys.readouterr().out
-    for name in ("processor", "matrix rates", "precision", "GPU", "memory", "disk", "books walled in", "extras", "hub login"):
+    for name in (
+        "processor",
+        "matrix rates",
+        "precision",
+        "GPU",
+        "memory",
+        "disk",
+        "books walled in",
+        "extras",
+        "hub login",
+    ):
         assert f"\n{name}" in shown

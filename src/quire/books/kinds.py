@@ -10,8 +10,8 @@ import zlib
 from pathlib import Path
 
 from quire.books.cut_zip import open_zip
+from quire.books.encoding import utf16_without_mark
 from quire.books.limits import MIB, Limits
-from quire.books.plain.encoding import utf16_without_mark
 from quire.books.readers import Kind
 from quire.books.rows.row import PACKED_MAGIC, table_suffix
 from quire.books.signatures import foreign, foreign_text

@@ -13,7 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from quire.books.book import Block, Book, Chapter, Place, Shelf
-from quire.books.duplicates import describe, find_duplicates
+from quire.books.copies.duplicates import describe, find_duplicates
 from quire.books.visible import show_unseen
 from quire.errors import BookError
 

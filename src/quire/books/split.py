@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from quire.books.book import BLOCK_GAP, Book, Chapter, Passage, Shelf, Split, count_words
-from quire.books.duplicates import Repeats, block_offsets, find_copies, find_repeats
+from quire.books.copies.duplicates import Repeats, block_offsets, find_copies, find_repeats
 from quire.books.sentences import split_sentences
 from quire.errors import BookError
 

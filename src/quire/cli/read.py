@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from quire.books.book import Book, Chapter, Dropped, Shelf
-from quire.books.duplicates import describe as describe_duplicate
-from quire.books.duplicates import find_duplicates
+from quire.books.copies.duplicates import describe as describe_duplicate
+from quire.books.copies.duplicates import find_duplicates
 from quire.books.proof import proof_of
 from quire.books.reading import read_shelf
-from quire.books.rows.corpus import Look, open_corpus
+from quire.books.streams.corpus import Look, open_corpus
 from quire.books.visible import show_unseen
 from quire.cli import screen
 from quire.cli.failing import usage_error

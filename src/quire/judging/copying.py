@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quire.books.spans import SpanIndex, normalise_words, word_places
+from quire.books.copies.spans import SpanIndex, normalise_words, word_places
 from quire.judging.resample import Estimate, Resampled
 from quire.judging.wording import count, percent
 from quire.run.finding import Compared, Finding

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quire.books.book import Passage, Shelf, Split
-from quire.books.duplicates import describe_leak, find_leaks, find_repeats
+from quire.books.copies.duplicates import describe_leak, find_leaks, find_repeats
 from quire.books.reading import read_shelf
 from quire.books.split import cut
 from quire.errors import BookError, RecipeError

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from quire.books.book import Book, Dropped, Shelf
-from quire.books.duplicates import Where, find_duplicates, text_at
+from quire.books.copies.duplicates import Where, find_duplicates, text_at
 from quire.books.reading import read_shelf
-from quire.books.rows.corpus import Look, open_corpus
-from quire.books.rows.corpus import look as look_into
+from quire.books.streams.corpus import Look, open_corpus
+from quire.books.streams.corpus import look as look_into
 from quire.errors import BookError
 from quire.recipe.load import load_recipe
 from quire.recipe.problems import as_error, check

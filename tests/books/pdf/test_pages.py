@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import bookfiles as making
+from quire.books import pulse
 from quire.books.book import Book
 from quire.books.limits import ReadOptions
 from quire.books.pdf import reader as pdf
-from quire.books.walls import pulse
 from quire.errors import BookError
 
 PICTURE = b"q 360 0 0 540 0 0 cm /I Do Q\n"

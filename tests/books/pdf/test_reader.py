@@ -9,9 +9,9 @@ import pypdfium2
 import pytest
 
 import bookfiles as making
+from quire.books import pulse
 from quire.books.book import Book
 from quire.books.pdf import reader as pdf
-from quire.books.walls import pulse
 from quire.errors import BookError
 
 WORDS = "river ferry stone bread winter candle window sailor garden silver morning letter".split()

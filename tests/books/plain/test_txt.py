@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quire.books import pulse
 from quire.books.book import Book
 from quire.books.plain import txt
-from quire.books.walls import pulse
 from quire.errors import BookError
 
 FRENCH = "« Où va-t-elle ? » demanda l’aîné… Personne n’osa répondre, tant la nuit était noire ; l’œil même se taisait."

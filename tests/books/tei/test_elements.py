@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from lxml import etree
 
+from quire.books.markup import Element
 from quire.books.tei.elements import (
     breaks_end_verses,
     has_blocks,
@@ -13,7 +14,6 @@ from quire.books.tei.elements import (
     is_second,
     why_dropped,
 )
-from quire.books.web.markup import Element
 
 
 def inner(xml: str, name: str) -> Element:

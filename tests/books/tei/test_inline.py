@@ -8,10 +8,10 @@ import pytest
 from lxml import etree
 
 from quire.books.draft import Draft
+from quire.books.markup import xml_parser
 from quire.books.tei import reader as tei
 from quire.books.tei.header import Header
 from quire.books.tei.inline import Inline, tidy
-from quire.books.web.markup import xml_parser
 
 
 def read(xml: str, header: Header | None = None) -> tuple[str, Draft]:

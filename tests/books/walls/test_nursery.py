@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from quire.books import pulse
 from quire.books.book import Book
 from quire.books.limits import Limits, ReadOptions
 from quire.books.readers import KINDS, Kind, load
-from quire.books.walls import nursery, pulse
+from quire.books.walls import nursery
 from quire.books.walls.wire import Unpacker
 from quire.errors import BookError
 

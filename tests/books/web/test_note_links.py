@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from quire.books.markup import parse_page, plain_text
 from quire.books.web.looks import Looks
-from quire.books.web.markup import parse_page, plain_text
 from quire.books.web.note_links import find_notes
 
 

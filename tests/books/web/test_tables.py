@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quire.books.draft import Draft
-from quire.books.web.markup import parse_page
+from quire.books.markup import parse_page
 from quire.books.web.walk import Walk
 
 

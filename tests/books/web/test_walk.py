@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quire.books.draft import Draft, Item
-from quire.books.web.markup import parse_page
+from quire.books.markup import parse_page
 from quire.books.web.walk import Reason, Walk, keep_all
 
 

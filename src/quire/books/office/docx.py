@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from quire.books import pulse
 from quire.books.book import Book, Place
-from quire.books.draft import Draft, finish
+from quire.books.draft import Draft
+from quire.books.finishing.finish import finish
 from quire.books.limits import PLAIN, ReadOptions
+from quire.books.markup import Element, tag
 from quire.books.office.docx_package import Package
 from quire.books.office.docx_styles import read_styles
 from quire.books.office.docx_text import Walker
@@ -15,8 +18,6 @@ from quire.books.office.elements import attribute
 from quire.books.office.flow import lay_out
 from quire.books.office.paragraph import Paragraph
 from quire.books.office.styles import Style
-from quire.books.walls import pulse
-from quire.books.web.markup import Element, tag
 
 _PLACEHOLDERS = re.compile(
     r"python-docx|word document|microsoft office user|untitled\d*|sans titre|document\s?\d*|microsoft word - .*|"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from quire.books.archive import Archive
 from quire.books.cut_zip import CUT
+from quire.books.markup import Element, tag
 from quire.books.office.elements import attribute, optional_part, parse_part
-from quire.books.web.markup import Element, tag
 from quire.errors import BookError
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from quire.books.markup import Element, tag
 from quire.books.office.docx_package import Package, is_on
 from quire.books.office.elements import attribute, child, number
 from quire.books.office.styles import Said, Style, heading_level, resolve_styles
-from quire.books.web.markup import Element, tag
 
 _DEEPEST = 9
 

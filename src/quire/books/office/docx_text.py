@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from quire.books.markup import Element, tag
 from quire.books.office.docx_package import is_on
 from quire.books.office.docx_styles import outline_level, points
 from quire.books.office.elements import attribute, child, children
 from quire.books.office.paragraph import Paragraph, Piece, set_looks
 from quire.books.office.styles import CONTENTS, Style, heading_level
 from quire.books.office.symbols import symbol
-from quire.books.web.markup import Element, tag
 
 _DELETED = frozenset(("del", "movefrom"))
 _SILENT = frozenset(

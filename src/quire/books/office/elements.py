@@ -5,7 +5,7 @@ from __future__ import annotations
 from lxml import etree
 
 from quire.books.archive import Archive
-from quire.books.web.markup import Element, parse_xml, tag, xml_parser
+from quire.books.markup import Element, parse_xml, tag, xml_parser
 from quire.errors import BookError
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from quire.books import pulse
 from quire.books.archive import Archive
 from quire.books.book import Book, Place
 from quire.books.cut_zip import CUT
-from quire.books.draft import Draft, finish
+from quire.books.draft import Draft
+from quire.books.finishing.finish import finish
 from quire.books.limits import PLAIN, ReadOptions
+from quire.books.markup import Element, tag
 from quire.books.office.elements import optional_part, parse_part
 from quire.books.office.flow import lay_out
 from quire.books.office.odt_styles import read_styles
 from quire.books.office.odt_text import Walker
 from quire.books.office.paragraph import Paragraph
-from quire.books.walls import pulse
-from quire.books.web.markup import Element, tag
 from quire.errors import BookError
 
 _BEAT = 200

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from quire.books.markup import Element, tag
 from quire.books.office.elements import attribute, child, number
 from quire.books.office.styles import Said, Style, heading_level, resolve_styles
-from quire.books.web.markup import Element, tag
 
 _POINTS = {"pt": 1.0, "cm": 28.35, "mm": 2.835, "in": 72.0, "px": 0.75}
 

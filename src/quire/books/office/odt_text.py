@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from quire.books.book import Place
 from quire.books.draft import Draft
+from quire.books.markup import Element, plain_text, tag
 from quire.books.office.elements import attribute, child, number
 from quire.books.office.paragraph import Paragraph, Piece, set_looks
 from quire.books.office.styles import CONTENTS, Style
-from quire.books.web.markup import Element, plain_text, tag
 
 _HIDDEN = "tracked deletion or hidden text"
 _DROPPED = {

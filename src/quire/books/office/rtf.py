@@ -9,14 +9,15 @@ import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from quire.books import pulse
 from quire.books.book import Book, Place
-from quire.books.draft import Draft, finish
+from quire.books.draft import Draft
+from quire.books.finishing.finish import finish
 from quire.books.limits import PLAIN, ReadOptions
 from quire.books.office.flow import lay_out
 from quire.books.office.paragraph import Paragraph, set_looks
 from quire.books.office.styles import Style, heading_level
 from quire.books.office.symbols import symbol
-from quire.books.walls import pulse
 from quire.errors import BookError
 
 _TOKEN = re.compile(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import takewhile
 
+from quire.books import pulse
 from quire.books.draft import is_scene_break
 from quire.books.hyphens import Hyphens
 from quire.books.pdf.found import Found, add_breaks, even_levels
@@ -16,7 +17,6 @@ from quire.books.pdf.lines import MARK_CLOSE, MARK_OPEN, Line
 from quire.books.pdf.measure import SENTENCE_END, SENTENCE_STOP, Column, Frame, Measure, begins_line
 from quire.books.pdf.titles import add_heading, heading_level
 from quire.books.pdf.verse import is_prose, is_turned_verse, is_verse, looks_like_verse, verse_lines
-from quire.books.walls import pulse
 
 _MARK = re.compile(f"{MARK_OPEN}[^{MARK_CLOSE}]*{MARK_CLOSE}")
 _ITEM = re.compile(r"\s*(?:[(\[]?(?:\d{1,3}|[a-zA-Z]|[ivxlc]{1,6})[.)\]]|[•·▪‣–—-])\s")

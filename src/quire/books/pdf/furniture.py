@@ -7,9 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from quire.books import pulse
 from quire.books.headings import recognise
 from quire.books.pdf.lines import MARK_CLOSE, MARK_OPEN, Line
-from quire.books.walls import pulse
 
 _DIGITS = re.compile(r"\d+")
 _FOLIO = re.compile(r"^[\[(–—-]?\s*(\d{1,4})\b|\b(\d{1,4})\s*[\])–—-]?$")

@@ -10,6 +10,7 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from quire.books import pulse
 from quire.books.book import Place
 from quire.books.draft import Draft
 from quire.books.pdf.furniture import Page
@@ -17,7 +18,6 @@ from quire.books.pdf.lines import Line, page_lines, page_text
 from quire.books.pdf.nameless import read_fonts, unnamed
 from quire.books.pdf.shown import SCAN_COVERAGE, Hiding, Sight
 from quire.books.pdf.words import PICTURE, UNREADABLE, are, name_pages
-from quire.books.walls import pulse
 from quire.errors import BookError
 
 MOST_PAGES = 10_000

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pypdfium2
 
+from quire.books import pulse
 from quire.books.book import Book, Place
-from quire.books.draft import Draft, finish
+from quire.books.draft import Draft
+from quire.books.finishing.finish import finish
 from quire.books.headings import recognise
 from quire.books.hyphens import Hyphens
 from quire.books.language import detect_language
@@ -33,7 +35,6 @@ from quire.books.pdf.notes import columns_and_notes, note_text
 from quire.books.pdf.outline import Bookmark, apply_bookmarks, find_author, read_bookmarks, read_title
 from quire.books.pdf.pages import Reading, read_pages, report
 from quire.books.pdf.rescue import rescue
-from quire.books.walls import pulse
 from quire.errors import BookError
 
 CUT_OFF = "the file is cut off or damaged: only the pages that are whole were read"

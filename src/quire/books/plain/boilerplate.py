@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from quire.books.finishing.gutenberg import is_credit, is_headline
 from quire.books.headings import recognise
-from quire.books.plain.gutenberg import is_credit, is_headline
 from quire.books.plain.lines import Lines
 
 HEAD_GROUPS = 30

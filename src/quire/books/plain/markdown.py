@@ -6,14 +6,15 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from quire.books import pulse
 from quire.books.book import Book, Place
 from quire.books.cleaning import line_ends
-from quire.books.draft import Draft, finish, is_scene_break
+from quire.books.draft import Draft, is_scene_break
+from quire.books.encoding import decode
+from quire.books.finishing.finish import finish
 from quire.books.limits import PLAIN, ReadOptions
-from quire.books.plain.encoding import decode
 from quire.books.plain.inline import inline, take_aside
 from quire.books.plain.lines import Lines, group_lines
-from quire.books.walls import pulse
 
 _FRONT = re.compile(r"\A\s*---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _PANDOC = re.compile(r"\A% (.*)\n(?:% (.*)\n)?(?:% .*\n)?")

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from quire.books import pulse
 from quire.books.book import Book, Place
 from quire.books.cleaning import line_ends
-from quire.books.dates import part_letter
-from quire.books.draft import Draft, finish, is_scene_break
+from quire.books.draft import Draft, is_scene_break
+from quire.books.encoding import decode
+from quire.books.finishing import gutenberg
+from quire.books.finishing.finish import finish
 from quire.books.headings import recognise
 from quire.books.limits import PLAIN, ReadOptions
-from quire.books.plain import gutenberg
+from quire.books.plain import plays as plays_text
 from quire.books.plain.boilerplate import strip_boilerplate
 from quire.books.plain.contents import entries_of, find_contents, find_illustrations
-from quire.books.plain.encoding import decode
+from quire.books.plain.dates import part_letter
 from quire.books.plain.lines import (
     Layout,
     Lines,
@@ -29,8 +32,6 @@ from quire.books.plain.lines import (
 from quire.books.plain.notes import take_notes
 from quire.books.plain.openings import find_headings, rank
 from quire.books.plain.pages import group_pages
-from quire.books.plays import text as plays_text
-from quire.books.walls import pulse
 from quire.errors import BookError
 
 # Fewer words between Gutenberg's header and licence are a title or a credit, no work.

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from quire.books import pulse
 from quire.books.headings import recognise
 from quire.books.plays import parts as plays
-from quire.books.walls import pulse
 
 if TYPE_CHECKING:
     from quire.books.draft import Item

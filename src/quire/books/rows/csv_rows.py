@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import BinaryIO
 
-from quire.books.plain.encoding import decode
+from quire.books.encoding import decode
 from quire.books.rows.csv_layout import USUAL, Layout, find_layout
 from quire.books.rows.inflate import LONGEST_LINE, Line, can_enter, read_lines
 from quire.books.rows.row import Bad, Entry, Position, Row

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from quire.books.encoding import utf16_without_mark
 from quire.books.limits import MIB
-from quire.books.plain.encoding import utf16_without_mark
 from quire.errors import BookError
 
 LONGEST_LINE = 64 * MIB

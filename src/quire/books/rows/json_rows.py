@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from quire.books.plain.encoding import decode
+from quire.books.encoding import decode
 from quire.books.rows.columns import is_prose
 from quire.books.rows.inflate import LONGEST_LINE, can_enter, read_lines
 from quire.books.rows.row import START, Bad, Entry, Position, Row, Values

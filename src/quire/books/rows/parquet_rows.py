@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from quire.books import pulse
 from quire.books.limits import MIB
 from quire.books.rows.row import Bad, Entry, Position, Row
-from quire.books.walls import pulse
 from quire.errors import BookError
 
 _BATCH_BYTES = 4 * MIB

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from quire.books.book import Book, Dropped, Place
 from quire.books.limits import MIB, PLAIN, ReadOptions
-from quire.books.plays.from_rows import find_columns, read_rows
 from quire.books.rows.columns import NAME_COLUMN, flatten, names_of
+from quire.books.rows.plays import find_columns, read_rows
 from quire.books.rows.row import Bad, Entry, Values
 from quire.books.rows.tables import find_format, open_rows
 from quire.books.rows.where import Filter

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from quire.books import pulse
 from quire.books.rows.csv_rows import read_csv
 from quire.books.rows.inflate import DAMAGES, LONGEST_LINE, open_unpacked, read_head
 from quire.books.rows.json_rows import read_json_array, read_json_lines
 from quire.books.rows.parquet_rows import read_parquet
 from quire.books.rows.row import START, Bad, Entry, Position, table_suffix
-from quire.books.walls import pulse
 from quire.errors import BookError
 
 _BITE = 1 << 16

@@ -12,7 +12,8 @@ from typing import Any
 
 from quire.books.book import Block, Book, BookKind, Chapter, Place
 from quire.books.cleaning import Cleaner, line_ends, repair_mojibake
-from quire.books.draft import Draft, finish
+from quire.books.draft import Draft
+from quire.books.finishing.finish import finish
 from quire.books.language import detect_language, language_code
 from quire.books.limits import MIB, ReadOptions
 from quire.books.plain.txt import read_lines

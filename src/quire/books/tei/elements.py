@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from quire.books.web.markup import Element, tag
+from quire.books.markup import Element, tag
 
 _DIVISIONS = re.compile(r"div\d?")
 # Without a reason: what is no text of the work at all, though everything else be kept.

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from html.entities import html5
 
+from quire.books import pulse
 from quire.books.book import Place
 from quire.books.draft import Draft
+from quire.books.markup import Element, tag
 from quire.books.plays import parts as plays
 from quire.books.tei import elements
 from quire.books.tei.header import Header, flat
-from quire.books.walls import pulse
-from quire.books.web.markup import Element, tag
 
 _WHITE = re.compile(r"[ \t\r\n\v]+")
 _JOINED = re.compile("[-\u00ad\u2010¬∣]?\\s*\x03\\s*")

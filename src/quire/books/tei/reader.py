@@ -7,12 +7,13 @@ from pathlib import Path
 from lxml import etree
 
 from quire.books.book import Book
-from quire.books.draft import Draft, finish
+from quire.books.draft import Draft
+from quire.books.finishing.finish import finish
 from quire.books.limits import PLAIN, ReadOptions
+from quire.books.markup import Element, parse_xml, tag, xml_parser
 from quire.books.plays import parts as plays
 from quire.books.tei.header import read_header
 from quire.books.tei.walk import Walk
-from quire.books.web.markup import Element, parse_xml, tag, xml_parser
 from quire.errors import BookError
 
 _ROOTS = frozenset(("tei", "tei.2"))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from quire.books import pulse
 from quire.books.book import Matter
 from quire.books.draft import SCENE_BREAK, Draft
+from quire.books.markup import Element, tag
 from quire.books.plays import parts as plays
 from quire.books.tei.elements import (
     BREAKS,
@@ -23,8 +25,6 @@ from quire.books.tei.elements import (
 )
 from quire.books.tei.header import Header, flat
 from quire.books.tei.inline import Inline, tidy
-from quire.books.walls import pulse
-from quire.books.web.markup import Element, tag
 
 _CHAPTERS = frozenset(
     "chapter letter poem act acte acto atto akt scene scène prologue epilogue epistle sonnet canto story diary "

@@ -22,11 +22,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
+from quire.books import pulse
 from quire.books.book import Book
 from quire.books.kinds import find_kind, guess_kind
 from quire.books.limits import MIB, Limits, ReadOptions
 from quire.books.readers import Kind, load, read_kind
-from quire.books.walls import confine, pulse, wire
+from quire.books.walls import confine, wire
 from quire.books.walls.launch import hear_signals
 from quire.errors import BookError
 

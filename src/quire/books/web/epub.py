@@ -10,16 +10,17 @@ from urllib.parse import unquote
 
 from lxml import etree
 
-from quire.books import matter
 from quire.books.archive import Archive
 from quire.books.book import Book, Place
 from quire.books.cut_zip import CUT
-from quire.books.draft import Draft, Item, finish
+from quire.books.draft import Draft, Item
+from quire.books.finishing import matter
+from quire.books.finishing.finish import finish
 from quire.books.headings import is_title_line, recognise
 from quire.books.limits import MIB, PLAIN, ReadOptions
-from quire.books.walls.pulse import beat
+from quire.books.markup import Element, parse_page, parse_xml, plain_text, tag
+from quire.books.pulse import beat
 from quire.books.web.looks import Look, Looks
-from quire.books.web.markup import Element, parse_page, parse_xml, plain_text, tag
 from quire.books.web.note_links import NoteLinks, find_notes
 from quire.books.web.package import Label, Package, read_package
 from quire.books.web.walk import Reason, Walk

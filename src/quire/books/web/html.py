@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 
 from quire.books.book import Book, Place
-from quire.books.draft import Draft, finish
+from quire.books.draft import Draft
+from quire.books.finishing.finish import finish
 from quire.books.limits import PLAIN, ReadOptions
-from quire.books.walls.pulse import beat
+from quire.books.markup import Element, classes, parse_page, plain_text, tag
+from quire.books.pulse import beat
 from quire.books.web.epub import is_caption
 from quire.books.web.looks import Look, Looks
-from quire.books.web.markup import Element, classes, parse_page, plain_text, tag
 from quire.books.web.package import hidden_classes
 from quire.books.web.walk import Reason, Walk
 from quire.errors import BookError

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from quire.books.web.markup import EPUB, Element
+from quire.books.markup import EPUB, Element
 
 BLOCKS = frozenset(
     "address article aside blockquote body center dd details dialog div dl dt fieldset figcaption figure footer form "

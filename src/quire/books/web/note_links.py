@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from quire.books.archive import resolve
+from quire.books.markup import Element, tag
 from quire.books.web.looks import BLOCKS, Looks
-from quire.books.web.markup import Element, tag
 
 _MARK = re.compile(
     r"[\[({]?\s*(?:(?:foot|end)?note|fn|n)?\.?\s*(?:\d{1,4}|[*†‡§¶#]{1,4}|[a-z]{1,2}|[ivxl]+)\s*[\])}.:]?",

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 from lxml import etree
 
 from quire.books.archive import Archive, resolve
-from quire.books.matter import role_of_type
-from quire.books.web.markup import Element, parse_page, parse_xml, plain_text, tag, types, xml_parser
+from quire.books.finishing.matter import role_of_type
+from quire.books.markup import Element, parse_page, parse_xml, plain_text, tag, types, xml_parser
 from quire.errors import BookError
 
 _PAGES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml", "text/x-oeb1-document", "image/svg+xml")

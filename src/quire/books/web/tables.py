@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quire.books.draft import Item
+from quire.books.markup import Element, plain_text
 from quire.books.plays import parts as plays
-from quire.books.web.markup import Element, plain_text
 
 if TYPE_CHECKING:
     from quire.books.web.walk import Walk

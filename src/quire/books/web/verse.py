@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from quire.books.markup import Element, squeeze
 from quire.books.web.looks import Look
-from quire.books.web.markup import Element, squeeze
 
 if TYPE_CHECKING:
     from quire.books.web.walk import Walk

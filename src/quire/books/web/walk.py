@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from quire.books import matter
 from quire.books.book import Matter, Place
 from quire.books.draft import Draft, Item, ItemKind, is_scene_break
+from quire.books.finishing import matter
+from quire.books.markup import Element, formula_text, plain_text, squeeze
 from quire.books.plays import parts as plays
 from quire.books.web.looks import Look, Looks
-from quire.books.web.markup import Element, formula_text, plain_text, squeeze
 from quire.books.web.note_links import NoteLinks, find_notes
 from quire.books.web.tables import read_row
 from quire.books.web.verse import are_lines, are_paragraphs, read_verse
