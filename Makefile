@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Each worker of the tests takes one core; the libraries' own threads would only get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help venv demo test test-all crash-test check format docs bench bench-reading bench-hostile fuzz clean
+.PHONY: help venv demo test test-all crash-test check format docs bench bench-reading bench-streaming bench-copies bench-hostile fuzz clean
 .DEFAULT_GOAL := help
 
 help:  ## What can be made
@@ -58,8 +58,18 @@ docs: $(STAMP)  ## Write docs/cli.md and docs/settings.md from the program itsel
 bench: $(STAMP)  ## How fast this machine trains
 	$(BIN)/quire bench
 
-bench-reading: $(STAMP)  ## How well and how fast books are read, against their true text: under two minutes
+bench-reading: $(STAMP)  ## How well and how fast books are read, against their true text: some four minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.reading
+
+ROWS ?= 200000
+
+bench-streaming: $(STAMP)  ## A corpus row by row: rows a second, memory from first to last (ROWS=2000000)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.streaming --rows $(ROWS)
+
+CORPUS ?= ../shared/data/base_corpus
+
+bench-copies: $(STAMP)  ## How well text that stands twice is found, by planted copies (CORPUS=folder of tables)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.copies $(CORPUS) --books 6 --trials 8
 
 FILES ?= $(wildcard ../shared/data/hostile)
 
