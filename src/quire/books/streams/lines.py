@@ -34,6 +34,7 @@ class Lines:
     def __init__(self, request: bytes, limits: Limits, until: float) -> None:
         self._limits = limits
         self._until = until
+        self._any_row = False
         try:
             self._process = launch(CHILD, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         except OSError as error:
@@ -56,20 +57,20 @@ class Lines:
 
     def begin(self) -> None:
         """A row is done: the next has its own time."""
+        self._any_row = True
         self._begun = self._alive = time.monotonic()
 
     def __iter__(self) -> Iterator[bytes]:
         assert self._process.stdout is not None
         source = self._process.stdout.fileno()
         waiting = bytearray()
-        heard = False
         with selectors.DefaultSelector() as selector:
             selector.register(source, selectors.EVENT_READ)
             while True:
                 silent = self._alive + self._limits.silence
                 late = self._begun + self._limits.seconds
-                # Whoever looks for a second wants to see rows, not Python start.
-                until = self._until if heard else ENDLESS
+                # Whoever looks for a second wants to see a row, not Python start.
+                until = self._until if self._any_row else ENDLESS
                 ready = selector.select(max(0.0, min(silent, late, until) - time.monotonic()))
                 if time.monotonic() >= until:
                     raise Enough
@@ -80,7 +81,6 @@ class Lines:
                 chunk = os.read(source, MIB)
                 if not chunk:
                     return
-                heard = True
                 waiting += chunk
                 if len(waiting) > 5 * self._limits.text:
                     raise Died(f"gave more than {self._limits.text // MIB} MB")
