@@ -12,7 +12,7 @@ BOOK = "The ferry left at six.\n\nNobody had seen the boy.\n\n" * 12
 
 def stripped(text: str) -> tuple[str, set[str], dict[str, str]]:
     kept, gone, fields = strip_boilerplate(group_lines(text))
-    return "\n\n".join(group.text for group in kept), {reason for reason, _, _ in gone}, fields
+    return "\n\n".join(group.text for group in kept), {one.reason for one in gone}, fields
 
 
 def test_stamps_of_scanners_go_wherever_they_stand() -> None:

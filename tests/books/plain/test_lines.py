@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 
 import pytest
@@ -12,6 +13,7 @@ from quire.books.plain.lines import (
     find_layout,
     group_lines,
     is_verse,
+    numbered,
     part_unwrapped,
     rejoin,
     split_indented,
@@ -104,3 +106,8 @@ def test_a_stanza_set_in_among_paragraphs_of_a_line_each_stays_together() -> Non
     stanza = "\n".join(f"    {line}" for line in LONG_VERSE)
     groups = part_unwrapped(group_lines(f"{SENTENCE * 3}\n\n{stanza}\n\n{SENTENCE * 3}\n\n— Yes.\n\n— No."))
     assert [len(group.lines) for group in groups] == [1, 4, 1, 1, 1]
+
+
+def test_a_match_has_the_number_of_its_first_line() -> None:
+    found = numbered(re.compile(r"\[[^\]]*\]"), "[a] and [b\nc]\n\n[d]")
+    assert [(number, match[0]) for number, match in found] == [(1, "[a]"), (1, "[b\nc]"), (4, "[d]")]

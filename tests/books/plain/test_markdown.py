@@ -104,3 +104,9 @@ def test_long_verse_lines_that_were_wrapped_end_where_their_break_is(tmp_path: P
 def test_lines_after_strokes_are_verse_and_go_on_where_they_are_set_in(tmp_path: Path) -> None:
     book = _read(tmp_path, f"{P[0]}\n\n| When we were small the boats\n  were high,\n| and the ladder was long.\n")
     assert blocks(book)[1] == ("verse", "When we were small the boats were high,\nand the ladder was long.")
+
+
+def test_places_count_from_the_head_of_the_file(tmp_path: Path) -> None:
+    book = _read(tmp_path, f"---\ntitle: A\n---\n\n{P[0]}\n<!-- one\ntwo -->\n\n<!-- three -->\n\n{P[1]}")
+    assert [drop.place.number for drop in book.dropped] == [6, 9]
+    assert [block.place.number for block in book.chapters[0].blocks] == [5, 11]

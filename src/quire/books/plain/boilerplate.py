@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from quire.books.finishing.gutenberg import is_credit, is_headline
 from quire.books.headings import recognise
-from quire.books.plain.lines import Lines
+from quire.books.plain.lines import Gone, Lines
 
 HEAD_GROUPS = 30
 TAIL_CHARS = 12_000
@@ -79,12 +79,10 @@ _NOTE_LABEL = re.compile(
 )
 
 
-def strip_boilerplate(
-    groups: Sequence[Lines],
-) -> tuple[list[Lines], list[tuple[str, str, int]], dict[str, str]]:
-    """The groups that are the book's own; reason, text and line of the others; what the head says of the work."""
+def strip_boilerplate(groups: Sequence[Lines]) -> tuple[list[Lines], list[Gone], dict[str, str]]:
+    """The groups that are the book's own; the others; what the head says of the work."""
     fields: dict[str, str] = {}
-    gone: list[tuple[str, str, int]] = []
+    gone: list[Gone] = []
     kept: list[Lines] = []
     stop = _tail(groups)
     late = _last_chars(groups, stop)
@@ -115,7 +113,7 @@ def strip_boilerplate(
         elif index < HEAD_GROUPS and (is_credit(text) or (len(group.lines) <= 3 and is_credit(group.lines[-1]))):
             reason = "credits"
         if reason:
-            gone.append((reason, "\n".join(group.lines), group.number))
+            gone.append(Gone(reason, "\n".join(group.lines), group.number))
         else:
             kept.append(group)
     return kept, gone, fields

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from quire.books.plain.lines import Lines
+from quire.books.plain.lines import Lines, indent_of
 
 _MONTHS = (
     r"(?:jan(?:uary|u?ry|y)?[.:]?|feb(?:ruary|r?y|r)?[.:]?|mar(?:ch|[.:])|apr(?:il|l|[.:])|may|june?|july?|jun[.:]|"
@@ -154,7 +154,7 @@ def part_letter(group: Lines) -> list[Lines]:
     start, stop = 0, len(lines)
     while start < stop and (is_dateline(lines[start]) or is_salutation(lines[start]) or start and _is_to(lines[start])):
         start += 1
-    if start or _indent(lines[0]) < _CLOSING:
+    if start or indent_of(lines[0]) < _CLOSING:
         while stop > start + 1 and _is_closing(lines[stop - 1]):
             stop -= 1
     elif len(lines) <= 3 and lines[0].endswith(",") and all(map(_is_closing, lines)):
@@ -176,8 +176,4 @@ def _is_to(line: str) -> bool:
 
 
 def _is_closing(line: str) -> bool:
-    return _indent(line) >= _CLOSING and len(line.strip()) <= 45
-
-
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())
+    return indent_of(line) >= _CLOSING and len(line.strip()) <= 45

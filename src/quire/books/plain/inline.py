@@ -1,4 +1,5 @@
-"""The marks within a line of Markdown: emphasis, links, notes, markup, changes; and those of programs that write it."""
+"""The marks within a line.  Of Markdown: emphasis, links, notes, markup, changes, and those of programs that write it;
+of plain text: underscores."""
 
 from __future__ import annotations
 
@@ -36,6 +37,8 @@ _INLINE = (
     (re.compile(r"`([^`]{1,3000})`"), r"\1"),
     (re.compile(r"\\([\\`*_{}\[\]()#+\-.!>~|\"'<$^&@=/:;,?%])"), r"\1"),
 )  # fmt: skip
+UNDERSCORED = re.compile(r"(?<![\w_])_(?=\S)([^_]{1,2000}?)(?<=\S)_(?![\w_])")
+"""Italics, as those write them who have only letters."""
 _ENTITY = re.compile(r"&(?:#\d{1,8}|#x[0-9a-fA-F]{1,8}|[A-Za-z]{1,32}\d{0,2});")
 _NOTE = re.compile(r"\^\[((?:[^\[\]]|\[[^\[\]]{0,300}\]){1,3000})\]")
 _GONE = re.compile(r"\{--[^{}]{0,2000}?--\}|\{>>[^{}]{0,2000}?<<\}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,6 +26,15 @@ class Lines:
     @cached_property
     def text(self) -> str:
         return " ".join(line.strip() for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """What is no text of the book: why, what it says, and the number of its line."""
+
+    reason: str
+    text: str
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,15 @@ def group_lines(text: str, ends: bool = False) -> list[Lines]:
     if current:
         groups.append(Lines(tuple(current), first, gap))
     return groups
+
+
+def numbered(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, re.Match[str]]]:
+    """Each match with the number of the line on which it begins."""
+    number, last = 1, 0
+    for match in pattern.finditer(text):
+        number += text.count("\n", last, match.start())
+        last = match.start()
+        yield number, match
 
 
 def find_layout(groups: Sequence[Lines]) -> Layout:
@@ -97,7 +115,7 @@ def _room_left(pairs: Sequence[tuple[str, str]], width: int) -> int:
     Typists who break lines where the sense does leave much, and then a short line alone says nothing of verse.  What
     begins in lower case goes on from the line before; where most lines do, they tell.
     """
-    goes_on = [(a, b) for a, b in pairs if b.lstrip()[:1].islower() and _indent(a) <= 4 and _indent(b) <= 4]
+    goes_on = [(a, b) for a, b in pairs if b.lstrip()[:1].islower() and indent_of(a) <= 4 and indent_of(b) <= 4]
     if len(goes_on) < 60 or len(goes_on) < 0.5 * len(pairs):
         return 0
     rooms = sorted(width - len(a) - 1 - len(b.split()[0]) for a, b in goes_on)
@@ -116,31 +134,31 @@ def _is_indented(groups: Sequence[Lines], width: int) -> bool:
     lines = [line for group in long_runs for line in group.lines]
     if len(lines) < 0.5 * sum(len(group.lines) for group in groups):
         return False
-    indented = sum(1 <= _indent(line) <= 10 for line in lines)
+    indented = sum(1 <= indent_of(line) <= 10 for line in lines)
     # What stands at the margin goes on from a line that had no more room: nothing else does in such a text.
     pairs = [(a, b) for group in long_runs for a, b in zip(group.lines, group.lines[1:], strict=False)]
-    before = [_is_full(first, second, width) for first, second in pairs if _indent(second) == 0]
+    before = [_is_full(first, second, width) for first, second in pairs if indent_of(second) == 0]
     goes_on = sum(before) >= 0.85 * len(before) and len(before) >= 0.05 * len(lines)
     full = sum(len(line) > 0.75 * width for line in lines)
     return 0.01 * len(lines) <= indented and (goes_on or (indented <= 0.5 * len(lines) and full >= 0.5 * len(lines)))
+
+
+def indent_of(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def usual_indent(groups: Sequence[Lines]) -> int:
     """The indent of a paragraph's first line: the commonest above the margin that is followed by a line at it."""
     counts: Counter[int] = Counter()
     for group in groups:
-        indents = [_indent(line) for line in group.lines]
+        indents = [indent_of(line) for line in group.lines]
         counts.update(a for a, b in zip(indents, indents[1:], strict=False) if a > b)
     return counts.most_common(1)[0][0] if counts else 0
 
 
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())
-
-
 def split_indented(group: Lines, usual: int) -> list[Lines]:
     """A run of lines cut before each line with the usual indent of a paragraph; deeper lines stay together."""
-    indents = [_indent(line) for line in group.lines]
+    indents = [indent_of(line) for line in group.lines]
     if len(indents) > 1 and min(indents) > 0 and (min(indents) > usual + 1 or _is_stanza(group.lines)):
         return [group]
     runs: list[Lines] = []
@@ -172,9 +190,9 @@ def part_unwrapped(groups: Sequence[Lines]) -> list[Lines]:
     # Where blank lines part the paragraphs, several lines together are verse even when they are long.
     spaced = sum(len(group.lines) == 1 for group in groups) >= 0.7 * len(groups)
     longest, usual = (140, 100) if spaced else (75, 60)
-    margin = Counter(_indent(group.lines[0]) for group in groups).most_common(1)[0][0] if groups else 0
+    margin = Counter(indent_of(group.lines[0]) for group in groups).most_common(1)[0][0] if groups else 0
     for group in groups:
-        if len(group.lines) > 1 and min(map(_indent, group.lines)) >= margin + 2 and _reads_as_lines(group.lines):
+        if len(group.lines) > 1 and min(map(indent_of, group.lines)) >= margin + 2 and _reads_as_lines(group.lines):
             parted.append(group)
             continue
         lengths = [len(line.strip()) for line in group.lines]
@@ -200,7 +218,7 @@ def is_verse(group: Lines, layout: Layout) -> bool:
         uneven = not all(_is_full(first, second, own) for first, second in pairs)
         if uneven or own > layout.width:
             return True
-    indent = min(len(line) - len(line.lstrip()) for line in group.lines)
+    indent = min(map(indent_of, group.lines))
     short = sum(not _is_full(first, second, layout.width - indent) for first, second in pairs) / len(pairs)
     if short == 1.0 and len(pairs) <= 2:
         # Addresses, signatures and couplets begin their lines with capitals; a paragraph in a narrower measure does

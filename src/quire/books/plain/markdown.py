@@ -14,7 +14,7 @@ from quire.books.encoding import decode
 from quire.books.finishing.finish import finish
 from quire.books.limits import PLAIN, ReadOptions
 from quire.books.plain.inline import inline, take_aside
-from quire.books.plain.lines import Lines, group_lines
+from quire.books.plain.lines import Lines, group_lines, numbered
 
 _FRONT = re.compile(r"\A\s*---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _PANDOC = re.compile(r"\A% (.*)\n(?:% (.*)\n)?(?:% .*\n)?")
@@ -52,8 +52,8 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
         draft.title, draft.author = block[1].strip(), (block[2] or "").strip()
         skipped = text.count("\n", 0, block.end())
         text = text[block.end() :]
-    closed = text.rfind("-->") + 3 if "-->" in text else 0
-    text = _COMMENT.sub(lambda comment: _drop_comment(draft, comment), text[:closed]) + text[closed:]
+    if "-->" in text:
+        text = _without_comments(draft, text, skipped)
     for count, group in enumerate(group_lines(text, ends=True)):
         if count % _BEAT == 0:
             pulse.beat()
@@ -81,9 +81,12 @@ def _read_front(draft: Draft, front: str) -> None:
     draft.columns = tuple((key, value) for key, value in fields.items() if value)
 
 
-def _drop_comment(draft: Draft, comment: re.Match[str]) -> str:
-    draft.drop("comment", comment[0], Place(draft.path, "line", comment.string.count("\n", 0, comment.start()) + 1))
-    return "\n" * comment[0].count("\n")
+def _without_comments(draft: Draft, text: str, skipped: int) -> str:
+    """The text without its comments, their line ends kept.  No comment is looked for after the last end of one."""
+    closed = text.rfind("-->") + 3
+    for number, comment in numbered(_COMMENT, text[:closed]):
+        draft.drop("comment", comment[0], Place(draft.path, "line", number + skipped))
+    return _COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), text[:closed]) + text[closed:]
 
 
 def _only_top_heading(draft: Draft) -> str:

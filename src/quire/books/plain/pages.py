@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from quire.books.headings import recognise
-from quire.books.plain.lines import SENTENCE_END, Lines, group_lines
+from quire.books.plain.lines import SENTENCE_END, Gone, Lines, group_lines, numbered
 
 _FOLIO = re.compile(r"\W{0,4}(?:(?:page|p\.|pg\.?)\s*)?(\d{1,4}|[ivxlc]{1,7})\W{0,4}", re.IGNORECASE)
 _FEWEST_FEEDS = 3
@@ -18,15 +18,6 @@ _LONGEST_HEAD = 80
 # A head with its page on either side: `24 THE FERRY`, `THE FAR BANK. 25`.
 _NUMBERED_HEAD = re.compile(r"(?:(\d{1,4})\s+\S.*|.*\S\s+(\d{1,4}))")
 _MARK = re.compile(r"([ \t]?)[\[{](?:pg|page|p)\.?\s*(?:\d{1,4}|[ivxlc]{1,7})[\]}]", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """A line of a page that is no text: why, what it says, and its number."""
-
-    reason: str
-    text: str
-    number: int
 
 
 def group_pages(text: str) -> tuple[list[Lines], list[Gone]]:
@@ -44,14 +35,11 @@ def group_pages(text: str) -> tuple[list[Lines], list[Gone]]:
 
 def _without_marks(text: str) -> tuple[str, list[Gone]]:
     """`[Pg 24]`, where transcribers put it amid the words or on a line of its own, out of the text."""
-    found = list(_MARK.finditer(text)) if "[" in text or "{" in text else []
-    if len(found) < _FEWEST_FEEDS:
+    if "[" not in text and "{" not in text:
         return text, []
-    line, last, marks = 1, 0, []
-    for match in found:
-        line += text.count("\n", last, match.start())
-        last = match.start()
-        marks.append(Gone("folio", match[0].strip(), line))
+    marks = [Gone("folio", match[0].strip(), number) for number, match in numbered(_MARK, text)]
+    if len(marks) < _FEWEST_FEEDS:
+        return text, []
     return _MARK.sub(lambda mark: mark[1] if text[mark.end() : mark.end() + 1].isalnum() else "", text), marks
 
 

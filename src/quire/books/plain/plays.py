@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 
 from quire.books.book import Place
 from quire.books.draft import Draft, Item
+from quire.books.plain.inline import UNDERSCORED
 from quire.books.plain.lines import Lines
 from quire.books.plays.form import Scenes
 from quire.books.plays.labels import Cast, find_cast, is_label, key
@@ -17,7 +18,6 @@ from quire.books.plays.parts import LONGEST_LABEL, speaker_of
 # Gutenberg's italics: a whole block of them is a direction.
 _ITALIC = re.compile(r"\s*_([^_]+)_[.,;]?\s*")
 _OPEN = re.compile(r"^\s*\[[^\]]*$")
-_EMPHASIS = re.compile(r"(?<![\w_])_(?=\S)([^_]{1,2000}?)(?<=\S)_(?![\w_])")
 
 
 def find_play(groups: Sequence[Lines], format: str | None) -> Cast | None:
@@ -61,7 +61,7 @@ def _plain(text: str, names: AbstractSet[str]) -> str:
     if "_" in text:
         italic = _ITALIC.fullmatch(text)
         directed = italic is not None and not italic[1].isupper() and italic[1] not in names
-        text = f"({italic[1]})" if italic is not None and directed else _EMPHASIS.sub(r"\1", text)
+        text = f"({italic[1]})" if italic is not None and directed else UNDERSCORED.sub(r"\1", text)
     return f"{text}]" if len(text) <= 300 and _OPEN.match(text) else text
 
 

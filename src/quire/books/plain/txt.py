@@ -18,12 +18,14 @@ from quire.books.plain import plays as plays_text
 from quire.books.plain.boilerplate import strip_boilerplate
 from quire.books.plain.contents import entries_of, find_contents, find_illustrations
 from quire.books.plain.dates import part_letter
+from quire.books.plain.inline import UNDERSCORED
 from quire.books.plain.lines import (
     Layout,
     Lines,
     find_layout,
     group_lines,
     is_verse,
+    numbered,
     part_unwrapped,
     rejoin,
     split_indented,
@@ -44,7 +46,7 @@ _AUTHOR = re.compile(r"[^\W\d_][\w’'-]*\.?(?: (?:de|du|von|van|d’|d')?\s?[^\
 _YEAR = re.compile(r"\((?:1[5-9]|20)\d\d(?:\s?[-–]\s?(?:1[5-9]|20)?\d\d)?\)")
 # Shorter lines of what is said to be poems are verse, though they are of one length.
 _NARROWEST_PROSE = 60
-_EMPHASIS = re.compile(r"(?<![\w_])_(?=\S)([^_]{1,2000}?)(?<=\S)_(?![\w_])")
+_ILLUSTRATION = re.compile(r"\[\s*(?:Illustration|Frontispiece)[^\]]{0,3000}\]", re.IGNORECASE)
 _STARS = re.compile(r"(?<![\w*])\*(?=\w)([^*\n]{1,200}?)(?<=[\w.,!?])\*(?![\w*])")
 _EQUALS = re.compile(r"(?<![\w=])=(?=\w)([^=\n]{1,200}?)(?<=[\w.,!?])=(?![\w=])")
 
@@ -80,12 +82,9 @@ def _unframe(draft: Draft, text: str) -> tuple[str, int, bool]:
     draft.drop("Gutenberg header", text[:start], Place(draft.path, "line", 1))
     draft.drop("Gutenberg licence", text[stop:], Place(draft.path, "line", text.count("\n", 0, stop) + 1))
     body = text[start:stop]
-    marks = list(re.finditer(r"\[\s*(?:Illustration|Frontispiece)[^\]]*\]", body, re.IGNORECASE))
-    for mark in marks:
-        draft.drop("illustration", mark[0], Place(draft.path, "line", skipped + body.count("\n", 0, mark.start()) + 1))
-    for mark in reversed(marks):
-        body = body[: mark.start()] + "\n" * mark[0].count("\n") + body[mark.end() :]
-    return body, skipped, True
+    for number, mark in numbered(_ILLUSTRATION, body):
+        draft.drop("caption", mark[0], Place(draft.path, "line", number + skipped))
+    return _ILLUSTRATION.sub(lambda mark: "\n" * mark[0].count("\n"), body), skipped, True
 
 
 def read_lines(
@@ -156,11 +155,9 @@ def _add_notes(draft: Draft, notes: list[tuple[int, str]], emphasis: bool, skipp
 def _own_groups(draft: Draft, text: str, skipped: int) -> list[Lines]:
     """The groups of lines of a file, without the furniture of its pages and what a library says around it."""
     groups, furniture = group_pages(text)
-    for gone in furniture:
+    groups, boilerplate, fields = strip_boilerplate(groups)
+    for gone in furniture + boilerplate:
         draft.drop(gone.reason, gone.text, Place(draft.path, "line", gone.number + skipped))
-    groups, notes, fields = strip_boilerplate(groups)
-    for reason, said, number in notes:
-        draft.drop(reason, said, Place(draft.path, "line", number + skipped))
     draft.title = draft.title or fields.get("title", "")
     draft.author = draft.author or fields.get("author", "")
     draft.language = draft.language or fields.get("language", "")
@@ -169,7 +166,7 @@ def _own_groups(draft: Draft, text: str, skipped: int) -> list[Lines]:
 
 def _has_emphasis(text: str) -> bool:
     """Whether several words stand between underscores, as those write who cannot set italics."""
-    return sum(1 for _ in zip(_EMPHASIS.finditer(text), range(3), strict=False)) == 3
+    return sum(1 for _ in zip(UNDERSCORED.finditer(text), range(3), strict=False)) == 3
 
 
 def _keeps_lines(group: Lines, layout: Layout) -> bool:
@@ -192,7 +189,7 @@ def _plain(text: str, emphasis: bool) -> str:
     """Without the marks that Gutenberg's transcribers set for italics and bold."""
     if not emphasis or not ("_" in text or "=" in text or "*" in text):
         return text
-    text = _EMPHASIS.sub(r"\1", text)
+    text = UNDERSCORED.sub(r"\1", text)
     return _EQUALS.sub(r"\1", _STARS.sub(r"\1", text))
 
 
