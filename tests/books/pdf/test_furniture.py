@@ -1,4 +1,4 @@
-"""Running heads, folios, lists and footnotes of PDF pages."""
+"""Running heads, folios and the marks of footnotes of PDF pages."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from quire.books.pdf.furniture import (
     Page,
     body_size,
     drop_furniture,
-    drop_lists,
     find_mark,
     line_step,
     note_label,
+    put_back,
 )
 from quire.books.pdf.lines import MARK_CLOSE, MARK_OPEN, Line
 
@@ -114,44 +114,6 @@ def test_the_first_line_of_text_stays() -> None:
     assert dropped(pages) == []
 
 
-def test_a_page_of_contents_goes_as_a_whole() -> None:
-    entries = [line(f"Chapter {n} . . . . . . . . {10 * n}", 480 - STEP * n, 2) for n in range(6)]
-    pages = [page(1), Page(2, 360, 540, list(entries)), page(3)]
-    drop_lists(pages)
-    assert dropped(pages) == [("contents", one.text) for one in entries]
-
-
-def test_entries_whose_numbers_stand_far_right_are_contents_and_so_is_the_page_that_goes_on() -> None:
-    entries = [
-        one
-        for n in range(12)
-        for one in (
-            line(f"{n}. The Ferry", 480 - STEP * (n % 6), 2 + n // 6),
-            Line(f"{9 * n + 3}", 310, 320, 480 - STEP * (n % 6), SIZE, 2 + n // 6),
-        )
-    ]
-    first, second = ([one for one in entries if one.page == number] for number in (2, 3))
-    pages = [page(1), Page(2, 360, 540, [line("Contents", 510, 2, 14), *first]), Page(3, 360, 540, second), page(4)]
-    drop_lists(pages)
-    assert [len(each.lines) for each in pages] == [10, 0, 0, 10]
-
-
-def test_a_page_of_text_with_numbers_at_line_ends_is_no_list() -> None:
-    rows = [
-        line(f"and in that spring they counted {number}", 480 - STEP * n, 2)
-        for n, number in enumerate((7, 90, 12, 3, 44, 8))
-    ]
-    drop_lists(pages := [page(1), Page(2, 360, 540, list(rows)), page(3)])
-    assert not dropped(pages)
-
-
-def test_an_index_at_the_end_goes_and_numbers_amid_text_stay() -> None:
-    entries = [line(f"ferry {word}, 12, 3{n}", 480 - STEP * n, 10) for n, word in enumerate("abcdef")]
-    pages = [page(n) for n in range(1, 10)] + [Page(10, 360, 540, list(entries))]
-    drop_lists(pages)
-    assert {reason for reason, _ in dropped(pages)} == {"index"}
-
-
 @pytest.mark.parametrize(
     ("text", "label"),
     [("1 A note", "1"), ("¹² A note", "12"), ("* A note", "*"), (f"{MARK_OPEN}3{MARK_CLOSE} A", "3"), ("A note", "")],
@@ -183,3 +145,24 @@ def test_thousands_of_pages_take_a_time_that_grows_as_they_do(monkeypatch: pytes
     drop_furniture(pages, SIZE, STEP)
     assert all(len(each.lines) == 10 for each in pages)
     assert asked < 40 * len(pages)
+
+
+def test_heads_that_are_most_of_a_short_form_are_put_back_where_they_stood() -> None:
+    pages = [
+        Page(n, 360, 540, [line(f"Form {n} of the ferry company", 500, n), line("Name", 300, n)]) for n in range(1, 7)
+    ]
+    whole = [list(each.lines) for each in pages]
+    for each in pages:
+        each.take("running head", each.lines[0])
+    assert put_back(pages, whole) == ["running head"]
+    assert [each.lines for each in pages] == whole
+    assert not dropped(pages)
+
+
+def test_folios_and_heads_of_pages_full_of_text_are_not_put_back() -> None:
+    pages = [page(n, head="THE FERRY AT THE BEND", foot=str(n)) for n in range(1, 7)]
+    whole = [list(each.lines) for each in pages]
+    drop_furniture(pages, SIZE, STEP)
+    gone = dropped(pages)
+    assert put_back(pages, whole) == []
+    assert dropped(pages) == gone

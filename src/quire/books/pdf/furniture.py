@@ -1,4 +1,4 @@
-"""Running heads, folios, contents pages and footnotes of a PDF: found by comparing pages, taken out of the body."""
+"""Running heads and folios of a PDF: found by comparing pages, taken off, put back where that would be too much."""
 
 from __future__ import annotations
 
@@ -17,16 +17,12 @@ _ROMAN_FOLIO = re.compile(r"^[\[(–—-]?\s*([ivxlc]{1,8})\s*[\])–—-]?$|^([
 _BARE = re.compile(r"[\[(–—-]?\s*(?:\d{1,4}|[ivxlc]{1,8})\s*[\])–—-]?")
 _COUNTED = re.compile(r"(\d{1,4}) (?=\S)")
 _COUNT = re.compile(r"\d{1,4}")
-_LEADER = re.compile(r"(?:[.·]\s*){4,}\s*(?:\d{1,4}|[ivxl]+)?\s*$|(?:\.\s?){5,}|…{2,}\s*\d{1,4}\s*$")
-# Of an entry of a list its end tells; the patterns are for lines that people have set.
-LONGEST_ENTRY = 300
-_ENTRY = re.compile(r"\S.*?\s\.?\s*(\d{1,4}|[ivxl]+)$")
-_CONTENTS = re.compile(r"(?:table of )?contents|table des|inhalt|índice|indice|sommaire", re.IGNORECASE)
-_INDEX_ENTRY = re.compile(
-    r",\s*\d{1,3}(?:[–-]\d{1,3})?(?:,\s*\d{1,3}(?:[–-]\d{1,3})?)*\.?$|,\s*(?:et seqq?|n)\.?[,;.]?$"
-)
 SUPERIORS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _PLAIN_FIGURES = str.maketrans(SUPERIORS, "0123456789")
+# What is taken off for these reasons is believed up to a share of the words.
+_DOUBTFUL = ("running head", "contents", "index", "title page", "copyright page")
+MOST_DROPPED = 0.25
+FEW_DROPPED = 12
 _RAISED_FIGURES = str.maketrans("0123456789", SUPERIORS)
 _SAME_LESS = re.compile(r"[#\W]+")
 NOTE_START = re.compile(
@@ -303,55 +299,27 @@ def _folio_offset(edges: dict[int, Edge], pages: int) -> int | None:
     return offset if count >= max(3, 0.05 * pages) or (count >= 2 and pages <= 6) else None
 
 
-def drop_lists(pages: Sequence[Page]) -> None:
-    """Pages of contents (lines that end with dots and a number) and of an index go as a whole."""
-    goes_on = 0
+def put_back(pages: Sequence[Page], whole: Sequence[Sequence[Line]]) -> list[str]:
+    """Lines taken for a reason that would cost a good part of the text stand again where they stood in `whole`.
+
+    Returns those reasons: a short form or a table may well repeat itself, and a letter may be nothing but large type.
+    """
+    words: Counter[str] = Counter()
     for page in pages:
-        pulse.beat()
-        rows = _rows(page)
-        early = page.number < 0.15 * len(pages) + 5 or page.number > 0.9 * len(pages)
-        # An index stands in two columns: there each line tells.
-        texts = [line.plain.strip()[-LONGEST_ENTRY:] for line in page.lines]
-        index = sum(bool(_INDEX_ENTRY.search(text)) for text in texts)
-        if page.number > 0.8 * len(pages) and len(texts) >= 4 and index >= 0.45 * len(texts):
-            reason = "index"
-        elif early and len(rows) >= 2 and _is_contents(rows, goes_on):
-            goes_on = max(goes_on, *(_entry_page(row) for row in rows))
-            reason = "contents"
-        else:
-            goes_on = 0
-            continue
-        for line in list(page.lines):
-            page.take(reason, line)
+        words[""] += sum(_count(line) for line in page.lines)
+        for reason, line in page.dropped:
+            words[reason] += _count(line)
+    believed = MOST_DROPPED * words.total()
+    wrong = {reason for reason in _DOUBTFUL if words[reason] > max(believed, FEW_DROPPED)}
+    if not wrong:
+        return []
+    for page, lines in zip(pages, whole, strict=True):
+        order = {id(line): place for place, line in enumerate(lines)}
+        back = [line for reason, line in page.dropped if reason in wrong]
+        page.dropped = [(reason, line) for reason, line in page.dropped if reason not in wrong]
+        page.lines = sorted([*page.lines, *back], key=lambda line: order.get(id(line), len(order)))
+    return [reason for reason in _DOUBTFUL if reason in wrong]
 
 
-def _rows(page: Page) -> list[str]:
-    """The text of a page row by row: a number far right of its entry belongs to it."""
-    rows: list[list[Line]] = []
-    for line in sorted(page.lines, key=lambda one: (-one.y, one.left)):
-        if rows and abs(rows[-1][0].y - line.y) < 0.3 * line.size:
-            rows[-1].append(line)
-        else:
-            rows.append([line])
-    return [" ".join(line.plain.strip() for line in sorted(row, key=lambda one: one.left)) for row in rows]
-
-
-def _is_contents(rows: Sequence[str], goes_on: int) -> bool:
-    """Whether the rows of a page are a list of chapters.  `goes_on`: the last page number of the list on the page
-    before, 0 where there was none."""
-    leaders = sum(bool(_LEADER.search(row[-LONGEST_ENTRY:])) for row in rows)
-    if leaders >= 0.4 * len(rows):
-        return True
-    numbers = [number for row in rows if (number := _entry_page(row))]
-    named = bool(_CONTENTS.match(rows[0]))
-    if named or goes_on:
-        rises = sum(above <= below for above, below in zip([goes_on, *numbers], numbers, strict=False))
-        return len(numbers) >= (0.4 if named else 0.5) * len(rows) - 1 and rises >= 0.8 * len(numbers) > 0
-    rises = sum(above <= below for above, below in zip(numbers, numbers[1:], strict=False))
-    return len(numbers) >= 6 and len(numbers) >= 0.7 * len(rows) and rises >= 0.9 * (len(numbers) - 1)
-
-
-def _entry_page(row: str) -> int:
-    """The page number with which an entry of a list of chapters ends; 0 where it has none."""
-    match = _ENTRY.fullmatch(row[-LONGEST_ENTRY:])
-    return (int(match[1]) if match[1].isdigit() else 1) if match else 0
+def _count(line: Line) -> int:
+    return len(line.plain.split())

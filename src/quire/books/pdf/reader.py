@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -14,32 +13,32 @@ from quire.books import pulse
 from quire.books.book import Book, Place
 from quire.books.draft import Draft
 from quire.books.finishing.finish import finish
-from quire.books.headings import recognise
 from quire.books.hyphens import Hyphens
 from quire.books.language import detect_language
 from quire.books.limits import MIB, PLAIN, ReadOptions
 from quire.books.pdf.blocks import Blocks
 from quire.books.pdf.cmaps import mend_tables
 from quire.books.pdf.found import Found
+from quire.books.pdf.front import drop_title_pages
 from quire.books.pdf.furniture import (
     Page,
     body_size,
     drop_furniture,
-    drop_lists,
     line_step,
+    put_back,
 )
 from quire.books.pdf.layers import hidden_layers
 from quire.books.pdf.lines import Line
+from quire.books.pdf.lists import drop_lists
 from quire.books.pdf.measure import Column, Measure, find_gap, find_indent, is_book_of_verse, set_margins
 from quire.books.pdf.notes import columns_and_notes, note_text
-from quire.books.pdf.outline import Bookmark, apply_bookmarks, find_author, read_bookmarks, read_title
+from quire.books.pdf.outline import Bookmark, apply_bookmarks, read_bookmarks, read_title
 from quire.books.pdf.pages import Reading, read_pages, report
 from quire.books.pdf.rescue import rescue
 from quire.errors import BookError
 
 CUT_OFF = "the file is cut off or damaged: only the pages that are whole were read"
 MOST_BYTES = 256 * MIB
-_LEGAL = re.compile(r"all rights reserved|copyright|©|\bISBN\b|tous droits|dépôt légal", re.IGNORECASE)
 
 
 def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
@@ -138,12 +137,17 @@ def _fill(draft: Draft, pages: list[Page], bookmarks: Sequence[Bookmark]) -> Non
     drop_furniture(pages, size, step)
     pulse.beat()
     drop_lists(pages)
-    _drop_title_pages(draft, pages, size)
+    drop_title_pages(draft, pages, size)
     if not any(page.lines for page in pages):
         # A leaflet of one large page: what looks like heads and titles is all there is.
         for page, lines in zip(pages, whole, strict=True):
             page.lines, page.dropped = lines, []
         draft.title, draft.author = said
+    if wrong := put_back(pages, whole):
+        kinds = ", ".join(wrong)
+        draft.warnings.append(f"what looked like {kinds} is much of the text, and was left in it")
+        if "title page" in wrong:
+            draft.title, draft.author = said
     pulse.beat()
     columns, notes = columns_and_notes(pages, size, step)
     pulse.beat()
@@ -180,59 +184,6 @@ def _with_text(found: list[Found]) -> list[Found]:
 
 def _place(draft: Draft, page: int) -> Place:
     return Place(draft.path, "page", page + 1)
-
-
-def _drop_title_pages(draft: Draft, pages: Sequence[Page], size: float) -> None:
-    """Pages before the text that hold title, author, printer or rights in a few large or legal lines.
-
-    Large type alone makes a few title pages where pages full of text follow; among slides and short poems but one.
-    """
-    large = 4 if any(len(_words(page)) >= 90 for page in pages[:12]) else 1
-    for page in pages[:12]:
-        text = " ".join(line.plain for line in page.lines)
-        legal = bool(_LEGAL.search(text))
-        if len(_words(page)) >= 90:
-            if legal and len(_words(page)) < 250:
-                _take_all(page, "copyright page")
-                continue
-            break
-        if not page.lines or any(recognise(line.plain) for line in page.lines):
-            continue
-        largest = max(page.lines, key=lambda line: line.size)
-        said = legal or _says_title(draft, page)
-        if not said and (largest.size < 1.25 * size or not large):
-            continue
-        large -= not said
-        if not draft.title:
-            same = [line.plain.strip() for line in page.lines if abs(line.size - largest.size) < 0.5]
-            draft.title = " ".join(same)
-        if not draft.author and not legal:
-            draft.author = find_author([line.plain for line in page.lines], draft.title)
-        _take_all(page, "copyright page" if legal else "title page")
-
-
-def _words(page: Page) -> list[str]:
-    return [word for line in page.lines for word in line.plain.split()]
-
-
-def _says_title(draft: Draft, page: Page) -> bool:
-    """Whether a page bears the title in lines of its own: a sentence may have the same words."""
-    title = _letters(draft.title)
-    lines = [_letters(line.plain) for line in page.lines]
-    return bool(title) and any(
-        title == "".join(lines[start:stop])
-        for start in range(len(lines))
-        for stop in range(start + 1, min(start + 6, len(lines) + 1))
-    )
-
-
-def _letters(text: str) -> str:
-    return "".join(char for char in text.lower() if char.isalnum())
-
-
-def _take_all(page: Page, reason: str) -> None:
-    for line in list(page.lines):
-        page.take(reason, line)
 
 
 def _hyphens(columns: Sequence[Column]) -> Hyphens:
