@@ -45,7 +45,7 @@ def launch(
 
 def _libraries() -> list[str]:
     """Where this package and installed ones are; other folders on the path, a script's own say, are not passed on."""
-    own = str(Path(__file__).absolute().parents[4])
+    own = str(Path(__file__).absolute().parents[3])
     return [own, *(path for path in sys.path if path.endswith(("site-packages", "dist-packages")))]
 
 
