@@ -64,7 +64,9 @@ def test_the_kind_of_an_archive_is_told_by_what_it_holds(tmp_path: Path) -> None
         (["ppt/presentation.xml"], "a presentation", "wrong-kind"),
         (["Index/Document.iwa"], "a Pages document", "wrong-kind"),
         (["one.jpg", "two.PNG", "three.jpeg"], "an archive of pictures", "image-only"),
-        (["inner.zip", "other.epub"], "a zip archive without a book", "wrong-kind"),
+        (["inner.zip", "other.bin"], "a zip archive without a book", "wrong-kind"),
+        (["to/other.epub", "cover.png"], "a zip archive with to/other.epub in it", "wrong-kind"),
+        (["d.txt", "a.txt", "c.pdf", "b.TXT"], "with a.txt, b.TXT, c.pdf and 1 more in it", "wrong-kind"),
         ([], "a zip archive without a book", "wrong-kind"),
     ],
 )

@@ -7,6 +7,7 @@ import re
 import stat
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from quire.books.cut_zip import open_zip
@@ -213,8 +214,15 @@ def _zip_kind(path: Path) -> Kind:
     if is_cut:
         what = f"{path} is a damaged archive: what is left of it holds no book"
         raise BookError(what, then="get the file again", code="damaged")
-    what = f"{path} is a zip archive without a book in it"
+    what = f"{path} is a zip archive {_holding(names)}"
     raise BookError(what, then="unpack it and name the folder", code="wrong-kind")
+
+
+def _holding(names: Iterable[str]) -> str:
+    """Which of an archive's files are named like books, in a few words."""
+    books = sorted(name for name in names if guess_kind(Path(name)))
+    more = f" and {len(books) - 3} more" if len(books) > 3 else ""
+    return f"with {', '.join(name[:100] for name in books[:3])}{more} in it" if books else "without a book in it"
 
 
 def _mimetype(archive: zipfile.ZipFile) -> bytes:
