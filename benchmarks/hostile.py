@@ -2,7 +2,8 @@
 
     python -m benchmarks.hostile --made ../shared/data/hostile more/malformed/files
 
-`--made` reads what `fuzz/bombs.py` makes: bombs, nesting without end, and files of every kind cut off.
+`--made` reads what `fuzz/bombs.py` makes: bombs, nesting without end, and files of every kind cut off.  `--speed` reads
+nothing hostile: it tells what the walls cost small healthy files.
 
 A file may be read or refused.  What it may not do: end this process, raise anything but BookError, take longer than its
 limits, or be refused without a reason that programs understand.
@@ -12,18 +13,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
+import statistics
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from fuzz import bombs
+from fuzz import bombs, seeds
 from quire.books.kinds import guess_kind
-from quire.books.limits import MIB, Limits
+from quire.books.limits import MIB, PLAIN, Limits
+from quire.books.readers import KINDS, read_kind
 from quire.books.reading import read_path
 from quire.books.walls import child
 from quire.errors import BOOK_FAULTS, BookError
@@ -51,10 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.hostile", description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--made", action="store_true", help="also what fuzz/bombs.py makes")
+    parser.add_argument("--speed", action="store_true", help="only what the walls cost")
     parser.add_argument("--memory", type=int, default=4096, help="address space of this process, MiB (as ulimit -v)")
     parser.add_argument("--json", type=Path, help="write every outcome there, one object a line")
     parser.add_argument("--most", type=int, default=0, help="at most so many files of each folder")
     given = parser.parse_intermixed_args(arguments)
+    if given.speed:
+        print("\n".join(speed()))
+        return 0
     resource.setrlimit(resource.RLIMIT_AS, (given.memory * MIB, given.memory * MIB))
     outcomes: list[Outcome] = []
     if given.made:
@@ -136,6 +144,38 @@ def show(name: str, outcomes: Sequence[Outcome]) -> None:
         if outcome.violation:
             print(f"  VIOLATION {outcome.violation}: {outcome.path} ({outcome.code}: {outcome.reason})")
     sys.stdout.flush()
+
+
+def speed(rounds: int = 20) -> list[str]:
+    """Lines: how long the first file waits, and the same small files of each kind with the walls and without."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for kind in KINDS:
+            paths.append(Path(folder) / f"small.{'xml' if kind == 'tei' else kind}")
+            paths[-1].write_bytes(seeds.seeds()[kind][0])
+        first = _seconds(lambda: read_path(paths[0]))
+        load = os.getloadavg()[0]
+        lines = [
+            f"first file: {1000 * first:.0f} ms; load {load:.1f} on {os.cpu_count()} cores; else median (quickest)"
+        ]
+        for kind, path in zip(KINDS, paths, strict=True):
+            walled = _times(lambda path=path: read_path(path), rounds)
+            bare = _times(lambda path=path, kind=kind: read_kind(kind, path, PLAIN), rounds)
+            lines.append(f"{kind}: walled {walled}, unwalled {bare}")
+    return lines
+
+
+def _times(work: Callable[[], object], rounds: int) -> str:
+    """The usual time and the best, which a busy machine disturbs least; the first round loads what is needed."""
+    times = [_seconds(work) for _ in range(rounds + 1)][1:]
+    usual, best = statistics.median(times), min(times)
+    return f"{1000 * usual:.1f} ms ({1000 * best:.1f} ms, {1 / best:.0f} files/s)"
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
 
 
 def table(outcomes: Sequence[Outcome]) -> list[str]:

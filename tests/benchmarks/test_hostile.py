@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from benchmarks import hostile
 from quire.books.limits import Limits
+from quire.books.readers import KINDS
 from quire.errors import BookError
 
 
@@ -65,3 +67,10 @@ def test_only_some_files_of_a_folder(tmp_path: Path) -> None:
         (tmp_path / f"{number:02}").touch()
     assert [path.name for path in hostile.files(tmp_path, 4)] == ["00", "05", "10", "15"]
     assert [path.name for path in hostile.files(tmp_path / "03")] == ["03"]
+
+
+def test_the_cost_of_the_walls_is_told_for_every_kind() -> None:
+    first, *kinds = hostile.speed(rounds=1)
+    assert re.match(r"first file: \d+ ms; load ", first)
+    assert [line.split(":")[0] for line in kinds] == list(KINDS)
+    assert all(re.search(r"walled .* files/s\), unwalled .* files/s\)", line) for line in kinds)
