@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
 from lxml import etree
 
 from quire.books.draft import Draft
@@ -121,3 +124,21 @@ def test_everything_keeps_what_is_dropped_otherwise_but_what_is_no_text() -> Non
     assert [drop.reason for drop in walk(xml).dropped] == ["title page", "annotation"]
     kept = walk(xml, everything=True)
     assert [item.text for item in kept.items if item.text] == ["The Ferry", "a"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"<div>{'word <lb/>' * 15_000}</div>",
+        f"<div>word{'<anchor/>' * 15_000}</div>",
+        f"<div><l>word</l>{'<pb/> ' * 15_000}</div>",
+        f"<sp><speaker>A</speaker>{'word <lb/>' * 15_000}</sp>",
+        f"<p>word<choice>{'<sic>word</sic>' * 3_000}</choice></p>",
+        f"<p>word<app>{'<rdg>word</rdg>' * 3_000}</app></p>",
+    ],
+)
+def test_what_has_no_end_takes_time_that_grows_with_its_length_alone(body: str) -> None:
+    began = time.process_time()
+    assert "word" in items(f"<body>{body}</body>")[0][1]
+    # Half a second; with its square it was ten and more.
+    assert time.process_time() - began < 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from quire.books.markup import Element, tag
 
@@ -61,6 +62,7 @@ _DROPPED_TYPES = {
 _IN_FRONT = frozenset(("docauthor", "docdate", "docimprint", "doctitle", "docedition", "imprimatur"))
 # The reading that goes, where a choice holds its partner too.
 _SECOND = {"sic": ("corr",), "orig": ("reg",), "expan": ("abbr",), "am": ("ex",)}
+_MOST_READINGS = 50
 _PARTNERS = frozenset(name for pair in _SECOND.items() for name in (pair[0], *pair[1]))
 PARAGRAPHS = frozenset(
     "p ab salute signed dateline byline trailer item row castitem titlepart label line docauthor docdate".split()
@@ -121,7 +123,7 @@ def is_second(element: Element) -> bool:
     if parent is None or tag(parent) != "choice":
         return False
     name = tag(element)
-    siblings = [child for child in parent if tag(child)]
+    siblings = [child for child in islice(parent, _MOST_READINGS) if tag(child)]
     if name in _PARTNERS:
         return any(tag(child) in _SECOND.get(name, ()) for child in siblings)
     # Several readings of what is hardly to be read: the editor puts the likeliest first.
@@ -130,8 +132,7 @@ def is_second(element: Element) -> bool:
 
 def _has_reading(element: Element) -> bool:
     """Whether a variant stands beside the reading that was chosen: a lemma, or an earlier variant."""
-    siblings = [child for child in element.getparent() if tag(child) in ("lem", "rdg")]
-    return siblings[0] is not element
+    return any(tag(earlier) in ("lem", "rdg") for earlier in element.itersiblings(preceding=True))
 
 
 def _is_restored(element: Element) -> bool:

@@ -113,18 +113,20 @@ class Walk:
                 run = []
                 lines.append(self.inline.line(child))
             elif name in ("pb", "cb", "lb", "gb", "fw", "note", "anchor") or not name:
-                run.extend(self.inline.inline(child, "".join(run)))
+                run += filter(None, self.inline.inline(child, run[-1] if run else ""))
             elif self._stands_alone(child, element):
                 self._add("".join(run), element)
                 self._verse(lines, element)
                 run, lines = [], []
                 self.block(child, depth)
             else:
-                run.extend(self.inline.inline(child, ""))
-            run.append(child.tail or "")
+                run += filter(None, self.inline.inline(child, ""))
+            run += filter(None, [child.tail])
             if lines and "".join(run).strip():
                 self._verse(lines, element)
                 lines = []
+            elif lines:
+                run = []
         self._add("".join(run), element)
         self._verse(lines, element)
 
@@ -252,8 +254,8 @@ class Walk:
                 else:
                     yield from self._said(child)
             else:
-                run.extend(self.inline.inline(child, "".join(run)))
-            run.append(child.tail or "")
+                run += filter(None, self.inline.inline(child, run[-1] if run else ""))
+            run += filter(None, [child.tail])
         yield tidy("".join(run))
 
 
