@@ -11,15 +11,13 @@ from quire.books.office.docx_package import is_on
 from quire.books.office.docx_styles import outline_level, points
 from quire.books.office.elements import attribute, child, children
 from quire.books.office.paragraph import Paragraph, Piece, set_looks
-from quire.books.office.styles import CONTENTS, Style, heading_level
+from quire.books.office.styles import CONTENTS, LISTS, PAGE_NUMBERS, Style, heading_level
 from quire.books.office.symbols import symbol
 
 _DELETED = frozenset(("del", "movefrom"))
 _SILENT = frozenset(
     ("instrtext", "deltext", "delinstrtext", "ppr", "rpr", "sectpr", "comment", "pict", "object", "rt", "txbxcontent")
 )
-_LISTS = ("toc", "index", "toa", "rd")
-_NUMBERS = ("page", "numpages", "sectionpages", "section", "pageref")
 _PRIVATE = re.compile("[\uf020-\uf0ff]")
 
 
@@ -56,7 +54,7 @@ class Walker:
         outer, self.pieces = self.pieces, []
         paragraph.text = "".join(self._run(element, paragraph))
         # A field that never came to its result would silence all that follows.
-        self.fields = [one for one in self.fields if one[1] and one[0] not in _NUMBERS]
+        self.fields = [one for one in self.fields if one[1] and one[0] not in PAGE_NUMBERS]
         paragraph.contents = paragraph.contents or contents or style.name.startswith(CONTENTS)
         if "rpr" in set_:
             paragraph.joins = not _DELETED.isdisjoint(children(set_["rpr"]))
@@ -77,7 +75,7 @@ class Walker:
 
     def _listing(self) -> bool:
         """Whether the text is what a field for contents or an index gave."""
-        return any(name in _LISTS for name, _ in self.fields)
+        return any(name in LISTS for name, _ in self.fields)
 
     def _run(self, element: Element, paragraph: Paragraph) -> Iterator[str]:
         """The texts under an element; deleted and hidden ones go to the paragraph's lists."""
@@ -97,7 +95,7 @@ class Walker:
                 yield from self._plain_run(inner, paragraph)
             elif name == "fldsimple":
                 words = attribute(inner, "instr").split()
-                if not (words and words[0].lower() in _NUMBERS):
+                if not (words and words[0].lower() in PAGE_NUMBERS):
                     yield from self._run(inner, paragraph)
             elif name != "p":
                 yield from self._piece(inner, name, paragraph)
@@ -125,7 +123,7 @@ class Walker:
 
     def _silenced(self) -> bool:
         """Whether the text is a field's code, or a page number that a field gave."""
-        return any(not begun or name in _NUMBERS for name, begun in self.fields)
+        return any(not begun or name in PAGE_NUMBERS for name, begun in self.fields)
 
     def _piece(self, inner: Element, name: str, paragraph: Paragraph) -> Iterator[str]:
         if name == "t":

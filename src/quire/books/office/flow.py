@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from quire.books.book import Place
-from quire.books.draft import Draft
+from quire.books.draft import SCENE_BREAK, Draft
 from quire.books.headings import is_numbered
 from quire.books.office.looks import rank_by_looks, take_title_page, title_above_chapters
-from quire.books.office.paragraph import Paragraph
+from quire.books.office.paragraph import UNSEEN, Paragraph
 from quire.books.office.soft_lines import split_soft_lines
 from quire.books.office.styles import SUBTITLES, TITLES, VERSE, Style
 
@@ -96,7 +96,7 @@ def _pages_are_chapters(paragraphs: list[Paragraph]) -> bool:
 
 def _add(draft: Draft, paragraph: Paragraph, place: Place, breaks: bool, whole: bool) -> None:
     for text in (*paragraph.deleted, *paragraph.hidden):
-        draft.drop("tracked deletion or hidden text", text, place)
+        draft.drop(UNSEEN, text, place)
     text, name = paragraph.text.strip(), paragraph.style.name
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     if not lines:
@@ -104,7 +104,7 @@ def _add(draft: Draft, paragraph: Paragraph, place: Place, breaks: bool, whole: 
             # A heading that is only the number that Word counts by itself.
             draft.add("chapter", "", place, paragraph.style.level)
         elif breaks and draft.items and draft.items[-1].kind in ("paragraph", "verse"):
-            draft.add("break", "* * *", place)
+            draft.add("break", SCENE_BREAK, place)
     elif paragraph.contents and len(text) <= _LONGEST_ENTRY and not whole:
         draft.drop("contents", text, place)
     elif name in TITLES or name in SUBTITLES:

@@ -7,16 +7,15 @@ from dataclasses import replace
 
 from quire.books.book import Place
 from quire.books.draft import Draft
-from quire.books.markup import Element, plain_text, tag
+from quire.books.markup import Element, plain_text, squeeze, tag
 from quire.books.office.elements import attribute, child, number
-from quire.books.office.paragraph import Paragraph, Piece, set_looks
+from quire.books.office.paragraph import UNSEEN, Paragraph, Piece, set_looks
 from quire.books.office.styles import CONTENTS, Style
 
-_HIDDEN = "tracked deletion or hidden text"
 _DROPPED = {
-    "tracked-changes": _HIDDEN,
-    "hidden-paragraph": _HIDDEN,
-    "hidden-text": _HIDDEN,
+    "tracked-changes": UNSEEN,
+    "hidden-paragraph": UNSEEN,
+    "hidden-text": UNSEEN,
     "table-of-content": "contents",
     "illustration-index": "list of illustrations",
     "table-index": "list of tables",
@@ -57,7 +56,7 @@ class Walker:
             if name in _DROPPED:
                 self._drop(_DROPPED[name], element)
             elif name == "section" and self._is_hidden(element):
-                self._drop(_HIDDEN, element)
+                self._drop(UNSEEN, element)
             elif name in ("p", "h"):
                 yield self._paragraph(element, name)
                 waiting += reversed(self.boxes)
@@ -134,7 +133,7 @@ class Walker:
         yield from self._parts(element, own, paragraph)
 
     def _set(self, text: str | None, style: Style) -> str:
-        text = _collapse(text)
+        text = squeeze(text or "")
         if text.strip():
             self.pieces.append((style.bold, style.size, len(text)))
         return text
@@ -152,13 +151,3 @@ class Walker:
         ]
         self.pieces, self.boxes = outer
         self.draft.add("note", "\n".join(text for text in texts if text), self._place())
-
-
-def _collapse(text: str | None) -> str:
-    """White space in the file means one space; several are written as elements."""
-    if not text:
-        return ""
-    joined = text.replace("\t", " ").replace("\n", " ").replace("\r", "")
-    while "  " in joined:
-        joined = joined.replace("  ", " ")
-    return joined

@@ -10,6 +10,8 @@ from quire.books.office.styles import Style
 
 # A longer paragraph is no heading.
 _SHORT = 200
+UNSEEN = "tracked deletion or hidden text"
+"""Why text that a document still holds is not read."""
 Piece = tuple[bool, float, int]
 """How a run of letters is set: bold or not, its size in points (0: not said), how many they are."""
 

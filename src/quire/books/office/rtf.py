@@ -16,7 +16,7 @@ from quire.books.finishing.finish import finish
 from quire.books.limits import PLAIN, ReadOptions
 from quire.books.office.flow import lay_out
 from quire.books.office.paragraph import Paragraph, set_looks
-from quire.books.office.styles import Style, heading_level
+from quire.books.office.styles import CONTENTS, LISTS, PAGE_NUMBERS, Style, heading_level
 from quire.books.office.symbols import symbol
 from quire.errors import BookError
 
@@ -75,9 +75,6 @@ _CHARSETS = {
 }
 _CHARSETS |= {163: "cp1258", 177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874", 238: "cp1250"}
 _BEAT = 20_000
-# What a field is, where its result is a list of the whole book or a page number.
-_LISTS = frozenset(("toc", "index", "toa"))
-_NUMBERS = frozenset(("page", "numpages", "pageref", "sectionpages"))
 DEEPEST = 500
 
 
@@ -319,8 +316,8 @@ class Parser:
         elif word in _INTO and (word not in _FIELDS or state.into == "info"):
             self.state = replace(state, into=_INTO[word])
         elif word == "fldrslt":
-            if self.instruction in _LISTS or self.instruction in _NUMBERS:
-                self.state = replace(state, into="contents" if self.instruction in _LISTS else "skip", outer="")
+            if self.instruction in LISTS or self.instruction in PAGE_NUMBERS:
+                self.state = replace(state, into="contents" if self.instruction in LISTS else "skip", outer="")
             self.instruction = ""
         elif word in _SKIPPED or (star and word not in _READ_THOUGH_STARRED):
             self.state = replace(state, into="skip", outer=state.into if word == "upr" else "")
@@ -350,7 +347,7 @@ class Parser:
             style = replace(style, level=self.level)
         paragraph = Paragraph(text, style, self.deleted, self.hidden, centred=self.centred, new_page=self.new_page)
         set_looks(paragraph, self.looks)
-        paragraph.contents = style.name.startswith(("toc ", "table of contents"))
+        paragraph.contents = style.name.startswith(CONTENTS)
         self.paragraphs.append(paragraph)
         self.looks, self.deleted, self.hidden, self.new_page = [], [], [], False
 

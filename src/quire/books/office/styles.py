@@ -25,6 +25,10 @@ SUBTITLES = frozenset("subtitle untertitel sous-titre subtítulo subtitulo sotto
 VERSE = re.compile(
     r"\b(?:verse|vers|poem|poetry|poésie|poeme|poème|gedicht|stanza|lyrics?|strophe|versi)\b", re.IGNORECASE
 )
+LISTS = frozenset(("toc", "index", "toa", "rd"))
+"""Fields whose result is a list of the whole book's headings, words or sources."""
+PAGE_NUMBERS = frozenset(("page", "numpages", "sectionpages", "section", "pageref"))
+"""Fields whose result is the number of a page."""
 CONTENTS = ("toc ", "toc1", "toc2", "toc3", "table of contents", "table of figures", "contents heading", "toc heading")
 
 

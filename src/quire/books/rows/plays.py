@@ -19,8 +19,6 @@ from quire.books.limits import ReadOptions
 from quire.books.plays import parts as plays
 from quire.errors import BookError
 
-Row = tuple[int, Mapping[str, object]]
-
 _SPEAKERS = ("speaker", "character", "player", "persona", "personnage", "speaker_name", "character_name", "role", "who")
 _WORDS = ("text", "line", "lines", "dialogue", "speech", "playerline", "player_line", "words", "content", "utterance")
 _DIRECTIONS = ("stage_directions", "stage_direction", "stage directions", "stage direction", "directions", "direction",
@@ -78,7 +76,9 @@ def find_columns(names: Iterable[str], options: ReadOptions) -> Columns | None:
     return columns if staged or options.format == "plays" else None
 
 
-def read_rows(path: Path, rows: Iterable[Row], columns: Columns, options: ReadOptions) -> Iterator[Book]:
+def read_rows(
+    path: Path, rows: Iterable[tuple[int, Mapping[str, object]]], columns: Columns, options: ReadOptions
+) -> Iterator[Book]:
     """A book for each run of rows of one play, in their order."""
     for play, group in groupby(rows, key=lambda row: _said(row[1], columns.play)):
         book = _play(path, play, group, columns, options)
@@ -86,7 +86,9 @@ def read_rows(path: Path, rows: Iterable[Row], columns: Columns, options: ReadOp
             yield book
 
 
-def _play(path: Path, play: str, rows: Iterable[Row], columns: Columns, options: ReadOptions) -> Book | None:
+def _play(
+    path: Path, play: str, rows: Iterable[tuple[int, Mapping[str, object]]], columns: Columns, options: ReadOptions
+) -> Book | None:
     draft = Draft(str(path), kind="plays")
     draft.title = play or path.stem
     written = _Rows(draft, columns)

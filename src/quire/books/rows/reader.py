@@ -25,8 +25,7 @@ _LISTED = 1000
 class _Drops:
     """What was dropped, row by row; of a reason that comes again and again, after a while only how often."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self) -> None:
         self._listed: list[Dropped] = []
         self._counts: dict[str, int] = {}
         self._last: dict[str, Place] = {}
@@ -89,7 +88,7 @@ class _Works:
 
     def __init__(self, path: Path, options: ReadOptions, unit: str) -> None:
         self.path, self.options, self.unit = path, options, unit
-        self.drops = _Drops(path)
+        self.drops = _Drops()
         self.filter = Filter(options.where)
         self.column = ""
 

@@ -168,9 +168,7 @@ def _paragraph(draft: Draft, text: str, chapter: str, place: Place) -> Book | No
     """A row of one line has neither layout nor front matter that one would have to look for: corpora of millions of
     rows are read four times as fast."""
     cleaner = Cleaner()
-    text, repaired = repair_mojibake(text)
-    if repaired:
-        draft.warnings.append(f"{repaired} characters repaired: UTF-8 had been read as Windows-1252")
+    text = _repaired(draft, text)
     text = cleaner.clean(text)
     if not text:
         return None
@@ -185,6 +183,13 @@ def _paragraph(draft: Draft, text: str, chapter: str, place: Place) -> Book | No
         warnings=tuple(draft.warnings + cleaner.warnings()),
         columns=draft.columns,
     )
+
+
+def _repaired(draft: Draft, text: str) -> str:
+    text, count = repair_mojibake(text)
+    if count:
+        draft.warnings.append(f"{count} characters repaired: UTF-8 had been read as Windows-1252")
+    return text
 
 
 def unit_of(format: str) -> str:
@@ -211,9 +216,7 @@ def _first(row: dict[str, Any], names: tuple[str, ...], column: str) -> str:
 def _poem(draft: Draft, text: str, place: Place) -> Book | None:
     """A poem is one chapter under its title, a block for each stanza."""
     cleaner = Cleaner()
-    text, repaired = repair_mojibake(text)
-    if repaired:
-        draft.warnings.append(f"{repaired} characters repaired: UTF-8 had been read as Windows-1252")
+    text = _repaired(draft, text)
     stanzas = (cleaner.clean(stanza) for stanza in re.split(r"\n(?:[ \t]*\n)+", text))
     blocks = tuple(Block("verse", stanza, place) for stanza in stanzas if stanza)
     if not blocks:
