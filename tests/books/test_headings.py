@@ -6,6 +6,7 @@ import pytest
 
 from quire.books.headings import (
     bare_in_order,
+    has_word,
     in_order,
     is_contents_label,
     is_dateline,
@@ -142,3 +143,13 @@ def test_datelines_are_text_and_no_titles(text: str) -> None:
 def test_a_sentence_with_a_date_is_no_dateline() -> None:
     assert not is_dateline("He came on 3 May and left on Tuesday with his brother.")
     assert not is_dateline("CHAPTER II. The 3rd of May")
+
+
+@pytest.mark.parametrize("text", ["The Weir", "To M. S.", "TO M. S.", "It", "Été", "第一章", "Война", "The sum a + b"])
+def test_a_title_has_a_word(text: str) -> None:
+    assert has_word(text)
+
+
+@pytest.mark.parametrize("text", ["D", "AB A", "IL H", "12 3 4 214", "ABC = DEF", "C0D0", "—", "x + y = z", "MN G"])
+def test_letters_of_figures_and_formulas_are_no_words(text: str) -> None:
+    assert not has_word(text)

@@ -201,6 +201,29 @@ def _title_case(line: str) -> bool:
     return bool(words) and sum(word[0].isupper() for word in words) >= 0.8 * len(words) and len(line.split()) <= 14
 
 
+# Words of two letters with which titles are made: `To M. S.`, `It`; in capitals the sides of a figure look like others.
+_SHORT = frozenset(
+    (
+        "to of my it TO OF MY IT he we me us is no go on in at by up so if or an as be do oh ah le la de du un au ma "
+        "je il tu et ou en ce se si sa ta es er im am um ob zu da wo el lo yo io mi ti ne"
+    ).split()
+)
+_FORMULA = re.compile(r"[=≡∠±×÷<>≤≥≠≈∑∏∫√∈∞→⇒∥⊥∂∆]")
+_LATIN = 0x590
+
+
+def has_word(text: str) -> bool:
+    """Whether a text says anything: the letters of a figure, the columns of a table and a formula do not."""
+    words = re.findall(r"[^\W\d_]+", text)
+    if any(ord(char) >= _LATIN for word in words for char in word):
+        return True
+    formula = bool(_FORMULA.search(text))
+    long = (plain(word) for word in words if len(word) >= 3 and not (formula and (word.isupper() or len(word) < 5)))
+    return any(set(word) & set("aeiouyœæøαεηιουωаеёиоуыэюяіїє") for word in long) or (
+        not formula and any(word in _SHORT or (word[1:].islower() and word.lower() in _SHORT) for word in words)
+    )
+
+
 def is_part(title: str) -> bool:
     """Whether a heading names a part of a work, which holds chapters."""
     heading = recognise(title.split("\n")[0])

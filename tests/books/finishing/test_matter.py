@@ -162,3 +162,22 @@ def test_a_long_or_numbered_chapter_behind_it_is_the_story_all_the_same() -> Non
 def test_a_page_without_a_heading_may_say_what_it_is_in_its_first_line() -> None:
     blocks = tuple(Block("paragraph", text, PLACE) for text in ("Du même auteur", "Le Sel, roman"))
     assert settled(Opened(Chapter(None, blocks)), opened("I"), opened("II")) == [("I", "body"), ("II", "body")]
+
+
+def test_a_list_of_books_with_their_prices_behind_the_last_chapter_is_an_advertisement() -> None:
+    story = [opened(f"Chapter {number}", 4 * STORY) for number in ("I", "II", "III", "IV")]
+    listed = [
+        opened("A SHORT ACCOUNT OF LOCKS", "By a lock keeper."),
+        opened("[Third Edition. Pp. xxiv + 527. Price 10s. net.]", SHORT),
+        opened("A Primer of Weirs", "Crown 8vo, 2s. 6d. net."),
+        opened("THE RIVER PRESS", SHORT),
+    ]
+    draft = Draft("b")
+    assert [title for title, _ in settled(*story, *listed, draft=draft)] == [one.chapter.title for one in story]
+    assert {drop.reason for drop in draft.dropped} == {"advertisement"}
+
+
+def test_a_price_that_somebody_names_in_the_last_chapter_is_no_advertisement() -> None:
+    story = [opened(f"Chapter {number}") for number in ("I", "II")]
+    tail = [opened("The Fair", "Price 6s. the pair, said she."), opened("The Road Home", STORY)]
+    assert len(settled(*story, *tail)) == 4

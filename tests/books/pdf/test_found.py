@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quire.books.draft import SCENE_BREAK
-from quire.books.pdf.found import Found, add_breaks, even_levels
+from quire.books.pdf.found import Found, add_breaks, even_levels, without_scraps
 
 STEP = 12.0
 
@@ -45,3 +45,17 @@ def test_headings_of_one_size_have_one_rank_but_parts_keep_theirs() -> None:
     sizes = [(1, 18.0), (3, 14.0), (2, 14.1), (3, 11.0)]
     found = even_levels([Found("heading", "x", 1, level, size) for level, size in sizes])
     assert [block.level for block in found] == [1, 2, 2, 3]
+
+
+def heads(*texts: str) -> list[str]:
+    found = without_scraps([Found("heading", text, 1, level=2) for text in texts])
+    return [block.text for block in found if block.kind == "heading"]
+
+
+def test_pieces_of_figures_tables_and_formulas_are_no_headings() -> None:
+    assert heads("I", "D", "12 3 4 214 3 5 6", "AB A", "CD ≡ C0D0, ∠ADC ≡ ∠A0D0C0.", "II") == ["I", "II"]
+
+
+def test_a_letter_that_is_a_numeral_counts_where_the_one_before_stands() -> None:
+    assert heads("C", "XCIX", "C", "CI") == ["XCIX", "C", "CI"]
+    assert heads("12", "CHAPTER L", "C. The Weir") == ["12", "CHAPTER L", "C. The Weir"]

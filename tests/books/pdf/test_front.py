@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quire.books.draft import Draft
-from quire.books.pdf.front import drop_title_pages
+from quire.books.pdf.front import drop_title_pages, read_header
 from quire.books.pdf.furniture import Page
 from quire.books.pdf.lines import Line
 
@@ -54,3 +54,13 @@ def test_a_licence_of_many_pages_is_no_page_of_rights() -> None:
         page(n, *[("Copyright of the river and © of every lock on it is claimed here", SIZE)] * 10) for n in range(1, 7)
     ]
     assert kept(pages)[0] == [0, 0, 10, 10, 10, 10]
+
+
+def test_a_gutenberg_header_names_the_book() -> None:
+    header = ("Project Gutenberg’s The Weir, by Ada Fenn", "Title: The Weir", "Author: Ada Fenn", "Language: English")
+    first = page(1, *[(text, SIZE) for text in header])
+    for known, title in (("", "The Weir"), ("The Weir at Harrow", "The Weir at Harrow")):
+        draft = Draft("book.pdf")
+        draft.title = known
+        read_header(draft, [first, text(2)])
+        assert (draft.title, draft.author) == (title, "Ada Fenn")

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from quire.books.book import Chapter, Matter
-from quire.books.finishing.matter_words import RIGHTS, TITLES
+from quire.books.finishing.matter_words import PRICES, RIGHTS, TITLES
 from quire.books.headings import recognise
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ def _patterns(lines: str) -> str:
 
 
 _OF_TITLE = tuple((re.compile(_patterns(lines), re.IGNORECASE), role) for role, lines in TITLES.items())
+_PRICED = re.compile(_patterns(PRICES), re.IGNORECASE)
 _LEGAL = re.compile(_patterns(RIGHTS), re.IGNORECASE)
 _STOPS = " .:;,!*_=~#–—-[]()"
 # A page of machinery is short beside the book; an index, a catalogue or a sample of another novel need not be.
@@ -120,6 +121,8 @@ _MOST_WORDS = 3000
 _FEW_WORDS = 400
 _FEW_LETTERS = 800
 _LEGAL_WORDS = 600
+_FEW_HEAD_WORDS = 30
+_MOST_ADVERTISED = 0.15
 
 
 def role_of_type(kinds: frozenset[str]) -> str:
@@ -182,6 +185,8 @@ def settle(draft: Draft, opened: Sequence[Opened], kept: KeptMatter) -> tuple[Ch
     roles = [one.role or _said(one, draft) for one in opened]
     if draft.kind == "poems":
         roles = [one.role for one in opened]
+    first = _advertised(opened)
+    roles = [role or ("advertisement" if index >= first else "") for index, role in enumerate(roles)]
     lengths = [sum(len(block.text) for block in one.chapter.blocks) for one in opened]
     enough = max(_FEW_LETTERS, 0.03 * sum(lengths))
     story = [index for index, one in enumerate(opened) if _is_story(one, roles[index], lengths[index] >= enough)]
@@ -204,6 +209,28 @@ def settle(draft: Draft, opened: Sequence[Opened], kept: KeptMatter) -> tuple[Ch
     if not chapters:
         return tuple(one.chapter for one in opened)
     return tuple(chapters)
+
+
+def _advertised(opened: Sequence[Opened]) -> int:
+    """Where a bookseller's list begins that ends a book: behind its last number several heads or lines under them
+    name prices.  The list is short beside the book."""
+    numbered = [i for i, one in enumerate(opened) if recognise((one.chapter.title or "").split("\n")[0])]
+    last = numbered[-1] if numbered else -1
+    priced = [index for index in range(last + 1, len(opened)) if _is_priced(opened[index].chapter)]
+    if len(priced) < 2:
+        return len(opened)
+    first = priced[0]
+    while first - 1 > last and opened[first - 1].chapter.words < _FEW_HEAD_WORDS:
+        first -= 1
+    words = [one.chapter.words for one in opened]
+    # The last one may be the publisher's name.
+    near = priced[-1] >= len(opened) - 3
+    return first if near and sum(words[first:]) < _MOST_ADVERTISED * sum(words) else len(opened)
+
+
+def _is_priced(chapter: Chapter) -> bool:
+    heads = [chapter.title or "", *(block.text for block in chapter.blocks[:3])]
+    return any(len(text) <= 200 and _PRICED.search(" ".join(text.split())) for text in heads)
 
 
 def _without_tail(opened: Sequence[Opened], roles: list[str], story: list[int], long: list[bool]) -> list[int]:

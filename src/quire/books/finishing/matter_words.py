@@ -260,3 +260,12 @@ RIGHTS = r"""
     no part of this (?:book|publication)
     achev[ée] d[’']imprimer
 """
+
+# What a bookseller's list says of each book: its pages and its price.
+PRICES = r"""
+    \bprice:? (?:£|\$|\d+ ?s\b|\d+ ?d\b|\d+/|\d+ ?(?:fr|cents?|cts|c|marks?)\b|(?:one|two|three|five|ten) )
+    \b\d+s\. ?(?:\d+d\. ?)?(?:net|each)\b
+    \bpp\. [ivxlc\d]+ ?\+ ?\d+
+    \b(?:crown|demy|post|royal|imperial|fcap\.?|foolscap|small|large) (?:8|4|12|16)(?:vo|to|mo)\b
+    \b(?:in-8|in-12|in-18)°?.{0,40}\bfr\b
+"""

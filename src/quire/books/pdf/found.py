@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from quire.books.draft import SCENE_BREAK, ItemKind
+from quire.books.headings import has_word, recognise
 from quire.books.pdf.measure import SENTENCE_END, begins_line
+
+# L, C, D, M: letters first.
+_HIGH = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +65,24 @@ def even_levels(found: Sequence[Found]) -> list[Found]:
         replace(block, level=ranks[round(block.size * 2) / 2]) if block.kind == "heading" and block.level > 1 else block
         for block in found
     ]
+
+
+def without_scraps(found: Sequence[Found]) -> list[Found]:
+    """Large lines without a word are no headings but pieces of figures, tables and formulas, unless they count.
+
+    A letter that is also a high numeral (`C`, `D`, `M`) counts where the number before has been reached.
+    """
+    kept: list[Found] = []
+    last = 0
+    for block in found:
+        if block.kind == "heading":
+            said = recognise(block.text.split("\n")[0])
+            number = (said.number if said is not None else None) or 0
+            low = number < _HIGH or 0 < number - last <= 2 or block.text[0].isdigit()
+            counts = said is not None and (said.kind != "bare" or (low and not said.titled))
+            if not counts and not has_word(block.text):
+                block = replace(block, kind="paragraph", level=0)
+            else:
+                last = number or last
+        kept.append(block)
+    return kept

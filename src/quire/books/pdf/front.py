@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from quire.books.draft import Draft
+from quire.books.finishing import gutenberg
 from quire.books.headings import recognise
 from quire.books.pdf.furniture import Page
 from quire.books.pdf.outline import find_author
@@ -20,6 +21,15 @@ _LEGAL_WORDS = 250
 _MOST_LEGAL = 2
 # Large type alone is a title page only where there is next to nothing else.
 _GUESSED_WORDS = 60
+
+
+def read_header(draft: Draft, pages: Sequence[Page]) -> None:
+    """Title and author from the header of a Gutenberg text, where the file itself does not say them."""
+    head = "\n".join(line.plain for page in pages[:2] for line in page.lines)
+    if gutenberg.looks_like(head):
+        fields = gutenberg.header_fields(head)
+        draft.title = draft.title or fields.get("title", "")
+        draft.author = draft.author or fields.get("author", "")
 
 
 def drop_title_pages(draft: Draft, pages: Sequence[Page], size: float) -> None:

@@ -18,8 +18,8 @@ from quire.books.language import detect_language
 from quire.books.limits import MIB, PLAIN, ReadOptions
 from quire.books.pdf.blocks import Blocks
 from quire.books.pdf.cmaps import mend_tables
-from quire.books.pdf.found import Found
-from quire.books.pdf.front import drop_title_pages
+from quire.books.pdf.found import Found, without_scraps
+from quire.books.pdf.front import drop_title_pages, read_header
 from quire.books.pdf.furniture import (
     Page,
     body_size,
@@ -132,6 +132,7 @@ def _fill(draft: Draft, pages: list[Page], bookmarks: Sequence[Bookmark]) -> Non
     size = body_size(pages)
     step = line_step(pages, size)
     whole = [list(page.lines) for page in pages]
+    read_header(draft, pages)
     said = draft.title, draft.author
     pulse.beat()
     drop_furniture(pages, size, step)
@@ -166,7 +167,7 @@ def _fill(draft: Draft, pages: list[Page], bookmarks: Sequence[Bookmark]) -> Non
     gap, spaced = find_gap(body, size, step)
     measure = Measure(size, step, indent, gap, verse or (spaced and not indent), verse)
     pulse.beat()
-    blocks = Blocks(measure, hyphens, noted).run(body)
+    blocks = without_scraps(Blocks(measure, hyphens, noted).run(body))
     pulse.beat()
     found = _with_text(apply_bookmarks(blocks, bookmarks))
     for block in found:
