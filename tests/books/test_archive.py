@@ -168,7 +168,21 @@ def test_any_archive_is_read_or_refused(changes: list[tuple[int, int]], cut: int
         ("book.opf", "/etc/passwd", ""),
         ("book.opf", "https://example.org/a", ""),
         ("book.opf", "#here", ""),
+        ("OEBPS/book.opf", "text//./one.xhtml", "OEBPS/text/one.xhtml"),
+        ("OEBPS/book.opf", "text/", "OEBPS/text"),
+        ("OEBPS/book.opf", "../../outside.txt", ""),
     ],
 )
 def test_references_lead_to_entries_and_never_outside(base: str, reference: str, entry: str) -> None:
     assert resolve(base, reference) == entry
+
+
+def test_small_entries_come_out_the_same_as_large_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.zip"
+    texts = {"empty": b"", "a.txt": b"a page " * 99, "déjà.txt": "été".encode()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, text in texts.items():
+            packed.writestr(name, text)
+    assert {name: Archive(path).read(name) for name in texts} == texts
+    monkeypatch.setattr(archive, "_SMALL", 0)
+    assert {name: Archive(path).read(name) for name in texts} == texts

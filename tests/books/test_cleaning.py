@@ -7,7 +7,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quire.books.cleaning import Cleaner, line_ends, repair_mojibake
+from quire.books.cleaning import Cleaner, line_ends, repair_mojibake, uncommon
 
 
 @given(st.text(max_size=60))
@@ -89,3 +89,9 @@ def test_accents_piled_on_a_letter_are_bounded() -> None:
     assert len(cleaner.clean(pile)) <= 31
     assert len(cleaner.clean_all([pile, "plain"])[0]) <= 31
     assert cleaner.warnings() == ["2 piles of accents cut"]
+
+
+def test_what_is_beyond_ascii_is_told_in_order_and_across_slices() -> None:
+    text = "é" + "plain\n" * 30_000 + "\x00’\t"
+    assert uncommon(text) == "é’\t"
+    assert repair_mojibake("Ã© Ã¨ Ã  Ã´ one\ttwo", "Ã©Ã¨Ã Ã´\t") == repair_mojibake("Ã© Ã¨ Ã  Ã´ one\ttwo")

@@ -46,8 +46,9 @@ _LIGATURE = re.compile("[\ufb00-\ufb06]")
 # Removed without being counted: they have no width and say nothing.
 _SILENT = frozenset("\u00ad\u200b\u2060\u2061\u2062\u2063\u2064\ufeff\u180e")
 _ODD_SPACES = frozenset("\t\x0b\x0c\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u200a\u205f\u3000")
-_PRINTABLE = bytes(range(0x20, 0x7F))
+_COMMON = bytes(range(0x20, 0x7F)) + b"\n\x00"
 _SEAM = "\x00"
+_SLICE = 1 << 16
 
 
 class Cleaner:
@@ -69,15 +70,18 @@ class Cleaner:
         text = _SPACES.sub(" ", text)
         return _strip(text)
 
-    def clean_all(self, texts: Sequence[str]) -> list[str]:
+    def clean_all(self, texts: Sequence[str], odd: str | None = None) -> list[str]:
         """Each text as `clean` gives it back, at the price of a few passes over all of them together.
 
         What a book needs is told by the set of its characters beyond ASCII, which is small: most texts need nothing.
+        `odd` are those of `uncommon`, where they are known.
         """
-        joined = _SEAM.join(texts)
-        if joined.count(_SEAM) != len(texts) - 1:
-            return [self.clean(text) for text in texts]
-        found = _uncommon(joined)
+        if odd is None:
+            joined = _SEAM.join(texts)
+            if joined.count(_SEAM) != len(texts) - 1:
+                return [self.clean(text) for text in texts]
+            odd = uncommon(joined)
+        found = set(odd)
         cleaned = list(texts)
         if any(map(_SUSPECT.match, found - _ODD_SPACES - _SILENT)):
             cleaned = [self._remove(text) if _SUSPECT.search(text) else text for text in texts]
@@ -88,7 +92,7 @@ class Cleaner:
             # Most texts are composed, or nothing but ASCII, and come back as they are.
             cleaned = [self._count("piles of accents", _PILE, r"\1", text) for text in cleaned]
             cleaned = [unicodedata.normalize("NFC", text) for text in cleaned]
-            found |= _uncommon(_SEAM.join(cleaned))
+            found |= set(uncommon(_SEAM.join(cleaned)))
         for char in found & _LIGATURES.keys():
             cleaned = [text.replace(char, _LIGATURES[char]) for text in cleaned]
         for char in found & _ODD_SPACES:
@@ -131,11 +135,12 @@ class Cleaner:
         return [f"{count} {what} {verbs.get(what, 'removed')}" for what, count in sorted(self.counts.items())]
 
 
-def _uncommon(text: str) -> set[str]:
-    """The characters of a text but for printable ASCII, line ends and seams."""
-    # Bytes are searched several times faster than characters.
-    beyond = text.encode("utf-8", "surrogatepass").translate(None, _PRINTABLE + b"\n\x00")
-    return set(beyond.decode("utf-8", "surrogatepass"))
+def uncommon(text: str) -> str:
+    """The characters of a text in their order, without printable ASCII, line ends and zeros."""
+    # Bytes are searched several times faster than characters; a whole book's would lie in memory that must be had anew.
+    slices = [text[start : start + _SLICE] for start in range(0, len(text), _SLICE)]
+    beyond = [part.encode("utf-8", "surrogatepass").translate(None, _COMMON) for part in slices]
+    return b"".join(beyond).decode("utf-8", "surrogatepass")
 
 
 def _strip(text: str) -> str:
@@ -177,13 +182,14 @@ _TWICE = re.compile(
 _ASCII = bytes(range(0x80))
 
 
-def repair_mojibake(text: str) -> tuple[str, int]:
+def repair_mojibake(text: str, odd: str | None = None) -> tuple[str, int]:
     """Undo UTF-8 that was read as Windows-1252 (`Ã©` → `é`) where that is certain; returns how many characters.
 
     It is certain when such sequences are many and nearly nothing beyond ASCII stands outside of them: an author who
-    writes `Ã©` on purpose also writes other accents.
+    writes `Ã©` on purpose also writes other accents.  `odd` are those of `uncommon`, where they are known.
     """
-    beyond = text.encode("utf-8", "surrogatepass").translate(None, _ASCII).decode("utf-8", "surrogatepass")
+    odd = uncommon(text) if odd is None else odd
+    beyond = odd.encode("utf-8", "surrogatepass").translate(None, _ASCII).decode("utf-8", "surrogatepass")
     if not beyond:
         return text, 0
     # Neighbours in the text are neighbours here too, so that there are no fewer sequences than in the text; each is

@@ -165,3 +165,13 @@ def test_a_file_cut_to_nothing_is_no_book(tmp_path: Path) -> None:
         with pytest.raises(BookError) as raised:
             html.read(path)
         assert raised.value.code in ("not-a-book", "empty")
+
+
+def test_what_stands_around_the_text_is_told_in_the_order_of_the_page(tmp_path: Path) -> None:
+    path = tmp_path / "b.html"
+    path.write_text(
+        "<html><body><p>Shop</p><div><p>Shelf</p><div><p>Row</p><div><p>Seat</p>"
+        f"<main><h1>The Ferry</h1><p>{P[0]}</p><p>{P[1]}</p><p>{P[2]}</p></main></div></div></div></body></html>"
+    )
+    (book,) = html.read(path)
+    assert [drop.text for drop in book.dropped if drop.reason == "page furniture"] == ["Shop", "Shelf", "Row", "Seat"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quire.books.draft import Draft, Item
+from quire.books.finishing.finish import finish
 from quire.books.markup import parse_page
 from quire.books.web.walk import Reason, Walk, keep_all
 
@@ -90,3 +91,10 @@ def test_places_count_the_blocks() -> None:
 
 def test_a_headings_page_number_is_no_part_of_it() -> None:
     assert seen("<h2><span class='pagenum'>12</span>The <em>Boat</em></h2>") == [("heading", "The Boat")]
+
+
+def test_a_run_of_spaces_in_a_long_paragraph_is_one_in_the_book() -> None:
+    words = "The ferry went over at noon.  Nobody  was on it but the dog of the ferryman."
+    _, draft = walked(f"<p>{words}</p><p><i>And</i> {words}</p>")
+    texts = [block.text for block in finish(draft).chapters[0].blocks]
+    assert texts == [words.replace("  ", " "), "And " + words.replace("  ", " ")]

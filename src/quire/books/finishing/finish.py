@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from quire.books.book import Block, Book
-from quire.books.cleaning import Cleaner, repair_mojibake
+from quire.books.book import Block, Book, Chapter
+from quire.books.cleaning import Cleaner, repair_mojibake, uncommon
 from quire.books.draft import LONGEST_BREAK, LONGEST_LABEL, SCENE_BREAK, Draft, Item, is_scene_break
 from quire.books.finishing import gutenberg, matter
 from quire.books.finishing.chapters import gather_chapters
@@ -57,12 +57,11 @@ def finish(draft: Draft, options: ReadOptions = PLAIN, empty: str = "") -> Book:
             then="check that it is the file you meant: a book has paragraphs or verse",
             code="not-a-book",
         )
-    sample = "\n".join(block.text for chapter in chapters for block in chapter.blocks[:40])
     return Book(
         path=draft.path,
         title=cleaner.clean(draft.title),
         author=cleaner.clean(draft.author),
-        language=language_code(draft.language) or detect_language(sample),
+        language=language_code(draft.language) or detect_language(_sample(chapters)),
         kind=draft.kind,
         chapters=chapters,
         dropped=tuple(draft.dropped),
@@ -70,6 +69,11 @@ def finish(draft: Draft, options: ReadOptions = PLAIN, empty: str = "") -> Book:
         warnings=tuple(draft.warnings + cleaner.warnings()),
         columns=draft.columns,
     )
+
+
+def _sample(chapters: Sequence[Chapter]) -> str:
+    """Enough of a book to tell its language by."""
+    return "\n".join(block.text for chapter in chapters for block in chapter.blocks[:40])
 
 
 def _find_headings(items: Sequence[Item]) -> list[Item]:
@@ -154,14 +158,22 @@ def _hardly_marked(items: Sequence[Item]) -> bool:
 def _clean(draft: Draft, cleaner: Cleaner) -> list[Item]:
     """Every item's text cleaned; mojibake is judged over the whole book at once."""
     # The seam is in no text: another control character, which goes as well, takes its place there.
-    texts = [item.text.replace("\x00", "\x01") for item in draft.items]
-    joined, repaired = repair_mojibake("\x00".join(texts))
+    texts = [item.text for item in draft.items]
+    joined = "\x00".join(texts)
+    if joined.count("\x00") >= len(texts) > 0:
+        texts = [text.replace("\x00", "\x01") for text in texts]
+        joined = "\x00".join(texts)
+    odd: str | None = uncommon(joined)
+    joined, repaired = repair_mojibake(joined, odd)
     if repaired:
-        texts = joined.split("\x00")
+        texts, odd = joined.split("\x00"), None
         draft.warnings.append(f"{repaired} characters repaired: UTF-8 had been read as Windows-1252")
     items = []
-    for item, text in zip(draft.items, cleaner.clean_all(texts), strict=True):
+    for item, text in zip(draft.items, cleaner.clean_all(texts, odd), strict=True):
         kind = item.kind
+        if text is item.text and len(text) > LONGEST_BREAK and kind != "break":
+            items.append(item)
+            continue
         if kind == "paragraph" and len(text) <= LONGEST_BREAK and is_scene_break(text):
             kind = "break"
         if kind == "break":

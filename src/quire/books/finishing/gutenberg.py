@@ -177,7 +177,8 @@ def trim_items(draft: Draft, items: list[Item]) -> list[Item]:
 
 
 def _may_be_mark(text: str) -> bool:
-    return "utenberg" in text or "UTENBERG" in text or "FULL LICENSE" in text or "should be named" in text
+    stars = "*" in text and "should be named" in text
+    return stars or "utenberg" in text or "UTENBERG" in text or "FULL LICENSE" in text
 
 
 def _is_credit_item(item: Item) -> bool:

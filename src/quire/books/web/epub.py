@@ -37,6 +37,8 @@ _NAMES = (
     (re.compile(r"(?:^|[/_.-])imprint(?:[_.-]|\d*\.)", re.IGNORECASE), "imprint"),
     (re.compile(r"(?:^|[/_.-])colophon(?:[_.-]|\d*\.)", re.IGNORECASE), "colophon"),
 )
+# Most pages are none of these.
+_NAMED = re.compile("cover|couv|title|toc|cont|nav|somm|inh|copy|legal|menti|impr|colo", re.IGNORECASE)
 # What has no heading in print, though the list of contents must call it something.
 _UNNAMED = frozenset(("dedication", "epigraph"))
 # What programs call pages that have no title, and pages whose kind is no title.
@@ -50,6 +52,7 @@ _SMALL_PAGE = 5_000
 _SPLIT = re.compile(r"_split_0*[1-9]\d*\.")
 _LONGEST_NAMED = 1200
 _LONGEST_CAPTION = 300
+_SPACES = re.compile("  +")
 _MOST_WORDS = {"cover": 150, "title page": 400}
 # Pages are parsed together so that links between them can be followed; more than any novel holds goes in batches.
 _BATCH = 24 * MIB
@@ -124,7 +127,11 @@ def _is_unreadable(archive: Archive, name: str) -> bool:
     """
     if not re.search(r"\.(?:x?html?|xml|opf|ncx)$", name, re.IGNORECASE):
         return False
-    return name not in archive or not archive.read(name).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+    if name not in archive:
+        return True
+    data = archive.read(name).lstrip(b"\xef\xbb\xbf \t\r\n")
+    # Some program may have taken the cipher for text: then it is full of U+FFFD.
+    return not data.startswith(b"<") or 6 * data.count(b"\xef\xbf\xbd") > len(data)
 
 
 def _batches(archive: Archive, package: Package, draft: Draft) -> Iterator[list[Page]]:
@@ -171,7 +178,7 @@ class _Reader:
         """One page: put aside, or walked, and opened with the heading that the contents have for it."""
         number, name, root = page
         draft = self.draft
-        body = next((element for element in root.iter("{*}body", "{*}BODY", "{*}svg")), root)
+        body = _body(root)
         place = Place(draft.path, "spine item", number, name)
         before = len(draft.items)
         if tag(body) == "svg":
@@ -214,7 +221,7 @@ class _Reader:
             if item.kind == "note":
                 self.draft.items.append(item)
             elif item.kind not in ("break", "chapter"):
-                self.draft.drop("outside the order of reading", item.text, item.place)
+                self.draft.drop("outside the order of reading", _SPACES.sub(" ", item.text), item.place)
 
     def _role(self, name: str, body: Element, added: list[Item]) -> str:
         """What a page is that does not say so in its markup."""
@@ -224,8 +231,8 @@ class _Reader:
         size = sum(len(item.text) for item in added)
         if role and (role != "contents" or _is_list_of_links(body, size) or any(tag(e) == "nav" for e in body.iter())):
             return role
-        named = [role for pattern, role in _NAMES if pattern.search(name)]
-        if not named and not _may_be_legal(added):
+        named = [role for pattern, role in _NAMES if pattern.search(name)] if _NAMED.search(name) else []
+        if not named and size > _SMALL_PAGE:
             return "contents" if _is_list_of_links(body, size) else ""
         text = plain_text(body)
         for role in named:
@@ -302,6 +309,15 @@ class _Reader:
         self.draft.items = items
 
 
+def _body(root: Element) -> Element:
+    """What a page shows: its body, a drawing, or all of it."""
+    first = root[:2]
+    if len(first) == 2 and tag(first[0]) == "head" and tag(first[1]) == "body":
+        body: Element = first[1]
+        return body
+    return next(root.iter("{*}body", "{*}BODY", "{*}svg"), root)
+
+
 def _spots(root: Element, labels: list[Label]) -> dict[Element, tuple[str, int]]:
     """The elements of a page that entries of the contents point to."""
     wanted = {label.fragment: (label.text, label.level) for label in reversed(labels) if label.fragment}
@@ -313,16 +329,6 @@ def _spots(root: Element, labels: list[Label]) -> dict[Element, tuple[str, int]]
             if name in wanted:
                 found.setdefault(element, wanted[name])
     return found
-
-
-def _may_be_legal(items: list[Item]) -> bool:
-    """Whether a page is short enough for what stands on the back of a title page."""
-    size = 0
-    for item in items:
-        size += len(item.text)
-        if size > _SMALL_PAGE:
-            return False
-    return True
 
 
 def _opening(items: list[Item], place: Place) -> list[Item]:

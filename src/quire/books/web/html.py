@@ -123,7 +123,7 @@ def _main(draft: Draft, body: Element, looks: Looks) -> Element:
     chosen = wikis[0] if wikis else next(large, body)
     if chosen is body:
         return body
-    for child in _outside(body, chosen):
+    for child in _outside(chosen):
         text = plain_text(child) if tag(child) != "head" else ""
         if not draft.author and "author" in classes(child):
             draft.author = re.sub(r"^by\s+", "", text, flags=re.IGNORECASE)
@@ -136,11 +136,12 @@ def _main(draft: Draft, body: Element, looks: Looks) -> Element:
     return chosen
 
 
-def _outside(body: Element, chosen: Element) -> list[Element]:
+def _outside(chosen: Element) -> list[Element]:
     """The largest elements that neither are, nor hold, nor stand within the chosen one."""
     found: list[Element] = []
-    above = set(chosen.iterancestors()) | {chosen}
-    for parent in [body, *(element for element in above if element is not chosen and element is not body)]:
+    line = [chosen, *chosen.iterancestors()]
+    above = set(line)
+    for parent in reversed(line[1:]):
         found.extend(child for child in parent if child not in above and tag(child))
     return found
 

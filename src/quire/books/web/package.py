@@ -26,6 +26,9 @@ _UNSHOWN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden")
 _CLASS_SELECTOR = re.compile(r"[a-z]*\.([\w-]+)", re.IGNORECASE)
 
 
+Parts = dict[str, list[Element]]
+
+
 @dataclass(frozen=True, slots=True)
 class Label:
     """An entry of the contents: the fragment of its link, its words, its rank (1 the highest)."""
@@ -59,17 +62,34 @@ def read_package(path: Path, archive: Archive) -> Package:
     root = _parse(archive.read(name))
     if root is None:
         raise BookError(f"{path} is a damaged EPUB: {name} cannot be read", then="get the file again", code="damaged")
+    parts = _by_name(root)
     manifest = {
-        item.get("id") or "": (names.find(name, item.get("href") or ""), item)
-        for item in root.iter()
-        if tag(item) == "item"
+        item.get("id") or "": (names.find(name, item.get("href") or ""), item) for item in parts.get("item", ())
     }
-    package = Package(title=_main_title(root), author=_authors(root), language=_first(root, "language"), spine=[])
-    _read_spine(package, root, manifest, archive)
-    package.roles = _roles(name, root, manifest, archive, names)
-    package.labels = _labels(archive, manifest, names)
+    language = next((words for element in parts.get("language", ()) if (words := plain_text(element))), "")
+    package = Package(title=_main_title(parts), author=_authors(parts), language=language, spine=[])
+    _read_spine(package, parts, manifest, archive)
+    navs = [target for target, item in manifest.values() if _is_nav(item)]
+    ncx = [target for target, item in manifest.values() if item.get("media-type") == _NCX]
+    pages = {source: _page(archive, source) for source in [nav for nav in navs if nav in archive][:1]}
+    package.roles = dict.fromkeys(navs, "contents")
+    _add_roles(package.roles, name, parts, pages, names)
+    package.labels = _labels(archive, [*navs, *ncx], pages, names)
     package.hidden = _hidden_classes(archive, manifest)
     return package
+
+
+def _by_name(root: Element) -> Parts:
+    """The elements of a document by their names, in order."""
+    found: Parts = {}
+    for element in root.iter():
+        found.setdefault(tag(element), []).append(element)
+    return found
+
+
+def _page(archive: Archive, name: str) -> Parts:
+    page = parse_page(archive.read(name))
+    return {} if page is None else _by_name(page)
 
 
 class _Names:
@@ -120,8 +140,8 @@ def _find_opf(path: Path, archive: Archive, names: _Names) -> str:
     return opfs[0]
 
 
-def _read_spine(package: Package, root: Element, manifest: dict[str, tuple[str, Element]], archive: Archive) -> None:
-    for reference in (element for element in root.iter() if tag(element) == "itemref"):
+def _read_spine(package: Package, parts: Parts, manifest: dict[str, tuple[str, Element]], archive: Archive) -> None:
+    for reference in parts.get("itemref", ()):
         target, item = manifest.get(reference.get("idref") or "", ("", None))
         seen: set[str] = set()
         while item is not None and (item.get("media-type") or _PAGES[0]).lower() not in _PAGES:
@@ -147,33 +167,29 @@ def _read_spine(package: Package, root: Element, manifest: dict[str, tuple[str, 
     package.aside = [name for name in dict.fromkeys(package.aside) if name not in package.spine]
 
 
-def _first(root: Element, name: str) -> str:
-    return next((plain_text(element) for element in root.iter() if tag(element) == name and plain_text(element)), "")
-
-
-def _main_title(root: Element) -> str:
+def _main_title(parts: Parts) -> str:
     """The title marked as the main one, else the first."""
     marked = {
         (meta.get("refines") or "").lstrip("#")
-        for meta in root.iter()
-        if tag(meta) == "meta" and meta.get("property") == "title-type" and plain_text(meta) == "main"
+        for meta in parts.get("meta", ())
+        if meta.get("property") == "title-type" and plain_text(meta) == "main"
     }
-    titles = [element for element in root.iter() if tag(element) == "title" and plain_text(element)]
+    titles = [element for element in parts.get("title", ()) if plain_text(element)]
     for element in titles:
         if element.get("id") in marked:
             return plain_text(element)
     return plain_text(titles[0]) if titles else ""
 
 
-def _authors(root: Element) -> str:
+def _authors(parts: Parts) -> str:
     """The creators that are authors; all creators where none says what they did."""
     roles: dict[str, set[str]] = {}
-    for meta in root.iter():
-        if tag(meta) == "meta" and meta.get("property") == "role":
+    for meta in parts.get("meta", ()):
+        if meta.get("property") == "role":
             roles.setdefault((meta.get("refines") or "").lstrip("#"), set()).add(plain_text(meta))
     people = []
-    for element in root.iter():
-        if tag(element) == "creator" and plain_text(element):
+    for element in parts.get("creator", ()):
+        if plain_text(element):
             said = next((value for key, value in element.attrib.items() if str(key).rsplit("}", 1)[-1] == "role"), "")
             kinds = {str(said)} if said else roles.get(element.get("id") or "", set())
             people.append((plain_text(element), not kinds or "aut" in kinds))
@@ -185,36 +201,28 @@ def _is_nav(item: Element) -> bool:
     return "nav" in (item.get("properties") or "").split()
 
 
-def _roles(
-    name: str, root: Element, manifest: dict[str, tuple[str, Element]], archive: Archive, names: _Names
-) -> dict[str, str]:
-    """What pages are, by the package's guide, the nav's landmarks, and which page is the nav."""
-    roles = {target: "contents" for target, item in manifest.values() if _is_nav(item)}
-    for element in root.iter():
-        if tag(element) == "reference":
-            kind = (element.get("type") or "").lower()
-            role = _GUIDE_EXTRA.get(kind) or role_of_type(frozenset((kind,)))
-            if role:
-                roles.setdefault(names.find(name, element.get("href") or ""), role)
-    for source in [target for target, item in manifest.values() if _is_nav(item) and target in archive][:1]:
-        page = parse_page(archive.read(source))
-        navs = [] if page is None else [e for e in page.iter() if tag(e) == "nav" and "landmarks" in types(e)]
-        for link in (a for nav in navs for a in nav.iter() if tag(a) == "a"):
+def _add_roles(roles: dict[str, str], name: str, parts: Parts, navs: dict[str, Parts], names: _Names) -> None:
+    """What pages are, by the package's guide and the nav's landmarks."""
+    for element in parts.get("reference", ()):
+        kind = (element.get("type") or "").lower()
+        role = _GUIDE_EXTRA.get(kind) or role_of_type(frozenset((kind,)))
+        if role:
+            roles.setdefault(names.find(name, element.get("href") or ""), role)
+    for source, page in navs.items():
+        landmarks = [element for element in page.get("nav", ()) if "landmarks" in types(element)]
+        for link in (a for element in landmarks for a in element.iter() if tag(a) == "a"):
             href = link.get("href") or ""
             role = role_of_type(types(link))
             if role and "#" not in href:
                 roles.setdefault(names.find(source, href), role)
-    return roles
 
 
-def _labels(archive: Archive, manifest: dict[str, tuple[str, Element]], names: _Names) -> dict[str, list[Label]]:
+def _labels(archive: Archive, sources: list[str], known: dict[str, Parts], names: _Names) -> dict[str, list[Label]]:
     """For each page the labels that the book's contents have for it, from the nav or else the NCX."""
-    sources = [target for target, item in manifest.values() if _is_nav(item)]
-    sources += [target for target, item in manifest.values() if item.get("media-type") == _NCX]
     labels: dict[str, list[Label]] = {}
     for source in sources:
-        page = parse_page(archive.read(source)) if source in archive else None
-        for text, href, depth in [] if page is None else _entries(page):
+        page = known.get(source) or (_page(archive, source) if source in archive else {})
+        for text, href, depth in _entries(page):
             target = names.find(source, href)
             if target and text:
                 labels.setdefault(target, []).append(Label(unquote(href.partition("#")[2]), text, depth))
@@ -223,20 +231,19 @@ def _labels(archive: Archive, manifest: dict[str, tuple[str, Element]], names: _
     return labels
 
 
-def _entries(page: Element) -> list[tuple[str, str, int]]:
+def _entries(page: Parts) -> list[tuple[str, str, int]]:
     """Label, link and rank of each entry.  Contents of one rank are chapters: their rank is 2."""
     found: list[tuple[str, str, int]] = []
-    navs = [element for element in page.iter() if tag(element) == "nav" and "toc" in types(element)]
+    navs = [element for element in page.get("nav", ()) if "toc" in types(element)]
     for nav in navs[:1]:
         for link in (a for a in nav.iter() if tag(a) == "a"):
             depth = sum(tag(above) == "ol" for above in link.iterancestors())
             found.append((plain_text(link), link.get("href") or "", depth))
-    for point in page.iter():
-        if tag(point) == "navpoint":
-            label = next((plain_text(child) for child in point if tag(child) == "navlabel"), "")
-            href = next((child.get("src") or "" for child in point if tag(child) == "content"), "")
-            depth = 1 + sum(tag(above) == "navpoint" for above in point.iterancestors())
-            found.append((label, href, depth))
+    for point in page.get("navpoint", ()):
+        label = next((plain_text(child) for child in point if tag(child) == "navlabel"), "")
+        href = next((child.get("src") or "" for child in point if tag(child) == "content"), "")
+        depth = 1 + sum(tag(above) == "navpoint" for above in point.iterancestors())
+        found.append((label, href, depth))
     if len({depth for *_, depth in found}) == 1:
         found = [(text, href, 2) for text, href, _ in found]
     return found

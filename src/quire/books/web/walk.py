@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from quire.books.book import Matter, Place
-from quire.books.draft import Draft, Item, ItemKind, is_scene_break
+from quire.books.draft import LONGEST_BREAK, Draft, Item, ItemKind, is_scene_break
 from quire.books.finishing import matter
 from quire.books.markup import Element, formula_text, plain_text, squeeze
 from quire.books.plays import parts as plays
@@ -62,7 +62,6 @@ class Walk:
     _closed: bool = False
     stanza: Element | None = None
     _directed: str = ""
-    _speaker: str = ""
 
     def place(self) -> Place:
         return Place(self.draft.path, "paragraph", 1 + self.count, self.inside)
@@ -150,19 +149,24 @@ class Walk:
 
     def flow(self, element: Element, verse: bool, note: bool) -> None:
         """Inline text gathers in the run; blocks among it are walked."""
-        run, of = self.parts, self.looks.of
+        run, of, labels = self.parts, self.looks.of, self.labels
         text = element.text
         if text and (run or not text.isspace()):
             run.append(text)
+        short = not (verse or note or self._line)
         for child in element:
             look = of(child)
             if look.plain:
-                if self.labels and child in self.labels:
-                    self.labelled.append((len(self.draft.items), *self.labels[child]))
+                if labels and child in labels:
+                    self.labelled.append((len(self.draft.items), *labels[child]))
                 if len(child):
                     self.flow(child, verse, note)
-                elif child.text:
-                    run.append(child.text)
+                elif text := child.text:
+                    run.append(text)
+            elif look.paragraph and short and not (self._told and (child in self._notes or child in labels)):
+                if run:
+                    self.flush(verse, note)
+                self._paragraph(child, look)
             elif not look.block or look.gone:
                 self.inline(child, look, verse, note)
             elif self._line:
@@ -175,17 +179,10 @@ class Walk:
             else:
                 if run:
                     self.flush(verse, note)
-                if look.paragraph and not verse and not note and not (self._told and self._is_told(child)):
-                    self._paragraph(child, look)
-                else:
-                    self.block(child, look, verse, note)
+                self.block(child, look, verse, note)
             text = child.tail
             if text and (run or not text.isspace()):
                 run.append(text)
-
-    def _is_told(self, element: Element) -> bool:
-        """Whether links or the contents say more of an element than it does itself."""
-        return element in self._notes or element in self.labels
 
     def _paragraph(self, element: Element, look: Look) -> None:
         """A block that is a paragraph and no more: most of every book, so that it goes the short way."""
@@ -198,10 +195,25 @@ class Walk:
         if len(element):
             self.flow(element, verse=False, note=False)
             self.flush(verse=False, note=False)
-        elif element.text and (text := squeeze(element.text).strip(_BLANK)):
-            self.add("paragraph", text, note=False)
+        elif text := element.text:
+            self._add_paragraph(text)
         if len(items) == before:
             self.blanks.append(before)
+
+    def _add_paragraph(self, text: str) -> None:
+        """The words between the tags of a paragraph that is none of a note's.
+
+        Two spaces in a row are found when the whole book is cleaned: to look for them twice is a tenth of the walk.
+        """
+        if "\n" in text or "\t" in text or "\r" in text or "\f" in text:
+            text = squeeze(text)
+        text = text.strip(_BLANK)
+        if len(text) <= LONGEST_BREAK or self._closed:
+            self.add("paragraph", squeeze(text), note=False)
+            return
+        self.count += 1
+        draft = self.draft
+        draft.items.append(Item("paragraph", text, Place(draft.path, "paragraph", self.count, self.inside)))
 
     def inline(self, element: Element, look: Look, verse: bool, note: bool) -> None:
         """An inline element that is more than its text."""
@@ -267,8 +279,12 @@ class Walk:
         """The run as a paragraph: `\\v` stands for a `<br>`; two of them part paragraphs."""
         if not self.parts:
             return
-        text = squeeze("".join(self.parts)).strip(_BLANK)
+        text = "".join(self.parts)
         self.parts.clear()
+        if not (note or self._directed or "\v" in text):
+            self._add_paragraph(text)
+            return
+        text = squeeze(text).strip(_BLANK)
         directed, self._directed = self._directed, ""
         if not text:
             return
@@ -367,7 +383,7 @@ class Walk:
         elif text:
             if self._closed:
                 self._open()
-            if len(text) <= 40 and kind == "paragraph" and is_scene_break(text):
+            if len(text) <= LONGEST_BREAK and kind == "paragraph" and is_scene_break(text):
                 kind = "break"
             draft = self.draft
             draft.items.append(Item(kind, text, Place(draft.path, "paragraph", 1 + self.count, self.inside)))
