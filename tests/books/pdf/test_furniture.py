@@ -166,3 +166,12 @@ def test_folios_and_heads_of_pages_full_of_text_are_not_put_back() -> None:
     gone = dropped(pages)
     assert put_back(pages, whole) == []
     assert dropped(pages) == gone
+
+
+def test_what_is_written_at_a_picture_now_here_now_there_stays() -> None:
+    words = ("call", "mail", "tap", "slide", "ring", "hold")
+    pages = [page(n) for n in range(1, 9)]
+    for number, word in enumerate(words):
+        pages[number].lines.insert(0, line(f"Press here to {word}", 508 + 5 * number, number + 1))
+    drop_furniture(pages, SIZE, STEP)
+    assert not dropped(pages)

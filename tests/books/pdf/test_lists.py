@@ -100,6 +100,13 @@ def test_thousands_at_line_ends_are_no_index() -> None:
     assert not dropped(pages)
 
 
+def test_an_index_with_a_heading_has_sub_entries_in_their_own_order() -> None:
+    entries = ["ferry, 12, 30 – 34, 40f", "over the bend, 12", "accidents of, 14", "weir, 7", "building of, 3n"]
+    pages = [*map(page, range(1, 9)), rows(9, ["Index", *entries]), rows(10, entries)]
+    drop_lists(pages)
+    assert [len(each.lines) for each in pages[8:]] == [0, 0]
+
+
 def test_sentences_that_end_in_numbers_have_not_the_order_of_an_index() -> None:
     said = ["We sailed on March the third, 12", "and he counted, 14", "She had a boat, 3", "but none came, 8"]
     drop_lists(pages := [*map(page, range(1, 10)), rows(10, [*said, "again he asked, 9", "who was it, 7", "and, 6"])])

@@ -20,7 +20,7 @@ _COUNT = re.compile(r"\d{1,4}")
 SUPERIORS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _PLAIN_FIGURES = str.maketrans(SUPERIORS, "0123456789")
 # What is taken off for these reasons is believed up to a share of the words.
-_DOUBTFUL = ("running head", "contents", "index", "title page", "copyright page")
+_DOUBTFUL = (("running head",), ("contents", "index"), ("title page", "copyright page"))
 MOST_DROPPED = 0.25
 FEW_DROPPED = 12
 _RAISED_FIGURES = str.maketrans("0123456789", SUPERIORS)
@@ -196,6 +196,7 @@ def _drop_outside(pages: Sequence[Page], size: float, step: float) -> None:
         tops = sorted(max(line.y for line in page.lines) for page in alike)
         feet = sorted(min(line.y for line in page.lines) for page in alike)
         top, foot = tops[int(0.85 * (len(tops) - 1))] + 1.3 * step, feet[int(0.15 * (len(feet) - 1))] - 1.3 * step
+        found: list[tuple[Page, Line]] = []
         for page in pages:
             if page.height != height:
                 continue
@@ -208,7 +209,22 @@ def _drop_outside(pages: Sequence[Page], size: float, step: float) -> None:
                 beyond = [one for one in outside if (one.y > inside[0].y) == (line.y > inside[0].y)]
                 apart = min(abs(one.y - other.y) for one in beyond for other in inside) > 1.5 * step
                 if apart and line.size <= 1.1 * size and len(line.text) <= 120 and not _is_note(page, line, size):
-                    page.take(_reason(line), line)
+                    found.append((page, line))
+        heights = Counter(place for _, line in found for place in _places(line))
+        for page, line in found:
+            # Heads and feet have their place; what stands now here, now there belongs to a picture.
+            if max(heights[place] for place in _places(line)) >= 3 or _is_stamp(line.plain.strip()):
+                page.take(_reason(line), line)
+
+
+def _is_stamp(text: str) -> bool:
+    """Whether a line is a folio, a date or the like: more figures than letters."""
+    return bool(_BARE.fullmatch(text)) or sum(map(str.isdigit, text)) > sum(map(str.isalpha, text))
+
+
+def _places(line: Line) -> tuple[int, int]:
+    """A line's height in steps of two points: the two that are nearest."""
+    return int(line.y // 2), -int((line.y + 1) // 2)
 
 
 def _edge(page: Page, top: bool) -> Edge:
@@ -309,8 +325,8 @@ def put_back(pages: Sequence[Page], whole: Sequence[Sequence[Line]]) -> list[str
         words[""] += sum(_count(line) for line in page.lines)
         for reason, line in page.dropped:
             words[reason] += _count(line)
-    believed = MOST_DROPPED * words.total()
-    wrong = {reason for reason in _DOUBTFUL if words[reason] > max(believed, FEW_DROPPED)}
+    most = max(MOST_DROPPED * words.total(), FEW_DROPPED)
+    wrong = {reason for reasons in _DOUBTFUL for reason in reasons if sum(words[one] for one in reasons) > most}
     if not wrong:
         return []
     for page, lines in zip(pages, whole, strict=True):
@@ -318,7 +334,7 @@ def put_back(pages: Sequence[Page], whole: Sequence[Sequence[Line]]) -> list[str
         back = [line for reason, line in page.dropped if reason in wrong]
         page.dropped = [(reason, line) for reason, line in page.dropped if reason not in wrong]
         page.lines = sorted([*page.lines, *back], key=lambda line: order.get(id(line), len(order)))
-    return [reason for reason in _DOUBTFUL if reason in wrong]
+    return sorted(reason for reason in wrong if words[reason])
 
 
 def _count(line: Line) -> int:

@@ -19,9 +19,11 @@ _CONTENTS = re.compile(r"(?:table of )?contents|table des|inhalt|índice|indice|
 _LONGEST_LABEL = 40
 # Above the heading of a list stand at most a few lines: the work's name, a part of a running head.
 _HEAD_ROWS = 6
-_INDEX_ENTRY = re.compile(
-    r"(?<!\d),\s*\d{1,3}(?:[–-]\d{1,3})?(?:,\s*\d{1,3}(?:[–-]\d{1,3})?)*\.?$|(?<=\d),?\s*(?:et seqq?|n)\.?[,;.]?$"
+_INDEX = re.compile(
+    r"(?:general |alphabetical )?index(?: (?:of|to|des|alphab).*)?|(?:sach|personen)?register", re.IGNORECASE
 )
+_PAGES = r"\d{1,3}[a-z]?(?: ?[–-] ?\d{1,3}[a-z]?)?"
+_INDEX_ENTRY = re.compile(rf"(?<!\d),\s*{_PAGES}(?:,\s*{_PAGES})*[.,]?$|(?<=\d),?\s*(?:et seqq?|n)\.?[,;.]?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,11 @@ class _Listed:
 def drop_lists(pages: Sequence[Page]) -> None:
     """The entries of a list of contents go, and what stands between them; so does an index."""
     found: list[tuple[Page, list[list[Line]], _Listed]] = []
-    goes_on = 0
+    goes_on, indexed = 0, False
     for place, page in enumerate(pages):
         pulse.beat()
-        if page.number > 0.8 * len(pages) and _is_index(page):
+        indexed = page.number > 0.8 * len(pages) and _is_index(page, indexed)
+        if indexed:
             _take(page, "index", list(page.lines))
             goes_on = 0
             continue
@@ -64,13 +67,17 @@ def _take(page: Page, reason: str, lines: Sequence[Line]) -> None:
         page.take(reason, line)
 
 
-def _is_index(page: Page) -> bool:
-    """Whether most lines end in page numbers, behind words in the order of the alphabet.  In two columns each line
-    tells."""
+def _is_index(page: Page, goes_on: bool) -> bool:
+    """Whether most lines end in page numbers, under a heading that says so or in the order of the alphabet.
+
+    In two columns each line tells; the sub-entries of a long index have an order of their own.
+    """
     texts = [line.plain.strip()[-LONGEST_ENTRY:] for line in page.lines]
     entries = [text for text in texts if _INDEX_ENTRY.search(text) and _WORD.search(text)]
     if len(texts) < 4 or len(entries) < 0.45 * len(texts):
         return False
+    if goes_on or any(_INDEX.fullmatch(text) for text in texts[:_HEAD_ROWS]):
+        return True
     opened = [text[0].lower() for text in entries if text[0].isalpha()]
     rises = sum(above <= below for above, below in zip(opened, opened[1:], strict=False))
     return rises >= 0.6 * (len(opened) - 1) and len(opened) >= 0.4 * len(entries)
