@@ -101,3 +101,21 @@ def test_compounds_of_today_are_one_word() -> None:
     hyphens = Hyphens(["a bag and a pipe"], "en")
     assert hyphens.join("the bag", "pipes", soft=True) == "the bagpipes"
     assert hyphens.join("the wish", "bone", soft=True) == "the wishbone"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "joined"),
+    [
+        ("half", "derisive", "half-derisive"),
+        ("crescent", "shaped", "crescent-shaped"),
+        ("neutral", "tinted", "neutral-tinted"),
+        ("the bull’s", "eyes", "the bull’s-eyes"),
+        ("O’Do", "herty", "O’Doherty"),
+        ("ill-strung", "together", "ill-strung-together"),
+        ("Nor", "wood", "Norwood"),
+        ("like", "lihood", "likelihood"),
+        ("half", "penny", "halfpenny"),
+    ],
+)
+def test_compounds_that_the_book_has_nowhere_else(before: str, after: str, joined: str) -> None:
+    assert Hyphens(["nor was the wood there, all put together"], "en").join(before, after, soft=True) == joined

@@ -37,6 +37,8 @@ _FRENCH_UNDER = ("cri", "tra", "sig", "tend", "tenu", "tien")
 _LINKS = frozenset("à de du des la le les en au and of the to in a o".split())
 _APART = frozenset("semi pseudo anglo franco ultra quasi russo gallo demi".split())
 _ENGLISH_NUMBERS = frozenset("twenty thirty forty fifty sixty seventy eighty ninety".split())
+# What stands after an apostrophe and is no word that could be cut: `bull’s-eyes`, `thank’ee-marms`.
+_ELIDED = re.compile(r"[^\W\d_]{2}['’][a-z]{1,2}$")
 # First and last parts of words that English writes as one.
 _ENGLISH_PREFIX = frozenset(
     (
@@ -58,12 +60,15 @@ _ENDINGS = ("s", "d", "ed", "e", "es", "r", "nt", "ly", "ing", "ness")
 @dataclass(frozen=True, slots=True)
 class Lexicon:
     """`first` and `second`: words with which many compounds begin or end; `solid`: words in one piece that look like
-    compounds; `hyphened`: compounds that look like one word."""
+    compounds; `hyphened`: compounds that look like one word; `heads` and `tails`: those of the first two with which so
+    many compounds begin or end, and so few words, that the other half may be any."""
 
     first: frozenset[str] = frozenset()
     second: frozenset[str] = frozenset()
     solid: frozenset[str] = frozenset()
     hyphened: frozenset[str] = frozenset()
+    heads: frozenset[str] = frozenset()
+    tails: frozenset[str] = frozenset()
 
 
 @cache
@@ -77,7 +82,8 @@ def lexicon(language: str) -> Lexicon:
         if line and not line.startswith("#"):
             name, _, words = line.partition(":")
             lists.setdefault(name, set()).update(words.split())
-    return Lexicon(*(frozenset(lists.get(name, ())) for name in ("first", "second", "solid", "hyphened")))
+    names = ("first", "second", "solid", "hyphened", "heads", "tails")
+    return Lexicon(*(frozenset(lists.get(name, ())) for name in names))
 
 
 class Hyphens:
@@ -138,6 +144,8 @@ class Hyphens:
         if len(head) == 1 and len(tail) > 1:
             # No typesetter leaves one letter at a line's end: `a-walking`.
             return True
+        if self.language != "fr" and _ELIDED.search(head):
+            return True
         left, right = _bare(head.lower()), tail.lower()
         whole, parted = self.words[left + right], self.words[f"{left}-{right}"]
         if whole != parted:
@@ -157,7 +165,14 @@ class Hyphens:
             return True
         if (rest or "-" in left) and self._are_words(last, first):
             return True
-        return self._is_french_pair(last, first) if self.language == "fr" else self._is_english_pair(last, first)
+        if self.language == "fr":
+            return self._is_french_pair(last, first)
+        if "-" in left and len(last) > 3 and self._is_known(first):
+            return True
+        return self._is_english_pair(last, first, head[0].isupper() and not head.isupper())
+
+    def _is_known(self, word: str) -> bool:
+        return self.words[word] > 0 or word in self.lexicon.first or word in self.lexicon.second
 
     def _are_words(self, *words: str) -> bool:
         return all(self.words[word] > 0 or word in _LINKS for word in words)
@@ -204,7 +219,8 @@ class Hyphens:
             right in self.lexicon.second and known and len(left) > 3
         )
 
-    def _is_english_pair(self, left: str, right: str) -> bool:
+    def _is_english_pair(self, left: str, right: str, name: bool = False) -> bool:
+        """`name`: the first part begins with a capital, and may be half of a name (`Norwood`)."""
         if left in _ENGLISH_NUMBERS or (left == "self" and right != "ish"):
             return True
         if right in _ENGLISH_ENDINGS:
@@ -216,12 +232,15 @@ class Hyphens:
             return True
         if min(len(left), len(right)) < 3:
             return False
+        if (left in self.lexicon.heads and len(right) > 3) or right in self.lexicon.tails:
+            # `half-derisive`, `neutral-tinted`.
+            return True
         if (begins and self.words[right]) or (ends and self.words[left]):
             return True
         if left in _ENGLISH_PREFIX or right in _ENGLISH_SUFFIX:
             return False
         # Two words that both stand alone are a compound more often (15 of 20 in two novels) than one longer word.
-        return self._are_words(left, right)
+        return not name and self._are_words(left, right)
 
 
 def _bare(word: str) -> str:

@@ -72,3 +72,26 @@ def test_where_words_do_not_tell_a_space_before_the_first_line_does() -> None:
     assert joined(initial, line("way with it,", 500, 24), under, words="way away")[0][0] == "Away with it,"
     assert joined(initial, line("way with it,", 500, 27), under, words="way away")[0][0] == "A way with it,"
     assert joined(initial, line("pprochez donc,", 500, 27), under)[0][0] == "Approchez donc,"
+
+
+def test_a_first_line_nearer_to_its_initial_is_no_paragraph_of_its_own() -> None:
+    lines = [line("W", 476, size=44), line("hen it left", 500, 40), *(line("the landing", y, 46) for y in (488, 476))]
+    assert {left for _, left in joined(*lines, line("nobody knew.", 464))} == {0.0}
+
+
+def test_a_second_paragraph_beside_an_initial_keeps_its_indent() -> None:
+    lines = [
+        line("W", 476, size=44),
+        *(line("hen it left", y, 46) for y in (500, 488)),
+        line("“No,” he said.", 476, 61),
+    ]
+    assert [left for _, left in joined(*lines)] == [0.0, 0.0, 15.0]
+
+
+def test_the_white_below_a_short_line_beside_an_initial_parts_no_scenes() -> None:
+    found = join_initials(
+        Column((line("H", 476, size=44), line("e left.", 500, 40), line("It rained.", 464, 15)), 0.0, 200.0, 540),
+        MEASURE,
+        {},
+    )
+    assert [one.y for one in found] == [476, 464]

@@ -1,4 +1,4 @@
-"""Lines of a PDF page: geometry, columns, and the order of reading."""
+"""Lines of a PDF page: their geometry."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pypdfium2
 import pytest
 
 import bookfiles as making
-from quire.books.pdf.lines import MARK_CLOSE, MARK_OPEN, Line, columns_of, find_gutter, page_lines, page_text
+from quire.books.pdf.lines import MARK_CLOSE, MARK_OPEN, Line, page_lines, page_text
 
 
 def lines_of(path: Path, placed: list[making.Placed]) -> list[Line]:
@@ -20,10 +20,6 @@ def lines_of(path: Path, placed: list[making.Placed]) -> list[Line]:
     page.close()
     document.close()
     return found
-
-
-def line(text: str, left: float, y: float, width: float = 100.0) -> Line:
-    return Line(text, left, left + width, y, 10.0, 1)
 
 
 def test_a_line_has_its_baseline_its_edges_and_its_size(tmp_path: Path) -> None:
@@ -52,32 +48,6 @@ def test_the_characters_of_a_page_are_all_there(tmp_path: Path) -> None:
     document.close()
 
 
-def test_two_columns_have_a_gutter_between_them_and_are_read_one_after_the_other() -> None:
-    left = [line(f"l{n}", 20, 500 - 12 * n, 120) for n in range(8)]
-    right = [line(f"r{n}", 160, 500 - 12 * n, 120) for n in range(8)]
-    mixed = [one for pair in zip(left, right, strict=True) for one in pair]
-    gutter = find_gutter(mixed, 300)
-    assert gutter is not None
-    assert gutter == pytest.approx(150, abs=12)
-    assert columns_of(mixed, gutter) == [left, right]
-
-
-def test_what_runs_across_both_columns_parts_them_into_bands() -> None:
-    left = [line(f"l{n}", 20, 500 - 12 * n, 120) for n in range(8)]
-    right = [line(f"r{n}", 160, 500 - 12 * n, 120) for n in range(8)]
-    across = line("across", 20, 500 - 12 * 3.5, 260)
-    assert columns_of([*left, *right, across], 150) == [left[:4], right[:4], [across], left[4:], right[4:]]
-
-
-def test_one_column_has_no_gutter() -> None:
-    assert find_gutter([line(f"x{n}", 20, 500 - 12 * n, 260) for n in range(12)], 300) is None
-
-
-def test_pieces_that_a_wide_gap_parted_are_joined_in_a_single_column() -> None:
-    ((joined,),) = columns_of([line("right", 200, 500), line("left", 20, 500)], None)
-    assert (joined.text, joined.left, joined.right) == ("left right", 20, 300)
-
-
 def test_small_capitals_drawn_as_smaller_capitals_are_small_letters(tmp_path: Path) -> None:
     placed = [(40, 500, 12, "O"), (49.4, 500, 9, "NCE UPON"), (99, 500, 12, "a"), (109, 500, 12, "time it was so")]
     (found,) = lines_of(tmp_path / "a.pdf", placed)
@@ -100,19 +70,6 @@ def test_a_full_letter_that_passes_into_small_capitals_is_a_capital(tmp_path: Pa
     assert [one.text for one in lines_of(tmp_path / "b.pdf", placed)] == ["I told you a tale"]
 
 
-def test_a_right_column_of_a_few_lines_is_one() -> None:
-    left = [line(f"l{n}", 20, 500 - 12 * n, 120) for n in range(30)]
-    right = [line(f"r{n}", 160 + 10 * (n % 2), 500 - 12 * n, 120 - 10 * (n % 2)) for n in range(3)]
-    gutter = find_gutter([*left, *right], 300)
-    assert gutter is not None
-    assert columns_of([*left, *right], gutter) == [left, right]
-    signature = [line("the ferryman", 200, 500 - 12 * n, 50) for n in range(3)]
-    assert find_gutter([*left, *signature], 300) is None
-
-
-def test_columns_whose_lines_stand_at_other_heights_are_columns() -> None:
-    left = [line(f"l{n}", 20, 440 - 13 * n, 120) for n in range(20)]
-    right = [line(f"r{n}", 160, 506 - 13 * n, 120) for n in range(12)]
-    gutter = find_gutter([*left, *right], 300)
-    assert gutter is not None
-    assert columns_of([*left, *right], gutter) == [left, right]
+def test_an_initial_that_the_file_writes_in_the_line_beside_it_is_a_line_of_its_own(tmp_path: Path) -> None:
+    placed = [(58, 470, 50, "H"), (98, 506, 10, "e left at six, and")]
+    assert [one.text for one in lines_of(tmp_path / "b.pdf", placed)] == ["H", "e left at six, and"]

@@ -37,6 +37,29 @@ def _is_word(initial: str, follow: str, words: Mapping[str, int], apart: bool) -
     return apart and rest[:1] != rest[1:2] if bool(whole) == bool(parted) else not whole
 
 
+def _to_margin(lines: list[Line], beside: Sequence[int], margin: float, measure: Measure) -> None:
+    """Lines beside an initial as if it were not there.
+
+    The first may stand nearer to it than the others; another that is set in further begins a paragraph.
+    """
+    first = min(beside, key=lambda position: -lines[position].y)
+    others = [position for position in beside if position != first]
+    least = min((lines[position].left for position in others), default=0.0)
+    for position in beside:
+        shift = lines[position].left - least
+        inset = shift if position != first and shift > max(2.0, 0.6 * measure.indent) else 0.0
+        lines[position] = replace(lines[position], left=margin + inset)
+
+
+def _reach_foot(lines: list[Line], beside: Sequence[int], foot: float) -> None:
+    """The lines beside an initial set as low as its foot, so that what stands below is no further from them."""
+    lowest = min(lines[position].y for position in beside)
+    between = any(foot < line.y < lowest for position, line in enumerate(lines) if position not in beside)
+    if lowest > foot and not between:
+        for position in set(beside):
+            lines[position] = replace(lines[position], y=lines[position].y - lowest + foot)
+
+
 def join_initials(column: Column, measure: Measure, words: Mapping[str, int]) -> list[Line]:
     """A large initial goes back to its word; the lines beside it count as standing at the margin.
 
@@ -57,14 +80,15 @@ def join_initials(column: Column, measure: Measure, words: Mapping[str, int]) ->
         if not beside:
             continue
         beside += _under_initial(lines, index, beside, measure)
-        shift = min(lines[position].left for position in beside) - column.left
-        for position in beside:
-            lines[position] = replace(lines[position], left=lines[position].left - shift)
+        nearest = min(lines[position].left for position in beside)
+        apart = lines[min(beside, key=lambda position: -lines[position].y)].left - nearest > 0.15 * measure.size
+        _to_margin(lines, beside, column.left, measure)
         # A first line that the typesetter's file places under the initial is its line all the same.
         beside += [position for position in level if lines[position].y > line.y + 0.25 * line.size]
         first = min(beside, key=lambda position: -lines[position].y)
+        _reach_foot(lines, beside, line.y)
         follow = lines[first].text.lstrip()
-        alone = _is_word(text, follow, words, lines[first].left - column.left > 0.15 * measure.size)
+        alone = _is_word(text, follow, words, apart)
         lines[first] = replace(lines[first], text=f"{text}{' ' if alone else ''}{follow}")
         del lines[index]
         return join_initials(replace(column, lines=tuple(lines)), measure, words)

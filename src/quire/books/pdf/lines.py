@@ -1,4 +1,4 @@
-"""Lines of a PDF page with their geometry, as PDFium sees them, and the order in which people read them."""
+"""Lines of a PDF page with their geometry, as PDFium sees them."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ _RAISED = re.compile(
     r"(?<=[^\s\d])[ ]?(\d{1,3}|[*†‡§¶‖]{1,3})(?=\s|$|[.,;:!?»”’)\]—])|^(\d{1,3}|"
     r"[*†‡§¶‖]{1,3})(?=\s*\S)|(?<=\s)(\d{1,3})(?=\s|$)"
 )
+_QUOTES = ("“", "‘", "«", '"', "'", "—")
+_INITIAL = re.compile(r"[“‘«\"'—]?\s?([A-ZÀ-Ý][’']?)\s?([^\W\d_])|[“‘«\"'—]\s?[A-ZÀ-Ý]$")
 _MARKS = re.compile(r"[\d*†‡§¶‖]")
 _LABEL = re.compile(r"\d{1,3}|[*†‡§¶‖]{1,3}|[a-z]")
 # Fonts in TeX's T1 encoding without a map to Unicode give their own codes.
@@ -87,7 +89,13 @@ def page_lines(page: Any, number: int, text: str) -> list[Line]:
     for match in [*_BREAK.finditer(text), None]:
         stop = match.start() if match else len(text)
         for begin, end in _split_wide(probe, text, start, stop):
-            piece = _piece(probe, text, begin, end, number, len(pieces))
+            cut = _find_initial(probe, text, begin, end)
+            if cut is not None:
+                pieces.append(_initial_piece(probe, text, begin, cut, number, pieces))
+                if cut == end:
+                    continue
+            initial = bool(pieces) and len(pieces[-1].text) <= 3 and pieces[-1].size > 1.6 * probe.size(cut or begin)
+            piece = _piece(probe, text, cut or begin, end, number, len(pieces), initial)
             if piece is not None:
                 pieces.append(piece)
         start = match.end() if match else stop
@@ -152,7 +160,38 @@ def _split_wide(probe: Probe, text: str, start: int, stop: int) -> list[tuple[in
     return list(zip(cuts, [*cuts[1:], stop], strict=True))
 
 
-def _piece(probe: Probe, text: str, start: int, stop: int, page: int, order: int) -> Line | None:
+def _find_initial(probe: Probe, text: str, start: int, stop: int) -> int | None:
+    """Where in a run of characters a large initial ends that hangs below the first line: its own baseline is that of
+    another line, though PDFium gives both in one."""
+    opening = _INITIAL.match(text, start, start + len(text[start:stop].rstrip()))
+    if opening is None:
+        return None
+    if opening[1] is None:
+        # Nothing but the initial and the small quotation mark before it.
+        last = opening.end() - 1
+        return stop if probe.size(last) >= 1.6 * probe.size(start) else None
+    initial, follow = opening.start(1), opening.start(2)
+    small = probe.size(follow)
+    if probe.size(initial) < 1.6 * small or probe.origin(follow)[1] - probe.origin(initial)[1] < 0.5 * small:
+        return None
+    # The apostrophe of `L’` or `I’` may be as large.
+    last = opening.end(1) - 1
+    return opening.end(1) if probe.size(last) >= 1.6 * small else initial + 1
+
+
+def _initial_piece(probe: Probe, text: str, start: int, stop: int, page: int, pieces: list[Line]) -> Line:
+    """A large initial as a line of its own; a quotation mark before it stands apart at the height of the first line."""
+    last = stop - 1
+    left, y = probe.origin(start)[0], probe.origin(last)[1]
+    shown = show(text[start:stop]).strip()
+    size = probe.size(last)
+    if pieces and pieces[-1].text.strip() in _QUOTES and 0 <= left - pieces[-1].right < 0.5 * size:
+        shown = f"{pieces.pop().text.strip()}{shown}"
+    return Line(shown, left, probe.right(last), y, size, page, order=len(pieces))
+
+
+def _piece(probe: Probe, text: str, start: int, stop: int, page: int, order: int, initial: bool = False) -> Line | None:
+    """The line of a run of characters; `initial`: a large initial stands before it."""
     raw = text[start:stop].rstrip(" \t" + VOID)
     body = raw.rstrip(" \t" + VOID + _CUT + _HYPHEN)
     if raw.endswith(_HYPHEN) and not body[-1:].isalpha():
@@ -170,7 +209,7 @@ def _piece(probe: Probe, text: str, start: int, stop: int, page: int, order: int
             size = sorted((own, size, other, probe.size(last)))[-2]
         if own < 0.85 * size:
             y = probe.origin((first + last) // 2)[1]
-    shown = _lower_small_capitals(probe, text, first, last + 1)
+    shown = _lower_small_capitals(probe, text, first, last + 1, initial)
     shown = _mark_notes(probe, shown, first, last + 1, size, y)
     end = start + len(raw) - 1
     hyphen = end > last
@@ -178,7 +217,7 @@ def _piece(probe: Probe, text: str, start: int, stop: int, page: int, order: int
     return Line(_repair(shown), left, probe.right(last), y, size, page, hyphen, order, apart)
 
 
-def _lower_small_capitals(probe: Probe, text: str, first: int, stop: int) -> str:
+def _lower_small_capitals(probe: Probe, text: str, first: int, stop: int, initial: bool = False) -> str:
     """The text of a page with the capitals of one line in lower case that stand for it: smaller ones amid larger."""
     if not _MIXED.search(text, first, stop):
         return text
@@ -190,7 +229,9 @@ def _lower_small_capitals(probe: Probe, text: str, first: int, stop: int) -> str
         return text
     # A full capital passes into small ones.
     passes = [abs(size - largest) < 0.01 and low for size, low in zip(sizes, small[1:], strict=False)]
-    if not (any(passes) or _IN_LOWER.search("".join(line)) or _opens_small("".join(line), small)):
+    if not (
+        any(passes) or (initial and small[0]) or _IN_LOWER.search("".join(line)) or _opens_small("".join(line), small)
+    ):
         return text
     chars = list(text[first:stop])
     for index, char in enumerate(chars):
@@ -282,7 +323,7 @@ def _join_pieces(pieces: Sequence[Line]) -> list[Line]:
     return joined
 
 
-def _is_initial(line: Line, beside: Line) -> bool:
+def is_initial(line: Line, beside: Line) -> bool:
     """Whether a piece is a large initial, which stands beside more lines than one."""
     return line.size >= 1.6 * beside.size and len(line.text.strip()) <= 3
 
@@ -295,7 +336,7 @@ def _is_label(last: Line, piece: Line) -> bool:
 
 
 def _same_line(last: Line, piece: Line) -> bool:
-    if _is_initial(last, piece):
+    if is_initial(last, piece):
         return False
     size = max(last.size, piece.size)
     near = abs(piece.y - last.y) <= 0.2 * size or (
@@ -304,96 +345,3 @@ def _same_line(last: Line, piece: Line) -> bool:
         and piece.size < last.size
     )
     return near and not last.hyphen and -0.3 * size <= piece.left - last.right <= COLUMN_GAP * size
-
-
-def find_gutter(lines: Sequence[Line], width: float) -> float | None:
-    """The x of the white stripe between two columns, or None.
-
-    Few lines cross it, and on both sides stand lines side by side: many, or a few at the foot of a chapter that fills
-    one column and a bit.
-    """
-    if len(lines) < 8:
-        return None
-    best: tuple[float, float] | None = None
-    for step in range(35, 66):
-        x = width * step / 100
-        crossing = sum(line.left < x - 2 and line.right > x + 2 for line in lines)
-        if crossing > 0.2 * len(lines):
-            continue
-        left = [line for line in lines if line.right <= x + 2]
-        right = [line for line in lines if line.left >= x - 2]
-        if min(len(left), len(right)) < max(3, 0.15 * len(lines)) and not _are_few_beside(left, right, crossing):
-            continue
-        room = min((line.left for line in right), default=x) - max((line.right for line in left), default=x)
-        # The two columns need not have their lines at the same heights.
-        heights = {round(line.y / 6) + step for line in left for step in (-1, 0, 1)}
-        beside = sum(round(line.y / 6) in heights for line in right)
-        if beside >= 0.3 * len(right) and (best is None or (-crossing, room) > best[:2]):
-            best = (-crossing, room)
-            chosen = x
-    return chosen if best is not None else None
-
-
-def _are_few_beside(left: Sequence[Line], right: Sequence[Line], crossing: int) -> bool:
-    """Whether the right column has only begun: some lines as wide as the left ones, from one margin on."""
-    if not 2 <= len(right) < len(left) or crossing > 0.06 * len(left):
-        return False
-    size = right[0].size
-    begin, end = min(line.left for line in right), max(line.right for line in left)
-    margins = [line for line in right if line.left - begin < 3 * size]
-    full = sorted(line.right - line.left for line in left)[len(left) // 2]
-    wide = max(line.right - line.left for line in right) > 0.8 * full
-    return 0.5 * size < begin - end < 6 * size and len(margins) >= 0.6 * len(right) and wide
-
-
-def columns_of(lines: Sequence[Line], gutter: float | None) -> list[list[Line]]:
-    """Lines of a page in reading order, a list for each column; what runs across both stands between bands."""
-    ordered = _top_down(lines)
-    if gutter is None:
-        return [_close_gaps(ordered)] if ordered else []
-    columns: list[list[Line]] = []
-    left: list[Line] = []
-    right: list[Line] = []
-    for line in ordered:
-        across = line.left < gutter - 3 and line.right > gutter + 3
-        if across:
-            columns += [column for column in (left, right) if column]
-            left, right = [], []
-            columns.append([line])
-        elif line.left < gutter - 3:
-            left.append(line)
-        else:
-            right.append(line)
-    return [_close_gaps(column) for column in [*columns, left, right] if column]
-
-
-def _close_gaps(lines: Sequence[Line]) -> list[Line]:
-    """Pieces of one line that a wide gap parted, together again."""
-    closed: list[Line] = []
-    for line in lines:
-        last = closed[-1] if closed else None
-        near = last is not None and abs(last.y - line.y) <= 0.2 * min(last.size, line.size)
-        if last is not None and near and line.left >= last.right and not _is_initial(last, line):
-            text = f"{last.text} {line.text}"
-            closed[-1] = replace(
-                last, text=text, right=line.right, hyphen=line.hyphen, own=line.own, size=max(last.size, line.size)
-            )
-        else:
-            closed.append(line)
-    return closed
-
-
-def _top_down(lines: Sequence[Line]) -> list[Line]:
-    """By height; lines of nearly one height from left to right."""
-    ordered = sorted(lines, key=lambda line: (-line.y, line.left))
-    result: list[Line] = []
-    for line in ordered:
-        position = len(result)
-        while (
-            position
-            and abs(result[position - 1].y - line.y) < 0.35 * line.size
-            and result[position - 1].left > line.left
-        ):
-            position -= 1
-        result.insert(position, line)
-    return result

@@ -9,8 +9,9 @@ from dataclasses import replace
 from quire.books import pulse
 from quire.books.hyphens import Hyphens
 from quire.books.pdf.blocks import Blocks
+from quire.books.pdf.columns import columns_of, find_gutter
 from quire.books.pdf.furniture import NOTE_START, SUPERIORS, Page, find_mark, note_label
-from quire.books.pdf.lines import MARK_CLOSE, MARK_OPEN, Line, columns_of, find_gutter
+from quire.books.pdf.lines import MARK_CLOSE, MARK_OPEN, Line
 from quire.books.pdf.measure import Column, Measure
 
 _LABEL = re.compile(r"^(?:\d{1,3}|[*†‡§¶‖]{1,3}|[⁰¹²³⁴-⁹]{1,3}|[a-z](?=\s))[.)]?\s*")
