@@ -2,8 +2,8 @@
 
     python -m benchmarks.hostile --made ../shared/data/hostile more/malformed/files
 
-`--made` reads what `fuzz/bombs.py` makes: bombs, nesting without end, and files of every kind cut off.  `--speed` reads
-nothing hostile: it tells what the walls cost small healthy files.
+`--made` reads what `fuzz/bombs.py` makes: bombs, nesting without end, and files of every kind cut off; `--large`
+files of a gigabyte.  `--speed` reads nothing hostile: it tells what the walls cost small healthy files.
 
 A file may be read or refused.  What it may not do: end this process, raise anything but BookError, take longer than its
 limits, or be refused without a reason that programs understand.
@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.hostile", description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--made", action="store_true", help="also what fuzz/bombs.py makes")
+    parser.add_argument("--large", action="store_true", help="also files of a gigabyte, made one after the other")
     parser.add_argument("--speed", action="store_true", help="only what the walls cost")
     parser.add_argument("--memory", type=int, default=4096, help="address space of this process, MiB (as ulimit -v)")
     parser.add_argument("--json", type=Path, help="write every outcome there, one object a line")
@@ -69,11 +70,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as folder:
             outcomes += [read(path) for path in bombs.write(Path(folder))]
         show("made here", outcomes)
+    if given.large:
+        with tempfile.TemporaryDirectory() as folder:
+            huge = [read(path) for path in bombs.large(Path(folder), Limits().file - MIB)]
+        outcomes += huge
+        show("large", huge)
     for folder in given.folders:
         found = [read(path) for path in files(folder, given.most)]
         outcomes += found
         show(str(folder), found)
-    if len(given.folders) + given.made > 1:
+    if len(given.folders) + given.made + given.large > 1:
         show("all", outcomes)
     print("\n".join(table(outcomes)))
     if given.json:

@@ -10,7 +10,7 @@ import json
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from fuzz import seeds
@@ -128,13 +128,7 @@ def _archives() -> dict[str, bytes]:
     for _ in range(5):
         inner = seeds.zipped({"inner.epub": inner})
     big = seeds.PAGE.replace("<p>", f"<p>{' ' * 20_000_000}", 1)
-    many = "".join(f'<itemref idref="c{n}"/>' for n in range(1000))
-    items = "".join(f'<item id="c{n}" href="a.xhtml" media-type="application/xhtml+xml"/>' for n in range(1000))
-    package = (
-        '<package xmlns="http://www.idpf.org/2007/opf"><metadata/><manifest>'
-        f"{items}</manifest><spine>{many}</spine></package>"
-    )
-    container = '<container><rootfiles><rootfile full-path="b.opf"/></rootfiles></container>'
+    package, container = _package(["a.xhtml"] * 1000)
     shared = {"META-INF/container.xml": container, "b.opf": package}
     return {
         "bomb.epub": seeds.epub(big),
@@ -150,6 +144,19 @@ def _archives() -> dict[str, bytes]:
         ),
         "twice.docx": _twice(),
     }
+
+
+def _package(pages: Sequence[str]) -> tuple[str, str]:
+    """The list of an EPUB's pages, and what leads to it."""
+    items = "".join(
+        f'<item id="c{number}" href="{page}" media-type="application/xhtml+xml"/>' for number, page in enumerate(pages)
+    )
+    spine = "".join(f'<itemref idref="c{number}"/>' for number in range(len(pages)))
+    package = (
+        '<package xmlns="http://www.idpf.org/2007/opf"><metadata/><manifest>'
+        f"{items}</manifest><spine>{spine}</spine></package>"
+    )
+    return package, '<container><rootfiles><rootfile full-path="b.opf"/></rootfiles></container>'
 
 
 def _lying(data: bytes) -> bytes:
@@ -219,6 +226,47 @@ def cut() -> Iterator[tuple[str, bytes]]:
         suffix = "xml" if kind == "tei" else kind
         for share in (0, 1, 5, 30, 60, 90, 99, 100):
             yield f"cut-{share:03}.{suffix}", data[: len(data) * share // 100]
+
+
+def large(folder: Path, size: int) -> Iterator[Path]:
+    """Files of `size` bytes: one long line, many short ones; written piece by piece, each removed for the next."""
+    words = _WORDS.encode()
+    parts = {
+        "line.txt": (b"", words, b""),
+        "lines.txt": (b"", words + b"\n\n", b""),
+        "line.html": (b"<html><body><p>", words, b"</p></body></html>"),
+        "lines.html": (b"<html><body>", b"<p>" + words + b"</p>", b"</body></html>"),
+        "lines.md": (b"", words + b"\n\n", b""),
+        "lines.rtf": (rb"{\rtf1 ", words + rb"\par ", b"}"),
+        "lines.tei": (b"<TEI><text><body>", b"<p>" + words + b"</p>", b"</body></text></TEI>"),
+        "line.jsonl": (b'{"text": "', words, b'"}\n'),
+        "rows.jsonl": (b"", b'{"text": "' + words * 20 + b'"}\n', b""),
+        "cells.csv": (b"text,title\n", b'"' + words * 20 + b'",a\n', b""),
+    }
+    for name, (head, unit, tail) in parts.items():
+        path = folder / f"large-{name}"
+        block, (full, rest) = unit * 1000, divmod((size - len(head) - len(tail)) // len(unit), 1000)
+        with path.open("wb") as file:
+            file.write(head)
+            for _ in range(full):
+                file.write(block)
+            file.write(unit * rest + tail)
+        yield path
+        path.unlink()
+    yield _chapters(folder / "large-chapters.epub", size)
+    (folder / "large-chapters.epub").unlink()
+
+
+def _chapters(path: Path, size: int) -> Path:
+    """A book of chapters whose text inflates to `size` in all."""
+    chapter = seeds.PAGE.replace("<p>", f"<p>{_WORDS * 15_000}", 1)
+    package, container = _package([f"c{n}.xhtml" for n in range(max(1, size // len(chapter)))])
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("META-INF/container.xml", container)
+        archive.writestr("b.opf", package)
+        for number in range(max(1, size // len(chapter))):
+            archive.writestr(f"c{number}.xhtml", chapter)
+    return path
 
 
 def write(folder: Path) -> Iterator[Path]:

@@ -88,3 +88,13 @@ def test_each_file_is_removed_when_the_next_one_comes(tmp_path: Path) -> None:
         if len(found) == 3:
             break
     assert len(set(found)) == 3
+
+
+def test_large_files_are_books_but_for_their_size(tmp_path: Path) -> None:
+    names = []
+    for path in bombs.large(tmp_path, 300_000):
+        assert 290_000 < path.stat().st_size <= 300_000 or path.suffix == ".epub"
+        assert outcome(path) == "read", path.name
+        names.append(path.suffix)
+    assert {".txt", ".html", ".md", ".rtf", ".tei", ".jsonl", ".csv", ".epub"} == set(names)
+    assert not list(tmp_path.iterdir())
