@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from quire.books.book import Block, Chapter, Matter, Place
 from quire.books.draft import Draft, Item, ItemKind
 from quire.books.finishing import matter
 from quire.books.finishing.chapters import Opened
+from quire.books.finishing.matter_words import RIGHTS
 from quire.recipe.schema import KeptMatter
 
 PLACE = Place("b", "paragraph", 1)
@@ -181,3 +184,14 @@ def test_a_price_that_somebody_names_in_the_last_chapter_is_no_advertisement() -
     story = [opened(f"Chapter {number}") for number in ("I", "II")]
     tail = [opened("The Fair", "Price 6s. the pair, said she."), opened("The Road Home", STORY)]
     assert len(settled(*story, *tail)) == 4
+
+
+@pytest.mark.parametrize("line", RIGHTS.split("\n    ")[1:])
+def test_whatever_is_legal_has_one_of_the_signs(line: str) -> None:
+    # The plainest text that each pattern takes.
+    plain = re.sub(r"\\b|\?$", "", line.strip())
+    plain = re.sub(r"\[(.)[^]]*\]", r"\1", re.sub(r"\(\?:([^|)]*)\|[^)]*\)", r"\1", plain))
+    plain = plain.replace(r"\(c\) ?\d{4}", "(c) 1900").replace("in|by|and bound", "in")
+    assert re.search(line.strip(), plain)
+    assert any(sign in plain.lower() for sign in matter.LEGAL_SIGNS)
+    assert matter.is_legal(f"{plain}\n{plain}")

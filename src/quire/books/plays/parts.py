@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from quire.books.draft import Item
 
 _BRACKETED = re.compile(r"\s*(?:\(.*\)|\[.*\]|\{.*\})[.,;]?\s*", re.DOTALL)
-_INNER = re.compile(r"\s*[(\[{][^)\]}]*[)\]}]?")
-_LABEL_END = re.compile(r"[\s.,:;—–-]+$")
+_INNER = re.compile(r"[(\[{][^)\]}]*[)\]}]?")
+_LABEL_END = " .,:;—–-"
 # After a name, what is done: `LE COMTE, à part`, `Algernon, rising`; two names stay: `ROSS, ANGUS`.
 _MANNER = re.compile(r"(?<=\w\w)\.?,\s+(?=[a-zà-öø-ÿ])(?!(?:and|et|und|y|e)\s).*$", re.DOTALL)
 _ACT = re.compile(
@@ -20,6 +20,7 @@ _ACT = re.compile(
     re.IGNORECASE,
 )
 _STRICT_ACT = re.compile(r"acte?|akt|aufzug|acto|atto|ato|jornada|bedrijf|akten", re.IGNORECASE)
+_WORD = re.compile(r"[\w’']+")
 _SCENE = re.compile(
     r"sc[eèé]ne|scena|sz[eé]ne|escena|cena|auftritt|tooneel|toneel|scen|tableau|bild|cuadro|quadro", re.IGNORECASE
 )
@@ -46,7 +47,7 @@ def speaker_of(label: str) -> str:
         # All in brackets: who speaks under the others' words, or whom the editor names.
         name = re.sub(r"[()\[\]{}]", " ", label)
     name = _MANNER.sub("", " ".join(name.split()))
-    return _LABEL_END.sub("", name).strip()
+    return name.rstrip(_LABEL_END)
 
 
 def direction(text: str) -> str:
@@ -82,13 +83,14 @@ def is_scene(text: str) -> bool:
 
 def _names(text: str, unit: re.Pattern[str]) -> bool:
     """Whether the first words are such a unit and its number, in either order: `Act II`, `Zweiter Aufzug`."""
-    line = text.split("\n")[0]
-    words = re.findall(r"[\w’']+", line)[:4]
-    if not words:
+    line = text.partition("\n")[0]
+    first = _WORD.search(line)
+    if first is None:
         return False
-    if unit.fullmatch(words[0]):
-        return not words[0][0].islower()
-    return any(unit.fullmatch(word) for word in words[1:3]) and len(line) <= 40
+    if unit.fullmatch(first[0]):
+        return not first[0][0].islower()
+    # Every paragraph of a book is asked: most are longer.
+    return len(line) <= 40 and any(unit.fullmatch(word) for word in _WORD.findall(line)[1:3])
 
 
 def arrange(items: Sequence[Item]) -> list[Item]:
