@@ -21,7 +21,7 @@ _CYCLE = re.compile(
 )
 _CREDIT = re.compile(r"(?:by|par|von|por|di)\s+((?:[^\W\d_][\w.’'-]*\s?){1,6})\.?", re.IGNORECASE)
 _SIGNED = re.compile(r"[—–-]{1,2}\s*((?:[A-ZÀ-Þ][\w.’'-]*\s?){1,5})\.?")
-_LINE_END = re.compile(r"[,;:.!?…—–-]+[”’»\"')\]]*$")
+_LINE_END = re.compile(r"(?<![,;:.!?…—–-])[,;:.!?…—–-]+[”’»\"')\]]*$")
 _SENTENCE = re.compile(r"[a-zà-ÿ][.;,:!?…][”’»\"')\]]*$")
 _END = re.compile(r"\W*(?:finis|fin|the end|ende|end)\W*", re.IGNORECASE)
 _LEAST_VERSE = 0.2

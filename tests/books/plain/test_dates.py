@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from quire.books.plain.dates import entry_date, is_dateline, is_salutation, part_letter
@@ -146,3 +148,11 @@ def test_paragraphs_and_verse_are_not_parted() -> None:
     verse = Lines((" " * 20 + "The river goes", " " * 20 + "where rivers go."), 1, 1)
     assert part_letter(prose) == [prose]
     assert part_letter(verse) == [verse]
+
+
+@pytest.mark.parametrize("part", ["a.", "A-", "A—", "St. ", "l’a ", "A.B. ", "1. ", "De la "])
+def test_a_line_of_endless_abbreviations_is_soon_told(part: str) -> None:
+    began = time.process_time()
+    assert not is_dateline(f"{part * 80}"[:94] + " 1 x!")
+    # A few thousandths; there were lines of which no end was seen in minutes.
+    assert time.process_time() - began < 2

@@ -18,11 +18,12 @@ FIRST_ENTRIES = 4
 FEWEST_ANNOUNCED = 4
 _SENTENCE = re.compile(r"[.!?…][”»\"]?$")
 _ENTRY_NUMBER = re.compile(
-    r"(?:\W*(?:chapter|chap|chapitre|part|book|adventure|letter|lettre|stave|no)?\W*[ivxlcdm\d]+\b)?\W*", re.IGNORECASE
+    r"(?:\W*+(?:(?:chapter|chap|chapitre|part|book|adventure|letter|lettre|stave|no)\W*+)?[ivxlcdm\d]+\b)?\W*",
+    re.IGNORECASE,
 )
 _NO_LETTERS = re.compile(r"[\W_]+")
-_PAGE = re.compile(r"[\s.·…_]*\b(?:\d{1,4}|[ivxlc]+)\s*$")
-_LEADERS = re.compile(r"(?:\s?\.){4,}\s*\d{1,4}\s*$|\s{3,}(?:\d{1,4}|[ivxlc]{1,6})\s*$")
+_PAGE = re.compile(r"(?<![\s.·…_])[\s.·…_]*\b(?:\d{1,4}|[ivxlc]+)\s*$")
+_LEADERS = re.compile(r"(?<!\.)(?<!\.\s)(?:\s?\.){4,}\s*\d{1,4}\s*$|(?<!\s)\s{3,}(?:\d{1,4}|[ivxlc]{1,6})\s*$")
 
 _ILLUSTRATIONS = re.compile(
     r"(?:list of )?illustrations|(?:liste|table) des (?:illustrations|gravures|figures)|list of (?:plates|figures)",

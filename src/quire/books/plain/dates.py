@@ -55,9 +55,10 @@ _TIME = (
     rf"(?:{_PARTS}|afternoon)|later|same day|(?:au\s+)?(?:soir|matin)|au château|onze heures|[a-zé]+ heures"
     r"(?: d[ue] \w+)?)))?"
 )
-# What stands before a date on its line: a place, or `From the inn`, with capitals and without a verb.
-_LITTLE = r"of|the|de|la|le|du|des|les|sur|en|près|near|at|in|and|et|st\.?"
-_PLACE_WORD = rf"(?:[A-ZÀ-Þ][\w.’'&*—-]*|{_LITTLE}|\d{{1,4}}|[dl][’'][\w-]+)"
+# What stands before a date on its line: a place, or `From the inn`.  Case is ignored, so that any word will do here;
+# `_is_place` looks at the capitals.  Stops and strokes are inside of a word or part two, never either: else there are
+# endless ways to read a line of them.
+_PLACE_WORD = r"(?:[A-ZÀ-Þ](?:[\w’'&*]|[.—-]+(?=[\w’'&*]))*+|\d{1,4})"
 _PLACE = (
     rf"(?:(?:From|De|Du|Des|À|A|At|In|Au|(?:Written|Given|Done|Dated) (?:at|from|in)|(?:Fait|Donné|Écrit) (?:à|de|au)|"
     rf"Château)\s+)?{_PLACE_WORD}"

@@ -315,4 +315,4 @@ def _is_spoken(items: Sequence[Item], cast: Cast) -> bool:
 
 def is_entrance(text: str) -> bool:
     """`Enter the King`, `Exeunt`, `Ils sortent`: a direction, though it has no brackets."""
-    return bool(_ENTRANCE.match(text)) and len(text) <= 400
+    return len(text) <= 400 and bool(_ENTRANCE.match(text))

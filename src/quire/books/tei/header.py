@@ -33,6 +33,8 @@ _EDITION = re.compile(
     r"[\])]?\s*$",
     re.IGNORECASE,
 )
+_LONGEST_NAME = 500
+_LONGEST_TITLE = 2000
 _UNNAMED = frozenset(("idno", "date", "birth", "death", "note", "email", "affiliation", "ref", "ptr", "gap"))
 
 
@@ -93,7 +95,7 @@ def _titles(statement: Element) -> tuple[str, str]:
     mains = [text for kind, text in titles if kind == "main"] or [text for kind, text in titles if kind != "sub"]
     mains = mains or [text for _, text in titles]
     subs = [text for kind, text in titles if kind == "sub"]
-    main = _EDITION.sub("", mains[0]).strip().rstrip(" /:;,") if mains else ""
+    main = _EDITION.sub("", mains[0][:_LONGEST_TITLE]).strip().rstrip(" /:;,") if mains else ""
     return main, subs[0] if subs and subs[0] != main else ""
 
 
@@ -130,6 +132,8 @@ def _in_parts(element: Element) -> str:
 
 def name_of(name: str) -> str:
     """`Flaubert, Gustave (1821-1880)` → `Gustave Flaubert`, `Sidney, Philip, Sir, 1554-1586.` → `Sir Philip Sidney`."""
+    if len(name) > _LONGEST_NAME:
+        return name
     if ";" in name:
         return ", ".join(name_of(part) for part in name.split(";") if part.strip())
     plain = _DATES.sub("", _ALSO.sub("", name)).strip()

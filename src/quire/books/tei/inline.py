@@ -15,7 +15,7 @@ from quire.books.tei import elements
 from quire.books.tei.header import Header, flat
 
 _WHITE = re.compile(r"[ \t\r\n\v]+")
-_JOINED = re.compile("[-\u00ad\u2010¬∣]?\\s*\x03\\s*")
+_JOINED = re.compile("(?:[-\u00ad\u2010¬∣]|(?<!\\s))\\s*\x03\\s*")
 _AROUND = re.compile(r"(?P<before>(?<=[^\s(\[]))?\x01|\x02(?P<after>(?=[\w“‘«\"'(]))?")
 _MARK = re.compile(r"[\[(]?(?:\d{1,4}|[*†‡]+)[\])]?")
 _RENDERED = re.compile(r"\b(PRE|POST)\((.{1,3}?)\)")
