@@ -189,7 +189,7 @@ def test_a_text_without_paragraphs_is_cut_between_sentences() -> None:
     assert_whole(shelf, passages)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     chapters=st.lists(st.lists(st.integers(1, 160), min_size=0, max_size=25), min_size=1, max_size=12),
     validation=st.sampled_from([0.0, 0.05, 0.2]),

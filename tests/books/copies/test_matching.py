@@ -158,7 +158,7 @@ def test_what_comes_again_a_thousand_times_is_found_each_time_and_quickly() -> N
     assert {match.similarity for match in found} == {1.0}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.lists(st.sampled_from("abcdef"), max_size=60).map(" ".join), max_size=6))
 def test_every_match_is_long_enough_and_lies_in_the_text(texts: list[str]) -> None:
     shelf = Shelf(tuple(book([text]) for text in texts))

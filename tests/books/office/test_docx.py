@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bookfiles as making
@@ -182,7 +182,7 @@ def test_a_part_that_breaks_off_gives_what_it_has(tmp_path: Path) -> None:
     assert any("damaged" in warning for warning in book.warnings)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(data=st.data())
 def test_cut_and_changed_files_are_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
     whole = making.docx(tmp_path / "b.docx", "".join(paragraph(run(text)) for text in P)).read_bytes()

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bookfiles as making
@@ -77,7 +77,7 @@ def test_a_text_that_breaks_off_gives_what_it_has(tmp_path: Path) -> None:
     assert any("damaged" in warning for warning in book.warnings)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 @given(data=st.data())
 def test_cut_and_changed_files_are_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
     whole = making.odt(tmp_path / "b.odt", "".join(f"<text:p>{text}</text:p>" for text in P)).read_bytes()

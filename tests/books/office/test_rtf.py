@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bookfiles import PARAGRAPHS as P
@@ -114,7 +114,7 @@ def test_lists_of_contents_and_page_numbers_are_no_text(tmp_path: Path) -> None:
     assert _text(tmp_path, contents + rb"\pard See " + link + b"." + page + rb"\par") == "See the pier."
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(body=st.text(alphabet="{}\\\\par ubin'e9-12*~;sf\n", max_size=80))
 def test_any_run_of_control_words_is_read_or_refused(tmp_path: Path, body: str) -> None:
     path = tmp_path / "b.rtf"

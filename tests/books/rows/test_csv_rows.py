@@ -101,7 +101,7 @@ def test_tabs_by_name() -> None:
     assert rows("title\ttext\nA\tb, c; d\n", tabs=True) == [{"title": "A", "text": "b, c; d"}]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(*[st.text("ab\"',;\n é|\t", max_size=12)] * 2).filter(
@@ -119,7 +119,7 @@ def test_what_a_program_writes_is_read_back(table: list[tuple[str, str]]) -> Non
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=300) | st.text('a",\n\r;\x00', max_size=200).map(str.encode))
 def test_any_bytes_are_rows_or_dropped(data: bytes) -> None:
     assert all(isinstance(entry, Row | Bad) for entry in entries(data))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -73,7 +73,7 @@ def test_what_is_no_table_is_said(tmp_path: Path) -> None:
     assert raised.value.code == "damaged"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(st.data())
 def test_a_spoiled_file_gives_rows_or_a_book_error(tmp_path: Path, data: st.DataObject) -> None:
     path = write(tmp_path / "a.parquet", {"text": [f"text {n}" for n in range(40)], "year": list(range(40))})

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quire.books.limits import ReadOptions
@@ -160,7 +160,7 @@ def test_more_text_than_memory_should_hold_is_refused(tmp_path: Path, monkeypatc
     assert (raised.value.code, "stream: true" in raised.value.then) == ("too-large", True)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     st.lists(
         st.sampled_from(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -75,7 +75,7 @@ def count(entries: list[Entry]) -> int:
     return sum(entry.count if isinstance(entry, Bad) else 1 for entry in entries)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from([b'{"text": "good"}', b'{"text": "cut', b"[1]", b"\xff\xfe", b"7", b"[" * 3000])))
 def test_lines_in_are_rows_or_dropped(tmp_path: Path, lines: list[bytes]) -> None:
     path = tmp_path / "a.jsonl"

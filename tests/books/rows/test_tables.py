@@ -8,7 +8,7 @@ import lzma
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quire.books.rows.row import Bad, Row, table_suffix
@@ -55,7 +55,7 @@ def test_a_packed_file_that_is_cut_gives_the_rows_before(tmp_path: Path, pack: o
     assert "the rest of the file is damaged" in last.reason
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(
     st.sampled_from(["a.jsonl", "a.json", "a.csv", "a.tsv", "a.parquet", "a.jsonl.gz"]),
     st.binary(max_size=200) | st.text('{}[]",:\\n\n a1', max_size=200).map(str.encode),

@@ -43,7 +43,7 @@ def test_train_and_test_files_are_what_they_say(tmp_path: Path) -> None:
     write(tmp_path / "train.jsonl", range(20))
     write(tmp_path / "test.jsonl", range(20, 30))
     corpus = open_corpus(item(tmp_path, validation=0, test=0.5))
-    assert look(corpus).splits == {"train": 20, "validation": 0, "test": 10}
+    assert look(corpus, seconds=60).splits == {"train": 20, "validation": 0, "test": 10}
 
 
 def test_a_book_is_no_stream(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bookfiles import PARAGRAPHS as P
@@ -238,7 +238,7 @@ def element(names: tuple[str, ...], inner: st.SearchStrategy[str]) -> st.SearchS
 TREES = st.recursive(WORDS, lambda inner: element(INLINE, inner) | element(BLOCK, inner), max_leaves=30)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80)
 @given(st.lists(TREES, min_size=1, max_size=5))
 def test_no_word_of_any_nesting_is_lost(tmp_path: Path, parts: list[str]) -> None:
     try:
@@ -251,7 +251,7 @@ def test_no_word_of_any_nesting_is_lost(tmp_path: Path, parts: list[str]) -> Non
     )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 @given(st.binary(max_size=200), st.integers(0, 400))
 def test_any_bytes_give_a_book_or_a_reason(tmp_path: Path, noise: bytes, cut: int) -> None:
     speech = "<sp><speaker>A</speaker><l>b</l></sp><p>c &x; d</p>"
