@@ -123,3 +123,23 @@ def test_what_stands_under_a_half_title_is_no_part_of_the_preface_above() -> Non
         ("In which we wait", 2),
         ("II", 2),
     ]
+
+
+def test_a_text_under_the_heading_of_a_list_stays() -> None:
+    poem = "The ferry left at six,\nand nobody had told\nthe ferryman, who slept,\nthat the far bank was gone."
+    given = items(("heading", "Contents", 2), ("paragraph", "The Boat"), ("verse", poem), ("heading", "The Boat", 2))
+    draft = Draft("b")
+    assert [item.text for item in drop_contents(draft, [*given, *items(("paragraph", TEXT))])][0] == poem
+    assert [drop.text for drop in draft.dropped] == ["Contents", "The Boat"]
+
+
+def test_a_table_that_is_much_of_a_text_is_no_list_of_contents() -> None:
+    cells: list[Given] = [("paragraph", f"Crate {number} of the salt ferry") for number in range(60)]
+    given = items(("heading", "Contents", 2), *cells, ("heading", "The Boat", 2), ("paragraph", TEXT))
+    assert drop_contents(draft := Draft("b"), given) == given
+    assert not draft.dropped
+
+
+def test_a_word_at_the_end_of_a_sentence_is_no_heading_of_a_list() -> None:
+    given = items(("paragraph", "table."), ("paragraph", "Crate 1"), ("heading", "The Boat", 2), ("paragraph", TEXT))
+    assert drop_contents(Draft("b"), given) == given

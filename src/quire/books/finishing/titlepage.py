@@ -34,6 +34,9 @@ _DEDICATES = re.compile(
 )
 _LONGEST_LABEL = 60
 _LONGEST_CONTENTS = 40
+# Of a text a list of its chapters is a part: more is not believed, but in a very short one.
+_MOST_CONTENTS = 0.25
+_LITTLE = 500
 _HEAD = 12
 _HEAD_LINES = 25
 _MOST_WORDS = 300
@@ -47,13 +50,18 @@ def drop_contents(draft: Draft, items: list[Item]) -> list[Item]:
         if len(item.text) <= _LONGEST_CONTENTS
         and item.kind in ("heading", "paragraph")
         and is_contents_label(" ".join(item.text.split()))
+        and not item.text[:1].islower()
     ]
+    total = sum(len(item.text) for item in items) if labels else 0
     kept: list[Item] = []
     done = 0
     for index in labels:
         if index < done:
             continue
         stop = _end_of_contents(items, index + 1)
+        if sum(len(item.text) for item in items[index:stop]) > max(_MOST_CONTENTS * total, _LITTLE):
+            # The cells of a table are short lines too.
+            continue
         if stop > index + 1 or items[index].kind == "heading":
             reason = "list of illustrations" if "illustration" in items[index].text.lower() else "contents"
             for gone in items[index:stop]:
@@ -73,7 +81,7 @@ def _end_of_contents(items: Sequence[Item], start: int) -> int:
         if item.kind in ("heading", "break") or key in seen:
             return index
         lines = item.text.split("\n")
-        if any(len(line) > 110 for line in lines) or (index - start > 400):
+        if any(len(line) > 110 for line in lines) or (index - start > 400) or _reads_on(lines):
             return index
         if len(lines) == 1 and re.search(r"[a-zà-ÿ][.!?…][”’»\"']?$", item.text) and not recognise(item.text):
             return index
@@ -81,6 +89,12 @@ def _end_of_contents(items: Sequence[Item], start: int) -> int:
         index += 1
     # Nothing but short lines to the end of the book: that was no list of contents.
     return start
+
+
+def _reads_on(lines: Sequence[str]) -> bool:
+    """Whether lines are a text that goes on from line to line, as no list of titles does."""
+    on = sum(line[:1].islower() or line.rstrip().endswith((",", ";")) for line in lines)
+    return len(lines) >= 4 and on >= 0.4 * len(lines)
 
 
 def drop_title_page(draft: Draft, items: list[Item]) -> list[Item]:
