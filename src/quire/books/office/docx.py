@@ -16,7 +16,6 @@ from quire.books.office.docx_styles import read_styles
 from quire.books.office.docx_text import Walker
 from quire.books.office.elements import attribute
 from quire.books.office.flow import lay_out
-from quire.books.office.paragraph import Paragraph
 from quire.books.office.styles import Style
 
 _PLACEHOLDERS = re.compile(
@@ -33,12 +32,7 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     draft = Draft(str(path))
     _read_properties(draft, package)
     walker = Walker(read_styles(package))
-    paragraphs: list[Paragraph] = []
-    for number, paragraph in enumerate(walker.paragraphs(package.document())):
-        if number % _BEAT == 0:
-            pulse.beat()
-        paragraphs.append(paragraph)
-    lay_out(draft, paragraphs, options.matter == "all")
+    lay_out(draft, list(pulse.each(walker.paragraphs(package.document()), _BEAT)), options.matter == "all")
     _read_notes(draft, package, walker.styles)
     _drop_aside(draft, package)
     draft.warnings += package.warnings

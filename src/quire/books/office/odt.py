@@ -16,7 +16,6 @@ from quire.books.office.elements import optional_part, parse_part
 from quire.books.office.flow import lay_out
 from quire.books.office.odt_styles import read_styles
 from quire.books.office.odt_text import Walker
-from quire.books.office.paragraph import Paragraph
 from quire.errors import BookError
 
 _BEAT = 200
@@ -35,12 +34,7 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
     styles = optional_part(archive, _STYLES, draft.warnings)
     roots = [root] if styles is None else [root, styles]
     walker = Walker(draft, read_styles(reversed(roots)))
-    paragraphs: list[Paragraph] = []
-    for number, paragraph in enumerate(walker.paragraphs(_body(root))):
-        if number % _BEAT == 0:
-            pulse.beat()
-        paragraphs.append(paragraph)
-    lay_out(draft, paragraphs, options.matter == "all")
+    lay_out(draft, list(pulse.each(walker.paragraphs(_body(root)), _BEAT)), options.matter == "all")
     _drop_running(draft, roots[1:])
     if not draft.title:
         draft.title = path.stem

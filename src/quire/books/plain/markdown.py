@@ -54,9 +54,7 @@ def read(path: Path, options: ReadOptions = PLAIN) -> list[Book]:
         text = text[block.end() :]
     if "-->" in text:
         text = _without_comments(draft, text, skipped)
-    for count, group in enumerate(group_lines(text, ends=True)):
-        if count % _BEAT == 0:
-            pulse.beat()
+    for group in pulse.each(group_lines(text, ends=True), _BEAT):
         _read_group(draft, Lines(group.lines, group.number + skipped, group.gap))
     if not draft.title:
         draft.title = _only_top_heading(draft) or path.stem

@@ -125,9 +125,7 @@ def read_lines(
     groups, notes = take_notes(groups)
     headings = find_headings(groups, entries_of(gone))
     levels = rank(headings, groups)
-    for index, group in enumerate(groups):
-        if index % _BEAT == 0:
-            pulse.beat()
+    for index, group in enumerate(pulse.each(groups, _BEAT)):
         place = Place(draft.path, "line", group.number + skipped, inside)
         if index in headings:
             level = levels[index]

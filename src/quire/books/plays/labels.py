@@ -204,9 +204,7 @@ def _count(items: Sequence[Item]) -> Counter[tuple[str, Style]]:
     counts: Counter[tuple[str, Style]] = Counter()
     longer: Counter[tuple[str, str, Style]] = Counter()
     plain: Counter[tuple[str, Style]] = Counter()
-    for number, item in enumerate(items):
-        if number % 100 == 0:
-            pulse.beat()
+    for item in pulse.each(items, 100):
         for index, line in enumerate(item.text.split("\n")):
             for label in labels(line):
                 name = (key(label.name), label.style)
