@@ -64,3 +64,8 @@ def test_a_gutenberg_header_names_the_book() -> None:
         draft.title = known
         read_header(draft, [first, text(2)])
         assert (draft.title, draft.author) == (title, "Ada Fenn")
+
+
+def test_a_page_of_text_that_names_one_right_again_and_again_stays() -> None:
+    said = page(1, *[("Of the copyright in songs the lock keeper would say nothing good at all,", SIZE)] * 10)
+    assert kept([said, text(2)])[0] == [10, 12]

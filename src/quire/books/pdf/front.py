@@ -41,7 +41,7 @@ def drop_title_pages(draft: Draft, pages: Sequence[Page], size: float) -> None:
     rights = _MOST_LEGAL
     for page in pages[:_FRONT]:
         text = " ".join(line.plain for line in page.lines)
-        signs, words = len(_LEGAL.findall(text)), _words(page)
+        signs, words = len({sign.lower() for sign in _LEGAL.findall(text)}), _words(page)
         if words >= _FEW_WORDS:
             if signs >= 2 and words < _LEGAL_WORDS and rights and len(page.lines) < 60:
                 rights -= 1
