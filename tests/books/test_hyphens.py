@@ -119,3 +119,12 @@ def test_compounds_of_today_are_one_word() -> None:
 )
 def test_compounds_that_the_book_has_nowhere_else(before: str, after: str, joined: str) -> None:
     assert Hyphens(["nor was the wood there, all put together"], "en").join(before, after, soft=True) == joined
+
+
+def test_a_book_that_writes_to_day_with_a_hyphen_writes_as_one_did_then() -> None:
+    old, new = Hyphens(["until to-night"], "en"), Hyphens(["until tonight"], "en")
+    assert old.join("and to", "morrow", soft=True) == "and to-morrow"
+    assert new.join("and to", "morrow", soft=True) == "and tomorrow"
+    assert old.join("the door", "bell", soft=True) == "the door-bell"
+    assert new.join("the door", "bell", soft=True) == "the doorbell"
+    assert old.join("to re", "enter", soft=True) == "to re-enter"

@@ -39,6 +39,8 @@ _APART = frozenset("semi pseudo anglo franco ultra quasi russo gallo demi".split
 _ENGLISH_NUMBERS = frozenset("twenty thirty forty fifty sixty seventy eighty ninety".split())
 # What stands after an apostrophe and is no word that could be cut: `bull’s-eyes`, `thank’ee-marms`.
 _ELIDED = re.compile(r"[^\W\d_]{2}['’][a-z]{1,2}$")
+# `to-day` was written with a hyphen into the twentieth century.
+_DAYS = ("day", "night", "morrow")
 # First and last parts of words that English writes as one.
 _ENGLISH_PREFIX = frozenset(
     (
@@ -61,7 +63,8 @@ _ENDINGS = ("s", "d", "ed", "e", "es", "r", "nt", "ly", "ing", "ness")
 class Lexicon:
     """`first` and `second`: words with which many compounds begin or end; `solid`: words in one piece that look like
     compounds; `hyphened`: compounds that look like one word; `heads` and `tails`: those of the first two with which so
-    many compounds begin or end, and so few words, that the other half may be any."""
+    many compounds begin or end, and so few words, that the other half may be any; `modern`: compounds that are one word
+    today, and were not while one wrote `to-day`."""
 
     first: frozenset[str] = frozenset()
     second: frozenset[str] = frozenset()
@@ -69,6 +72,7 @@ class Lexicon:
     hyphened: frozenset[str] = frozenset()
     heads: frozenset[str] = frozenset()
     tails: frozenset[str] = frozenset()
+    modern: frozenset[str] = frozenset()
 
 
 @cache
@@ -82,7 +86,7 @@ def lexicon(language: str) -> Lexicon:
         if line and not line.startswith("#"):
             name, _, words = line.partition(":")
             lists.setdefault(name, set()).update(words.split())
-    names = ("first", "second", "solid", "hyphened", "heads", "tails")
+    names = ("first", "second", "solid", "hyphened", "heads", "tails", "modern")
     return Lexicon(*(frozenset(lists.get(name, ())) for name in names))
 
 
@@ -98,6 +102,8 @@ class Hyphens:
         self.lexicon = lexicon(language)
         self._told = False
         self._uncut = False
+        old = sum(self.words[f"to-{day}"] for day in _DAYS)
+        self._old = old > sum(self.words[f"to{day}"] for day in _DAYS)
 
     def learn(self, cuts: Iterable[tuple[str, str, bool]], lines: int) -> None:
         """Find out whether the file tells the typesetter's hyphens (drawn apart from the word) from the author's.
@@ -190,7 +196,7 @@ class Hyphens:
             if end and not right.endswith(end):
                 continue
             stem = right[: len(right) - len(end)]
-            if left + stem in self.lexicon.solid:
+            if left + stem in self.lexicon.solid or (not self._old and left + stem in self.lexicon.modern):
                 return -1
             if f"{left}-{stem}" in self.lexicon.hyphened:
                 return 1
@@ -221,6 +227,10 @@ class Hyphens:
 
     def _is_english_pair(self, left: str, right: str, name: bool = False) -> bool:
         """`name`: the first part begins with a capital, and may be half of a name (`Norwood`)."""
+        if left == "to" and right in _DAYS:
+            return self._old
+        if left in ("pre", "re", "co") and right[0] == left[-1]:
+            return True
         if left in _ENGLISH_NUMBERS or (left == "self" and right != "ish"):
             return True
         if right in _ENGLISH_ENDINGS:

@@ -54,3 +54,9 @@ def test_columns_whose_lines_stand_at_other_heights_are_columns() -> None:
     gutter = find_gutter([*left, *right], 300)
     assert gutter is not None
     assert columns_of([*left, *right], gutter) == [left, right]
+
+
+def test_a_line_too_long_for_its_column_parts_no_bands() -> None:
+    left = [line(f"l{n}", 20, 500 - 12 * n, 160 if n == 3 else 120) for n in range(8)]
+    right = [line(f"r{n}", 160, 504 - 12 * n, 120) for n in range(8)]
+    assert columns_of([*left, *right], 150) == [left, right]

@@ -57,8 +57,7 @@ def columns_of(lines: Sequence[Line], gutter: float | None) -> list[list[Line]]:
     left: list[Line] = []
     right: list[Line] = []
     for line in ordered:
-        across = line.left < gutter - 3 and line.right > gutter + 3
-        if across:
+        if _runs_across(line, lines, gutter):
             columns += [column for column in (left, right) if column]
             left, right = [], []
             columns.append([line])
@@ -67,6 +66,14 @@ def columns_of(lines: Sequence[Line], gutter: float | None) -> list[list[Line]]:
         else:
             right.append(line)
     return [_close_gaps(column) for column in [*columns, left, right] if column]
+
+
+def _runs_across(line: Line, lines: Sequence[Line], gutter: float) -> bool:
+    """Whether a line reaches over both columns; one of the left column that is too long for it does not, beside which
+    the right column has its own."""
+    if line.left >= gutter - 3 or line.right <= gutter + 3:
+        return False
+    return not any(other.left > gutter and abs(other.y - line.y) < 0.6 * line.size for other in lines)
 
 
 def _close_gaps(lines: Sequence[Line]) -> list[Line]:
