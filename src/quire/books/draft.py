@@ -12,6 +12,7 @@ ItemKind = Literal["heading", "paragraph", "verse", "break", "speech", "directio
 
 # `* * *`, `#`, `⁂`, `---`, `. . .`, `• • •`
 _SCENE_BREAK = re.compile(r"(?:[*#•·⁂❦❧☙~=_—–-]|\. \.)(?:\s*[*#•·⁂❦❧☙~=_.—–-])*|\*{1,}")
+_ORNAMENTS = frozenset("*#•·⁂❦❧☙~=_—–-.")
 SCENE_BREAK = "* * *"
 LONGEST_BREAK = 40
 LONGEST_LABEL = 60
@@ -71,4 +72,4 @@ class Draft:
 def is_scene_break(text: str) -> bool:
     """Whether a line is only an ornament between scenes."""
     line = text.strip()
-    return bool(line) and len(line) <= LONGEST_BREAK and bool(_SCENE_BREAK.fullmatch(line))
+    return line[:1] in _ORNAMENTS and len(line) <= LONGEST_BREAK and bool(_SCENE_BREAK.fullmatch(line))

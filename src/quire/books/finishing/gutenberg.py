@@ -67,6 +67,7 @@ _HEADER = re.compile(
 _HEAD_ITEMS = 120
 _FIRST_ITEMS = 40
 _FAR = 6
+_AT_ONCE = 256
 HEADER_CHARS = 30_000
 
 
@@ -141,7 +142,8 @@ def trim_items(draft: Draft, items: list[Item]) -> list[Item]:
     Notes stand aside, wherever they are among the items: one goes only where its place lies outside the frame.
     """
     # Most paragraphs, and most books, need no search for marks.
-    framed = _may_be_mark("\n".join([item.text for item in items]))
+    texts = [item.text for item in items]
+    framed = any(_may_be_mark("\n".join(texts[start : start + _AT_ONCE])) for start in range(0, len(texts), _AT_ONCE))
     if framed:
         items = _parted(items)
     body = [item for item in items if item.kind != "note"]

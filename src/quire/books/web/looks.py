@@ -122,21 +122,24 @@ def types_of(said: str, role: str) -> frozenset[str]:
 
 
 class Looks:
-    """The looks of one book's elements; `hidden` are the classes that its style sheets do not show."""
+    """The looks of one book's elements; `hidden` are the classes that its style sheets do not show.
+
+    `known` holds those that were asked for, by the element's name, and its attributes if it has any.
+    """
 
     def __init__(self, hidden: Collection[str] = ()) -> None:
         self.hidden = frozenset(hidden)
-        self._found: dict[object, Look] = {}
+        self.known: dict[object, Look] = {}
         self._alike: dict[object, Look] = {}
 
     def of(self, element: Element) -> Look:
         items = element.items()
         key = (element.tag, *items) if items else element.tag
-        found = self._found.get(key)
+        found = self.known.get(key)
         if found is None:
-            if len(self._found) > _MOST:
-                self._found.clear()
-            found = self._found[key] = self._of(element.tag, tuple(item for item in items if item[0] in _TOLD_BY))
+            if len(self.known) > _MOST:
+                self.known.clear()
+            found = self.known[key] = self._of(element.tag, tuple(item for item in items if item[0] in _TOLD_BY))
         return found
 
     def _of(self, full: object, items: tuple[tuple[str, str], ...]) -> Look:

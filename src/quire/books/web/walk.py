@@ -149,13 +149,14 @@ class Walk:
 
     def flow(self, element: Element, verse: bool, note: bool) -> None:
         """Inline text gathers in the run; blocks among it are walked."""
-        run, of, labels = self.parts, self.looks.of, self.labels
+        run, looks, labels = self.parts, self.looks, self.labels
         text = element.text
         if text and (run or not text.isspace()):
             run.append(text)
         short = not (verse or note or self._line)
         for child in element:
-            look = of(child)
+            items = child.items()
+            look = looks.known.get((child.tag, *items) if items else child.tag) or looks.of(child)
             if look.plain:
                 if labels and child in labels:
                     self.labelled.append((len(self.draft.items), *labels[child]))
@@ -314,8 +315,7 @@ class Walk:
         if note:
             self.drop("label of notes", element)
             return
-        text = "\n".join(self.text_of(element)) or _alt(element)
-        self._add_heading(text, level)
+        self._add_heading("\n".join(self.text_of(element)) or _alt(element), level)
 
     def _add_heading(self, text: str, level: int) -> None:
         if text.strip():
