@@ -51,6 +51,8 @@ def test_english_hyphens(before: str, after: str, joined: str) -> None:
         ("vas", "y", "vas-y"),
         ("celles", "ci", "celles-ci"),
         ("mer", "ci", "merci"),
+        ("mi", "eau", "mi-eau"),
+        ("mi", "nuit", "minuit"),
         ("tour", "née", "tournée"),
         ("vingt", "cinquième", "vingt-cinquième"),
     ],

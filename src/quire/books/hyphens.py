@@ -205,6 +205,8 @@ class Hyphens:
     def _is_french_pair(self, left: str, right: str) -> bool:
         if left == "t" or right in _FRENCH_ALWAYS or left == "très":
             return True
+        if left == "mi" and right not in ("lieu", "nuit", "sol", "son", "né", "mes"):
+            return right in self.lexicon.second or self.words[right] > 0
         if left == "sous":
             return not right.startswith(_FRENCH_UNDER)
         if right == "là":

@@ -204,7 +204,7 @@ def _piece(probe: Probe, text: str, start: int, stop: int, page: int, order: int
     size = own = probe.size(first)
     if last - first > 3:
         # A raised figure or a small capital may come first: the size of most of the line counts.
-        size, other = (probe.size(first + (last - first) * third // 3) for third in (1, 2))
+        size, other = (probe.size(_no_space(text, first + (last - first) * third // 3)) for third in (1, 2))
         if abs(size - other) > 0.01 * size:
             size = sorted((own, size, other, probe.size(last)))[-2]
         if own < 0.85 * size:
@@ -215,6 +215,13 @@ def _piece(probe: Probe, text: str, start: int, stop: int, page: int, order: int
     hyphen = end > last
     apart = hyphen and (text[end] == _HYPHEN or probe.is_apart(last, end))
     return Line(_repair(shown), left, probe.right(last), y, size, page, hyphen, order, apart)
+
+
+def _no_space(text: str, index: int) -> int:
+    """The place itself, or that of the next character that is no space: those that PDFium puts in have no true size."""
+    while text[index].isspace():
+        index += 1
+    return index
 
 
 def _lower_small_capitals(probe: Probe, text: str, first: int, stop: int, initial: bool = False) -> str:
