@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
+
 from quire.books.book import Place
 from quire.books.draft import Draft, Item, ItemKind
 from quire.books.finishing.gutenberg import (
@@ -143,3 +147,12 @@ def test_a_header_without_a_mark_goes_and_a_mention_stays() -> None:
     ]
     items = [_item(text, page) for page, text in enumerate([*header, *[BODY] * 9, "Project Gutenberg has it too."])]
     assert [item.text for item in trim_items(draft, items)] == [BODY] * 9 + ["Project Gutenberg has it too."]
+
+
+@pytest.mark.parametrize("nothing", ["\n", " \n", "*\n", " ", "*", "_"])
+def test_emptiness_is_no_work(nothing: str) -> None:
+    began = time.process_time()
+    assert not looks_like(nothing * 60_000)
+    assert header_fields(nothing * 60_000) == {}
+    assert frame(nothing * 60_000) == (0, 60_000 * len(nothing))
+    assert time.process_time() - began < 2

@@ -11,17 +11,19 @@ from quire.books.book import Dropped, Place
 if TYPE_CHECKING:
     from quire.books.draft import Draft, Item
 
+# Stars, blanks and a few line ends at the start of a line: without a bound, blank lines alone would take for ever.
+_BEFORE = r"^(?:[^\w\n]|_)*(?:\n(?:[^\w\n]|_)*){0,4}"
 _START = re.compile(
-    r"^[\W_]*START OF (?:THIS|THE) PROJECT GUTENBERG|^\W*END\W{0,4}THE SMALL PRINT|"
-    r"^[\W_]*(?:DÉBUT|DEBUT) (?:DE|DU) (?:CE |LE )?(?:LIVRE |PROJET |PROJECT )+GUTENBERG",
+    rf"{_BEFORE}START OF (?:THIS|THE) PROJECT GUTENBERG|{_BEFORE}END\W{{0,4}}THE SMALL PRINT|"
+    rf"{_BEFORE}(?:DÉBUT|DEBUT) (?:DE|DU) (?:CE |LE )?(?:LIVRE |PROJET |PROJECT )+GUTENBERG",
     re.IGNORECASE | re.MULTILINE,
 )
 _END = re.compile(
-    r"^\s*\*{2,}\s*END OF (?:THIS|THE) PROJECT GUTENBERG|"
-    r"^\W*(?:this is the )?End of (?:the |this )?(?:\w+/)?Project Gutenberg(?:['’]?s)?\b|"
-    r"^\W*(?:Fin (?:de ce |du )?|Ende (?:dieses |des )?|Fine (?:del )?)Proje[ck]?t Gutenberg|"
-    r"^\s*\*{2,}\s*This file should be named|^\s*(?:THE )?FULL PROJECT GUTENBERG LICENSE|"
-    r"^\s*START: FULL LICENSE",
+    r"^[^\S\n]*\*{2,}\s*END OF (?:THIS|THE) PROJECT GUTENBERG|"
+    rf"{_BEFORE}(?:this is the )?End of (?:the |this )?(?:\w+/)?Project Gutenberg(?:['’]?s)?\b|"
+    rf"{_BEFORE}(?:Fin (?:de ce |du )?|Ende (?:dieses |des )?|Fine (?:del )?)Proje[ck]?t Gutenberg|"
+    r"^[^\S\n]*\*{2,}\s*This file should be named|^[^\S\n]*(?:THE )?FULL PROJECT GUTENBERG LICENSE|"
+    r"^[^\S\n]*START: FULL LICENSE",
     re.IGNORECASE | re.MULTILINE,
 )
 _HEADLINE = re.compile(
@@ -31,12 +33,12 @@ _HEADLINE = re.compile(
     re.IGNORECASE,
 )
 _NAMED = re.compile(
-    r"^\W*(?:the )?project gutenberg(?:['’]?s)?(?: (?:e-?text|e-?book))?(?: of|,)?\s+(?P<title>[^\n]{1,120}?)"
+    r"^[^\w\n]*(?:the )?project gutenberg(?:['’]?s)?(?: (?:e-?text|e-?book))?(?: of|,)?\s+(?P<title>[^\n]{1,120}?)"
     r"(?:\s*\(.{1,20}\))?,?\s+by\s+(?P<author>[^\n*#,(\[]{2,60}?)\s*(?:$|[*#,(\[])",
     re.IGNORECASE | re.MULTILINE,
 )
 _FIELD = re.compile(
-    r"^\s*(Title|Author|Translator|Editor|Language|Character set encoding)\s*:\s*(.*?)\s*$",
+    r"^[^\S\n]*(Title|Author|Translator|Editor|Language|Character set encoding)\s*:\s*(.*?)\s*$",
     re.IGNORECASE | re.MULTILINE,
 )
 _CREDIT = re.compile(
