@@ -73,6 +73,13 @@ def test_text_under_the_last_entry_of_a_list_stays() -> None:
     assert dropped(pages) == [("contents", entry) for entry in entries]
 
 
+def test_under_a_heading_leaders_alone_are_enough() -> None:
+    chapters = [f"{name} . . . . . . . . . ." for name in ("The ferry", "The bend", "The weir")]
+    for heading, kept in (("Contents", 0), ("Name", 4)):
+        drop_lists(pages := [rows(1, [heading, *chapters]), page(2)])
+        assert [len(each.lines) for each in pages] == [kept, 10]
+
+
 def test_tables_whose_numbers_rise_are_no_contents() -> None:
     tests = [f"Test {n}" for n in range(1, 30)]
     sizes = [f"0.{n} . . . . . . . {n}" for n in range(40, 60)]

@@ -105,8 +105,10 @@ def _find_contents(rows: Sequence[str], goes_on: int, most: int) -> _Listed | No
     numbers.  The numbers rise and are none beyond `most`: those of a table do neither.
     """
     label = next((i for i, row in enumerate(rows[:_HEAD_ROWS]) if _is_label(row)), None)
-    entries = [(i, number) for i, row in enumerate(rows) if (number := entry_page(row)) and i > (label or -1)]
     named = label is not None or goes_on > 0
+    # Under a heading the numbers may have been cut off.
+    pages = ((i, entry_page(row) or (-1 if named and _led(row) else 0)) for i, row in enumerate(rows))
+    entries = [(i, number) for i, number in pages if number and i > (-1 if label is None else label)]
     if len(entries) < (2 if named else 4):
         return None
     first = entries[0][0]
@@ -117,7 +119,7 @@ def _find_contents(rows: Sequence[str], goes_on: int, most: int) -> _Listed | No
     start = label if label is not None else 0 if follows else first
     stop = entries[-1][0] + 1
     length = stop - start
-    leaders = sum(bool(_LEADER.search(row[-LONGEST_ENTRY:])) for row in rows[start:stop])
+    leaders = sum(_led(row) for row in rows[start:stop])
     numbers = [number for _, number in entries if number > 0]
     pairs = list(zip([goes_on, *numbers] if goes_on else numbers, numbers if goes_on else numbers[1:], strict=False))
     rises = sum(above <= below for above, below in pairs) >= 0.8 * len(pairs)
@@ -127,6 +129,10 @@ def _find_contents(rows: Sequence[str], goes_on: int, most: int) -> _Listed | No
     if not led and not (named and len(entries) >= 0.4 * length - 1):
         return None
     return _Listed(start, stop, max(1, goes_on, *numbers))
+
+
+def _led(row: str) -> bool:
+    return bool(_LEADER.search(row[-LONGEST_ENTRY:]))
 
 
 def _is_label(row: str) -> bool:
