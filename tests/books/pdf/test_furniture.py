@@ -175,3 +175,11 @@ def test_what_is_written_at_a_picture_now_here_now_there_stays() -> None:
         pages[number].lines.insert(0, line(f"Press here to {word}", 508 + 5 * number, number + 1))
     drop_furniture(pages, SIZE, STEP)
     assert not dropped(pages)
+
+
+def test_a_blank_page_may_have_the_head_of_others_at_another_height() -> None:
+    pages = [page(n, head=f"{n} THE FERRY") for n in range(1, 7)]
+    pages.append(Page(7, 360, 540, [line("The Ferry", 507, 7)]))
+    pages.append(Page(8, 360, 540, [line("The End", 507, 8)]))
+    drop_furniture(pages, SIZE, STEP)
+    assert [len(each.lines) for each in pages] == [10] * 6 + [0, 1]

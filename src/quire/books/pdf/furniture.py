@@ -141,6 +141,23 @@ def drop_furniture(pages: Sequence[Page], size: float, step: float) -> None:
                     for beside in [other for other in page.lines if abs(other.y - line.y) < 0.3 * line.size]:
                         page.take(_reason(beside), beside)
     _drop_outside(pages, size, step)
+    _drop_lone_heads(pages, size)
+
+
+def _drop_lone_heads(pages: Sequence[Page], size: float) -> None:
+    """A page left blank may have nothing but the head that other pages have, elsewhere or beside a folio."""
+    heads = Counter(
+        mask for page in pages for mask in {_letters(line) for reason, line in page.dropped if reason == "running head"}
+    )
+    for page in pages:
+        small = all(line.size <= 1.1 * size and heads[_letters(line)] >= 3 for line in page.lines)
+        if 0 < len(page.lines) <= 2 and small:
+            for line in list(page.lines):
+                page.take("running head", line)
+
+
+def _letters(line: Line) -> str:
+    return _SAME_LESS.sub("", _DIGITS.sub("#", line.plain.lower()))
 
 
 def _reason(line: Line) -> str:
