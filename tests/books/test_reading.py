@@ -143,6 +143,13 @@ def test_globs_and_folders_without_books(tmp_path: Path) -> None:
         read_shelf([ShelfItem(path=str(tmp_path / "empty"))])
 
 
+def test_a_folder_without_books_names_the_file_that_says_most(tmp_path: Path) -> None:
+    (tmp_path / "a.log").touch()
+    (tmp_path / "b.pdf").write_bytes(b"%PDF-1.7 and no more")
+    with pytest.raises(BookError, match=r"2 files; .*b\.pdf: is a damaged PDF"):
+        read_shelf([ShelfItem(path=str(tmp_path))])
+
+
 def test_a_file_by_several_names_is_read_once_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(TEXT)
     (tmp_path / "b.txt").symlink_to(tmp_path / "a.txt")

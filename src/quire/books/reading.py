@@ -199,7 +199,8 @@ def _reason(error: BookError, path: Path) -> str:
 def _nothing(items: Sequence[ShelfItem], unreadable: Sequence[Unreadable]) -> BookError:
     names = ", ".join(item.name for item in items) or "the shelf"
     if unreadable:
-        first = unreadable[0]
+        # A book that failed says more than a file that is none.
+        first = next((one for one in unreadable if one.code != "not-a-book"), unreadable[0])
         return BookError(
             f"{names} holds no book that can be read ({len(unreadable)} files; {first.path}: {first.reason})",
             then=READS,
