@@ -127,6 +127,8 @@ def test_the_mark_of_a_note_stands_raised_or_right_behind_a_word() -> None:
     assert find_mark("ferry¹ left", "1") == (5, 6)
     assert find_mark("the ferry1 left", "1") == (9, 10)
     assert find_mark("he left.1 Then", "1") == (8, 9)
+    assert find_mark("(he left).1 Then", "1") == (10, 11)
+    assert find_mark("...1 Then", "1") == (3, 4)
     assert find_mark("in 1815 he left", "1") is None
     assert find_mark("ferry¹² left", "1") is None
 

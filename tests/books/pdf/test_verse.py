@@ -91,3 +91,8 @@ def test_paragraphs_of_two_lines_are_no_turned_verse() -> None:
     )
     assert not is_turned_verse(FRAME, rows(*speech, speech[0]))
     assert not is_turned_verse(FRAME, set_ragged("the ferry left at six and nobody knew".split() * 5, 40))
+
+
+def test_verse_lines_of_one_length_are_no_justified_prose() -> None:
+    stanza = ("The tide went out at", "And nobody was there", "To see it go or call", "It back again.")
+    assert not is_prose(FRAME, rows(*stanza, left=20))

@@ -23,6 +23,7 @@ _PLAIN_FIGURES = str.maketrans(SUPERIORS, "0123456789")
 _DOUBTFUL = (("running head",), ("contents", "index"), ("title page", "copyright page"))
 MOST_DROPPED = 0.25
 FEW_DROPPED = 12
+_STOPS = r".,;:!?»”’)\]…—"
 _RAISED_FIGURES = str.maketrans("0123456789", SUPERIORS)
 _SAME_LESS = re.compile(r"[#\W]+")
 NOTE_START = re.compile(
@@ -311,7 +312,8 @@ def find_mark(text: str, label: str) -> tuple[int, int] | None:
     raised = label.translate(_RAISED_FIGURES)
     pattern = (
         rf"{MARK_OPEN}{re.escape(label)}{MARK_CLOSE}|{re.escape(raised)}(?![{SUPERIORS}])"
-        rf"|(?<=[^\W\d_]){re.escape(label)}(?!\w)|(?<=[^\W\d_][.,;:!?»”’)\]…—]){re.escape(label)}(?![\w.,]\w|\w)"
+        rf"|(?<=[^\W\d_]){re.escape(label)}(?!\w)|(?<=[^\W\d_][{_STOPS}]){re.escape(label)}(?![\w.,]\w|\w)"
+        rf"|(?:(?<=[^\W\d_][{_STOPS}]{{2}})|(?<=[{_STOPS}]{{3}})){re.escape(label)}(?![\w.,]\w|\w)"
     )
     match = re.search(pattern, text)
     return match.span() if match else None

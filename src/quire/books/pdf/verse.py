@@ -68,6 +68,8 @@ def is_prose(frame: Frame, lines: Sequence[Line]) -> bool:
     if len(lines) < 3:
         return bool(pairs) and not capitals and not broken and not SENTENCE_END.search(lines[0].plain)
     justified = sum(own - line.right < 1 for line in lines[:-1]) >= 0.7 * len(pairs)
+    # Lines of verse may chance to be equally long, but they begin with capitals.
+    justified = justified and capitals < len(pairs)
     return justified or (broken < 0.5 * len(pairs) and capitals < 0.5 * len(pairs))
 
 
