@@ -225,7 +225,9 @@ def _tables(name: str, known: Mapping[str, Any], part: str | None) -> list[HubFi
         inside = [path for path in tables if part in Path(path).parts[:-1]]
         if not inside:
             parts = ", ".join(sorted({Path(path).parts[0] for path in tables if "/" in path})[:20]) or "none"
-            raise BookError(f"hub:{name} has no part {part!r}; its folders are {parts}", "name one", code="missing")
+            raise BookError(
+                f"hub:{name} has no part {part!r}; its folders are {parts}", _name_one(name), code="missing"
+            )
         tables = inside
     tables = _of_one_kind(tables, every)
     return [HubFile(path, every[path], _split_name(path)) for path in tables]
@@ -269,14 +271,17 @@ def _patterns(name: str, configs: object, part: str | None) -> list[tuple[str, s
         part = marked[0] if marked else "default" if "default" in said else None
         if part is None:
             parts = ", ".join(list(said)[:20])
-            raise BookError(
-                f"hub:{name} has several parts: {parts}", f"name one: hub:{name.partition('@')[0]}/{next(iter(said))}"
-            )
+            raise BookError(f"hub:{name} has several parts: {parts}", _name_one(name, next(iter(said))))
     if part is not None and part not in said:
         raise BookError(
-            f"hub:{name} has no part {part!r}; it has {', '.join(list(said)[:20])}", "name one", code="missing"
+            f"hub:{name} has no part {part!r}; it has {', '.join(list(said)[:20])}", _name_one(name), code="missing"
         )
     return _pairs(said[part or next(iter(said))]["data_files"])
+
+
+def _name_one(name: str, part: str = "PART") -> str:
+    match = _NAME.fullmatch(name)
+    return f"name one: hub:{match['id'] if match else name}/{part}"
 
 
 def _pairs(files: object) -> list[tuple[str, str]]:
