@@ -185,3 +185,9 @@ def test_a_blank_page_may_have_the_head_of_others_at_another_height() -> None:
     pages.append(Page(8, 360, 540, [line("The End", 507, 8)]))
     drop_furniture(pages, SIZE, STEP)
     assert [len(each.lines) for each in pages] == [10] * 6 + [0, 1]
+
+
+def test_it_may_have_the_head_that_the_file_marks_on_others() -> None:
+    pages = [page(1), Page(2, 360, 540, [line("The Ferry", 507, 2)])]
+    drop_furniture(pages, SIZE, STEP, ["The Ferry", "I. The Bend", "The Ferry", "The Ferry"])
+    assert dropped(pages) == [("running head", "The Ferry")]

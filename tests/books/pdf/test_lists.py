@@ -75,7 +75,7 @@ def test_text_under_the_last_entry_of_a_list_stays() -> None:
 
 def test_under_a_heading_leaders_alone_are_enough() -> None:
     chapters = [f"{name} . . . . . . . . . ." for name in ("The ferry", "The bend", "The weir")]
-    for heading, kept in (("Contents", 0), ("Name", 4)):
+    for heading, kept in (("Contents", 0), ("Table", 0), ("Name", 4)):
         drop_lists(pages := [rows(1, [heading, *chapters]), page(2)])
         assert [len(each.lines) for each in pages] == [kept, 10]
 

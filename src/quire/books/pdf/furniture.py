@@ -128,8 +128,11 @@ def _height(edge: Edge) -> float:
     return round(2 * edge.line.y) / 2
 
 
-def drop_furniture(pages: Sequence[Page], size: float, step: float) -> None:
-    """Take running heads, running feet and folios off all pages: at most two lines at either edge."""
+def drop_furniture(pages: Sequence[Page], size: float, step: float, heads: Sequence[str] = ()) -> None:
+    """Take running heads, running feet and folios off all pages: at most two lines at either edge.
+
+    `heads` are those that the file itself marked as such, which are off already.
+    """
     _drop_line_numbers(pages, size)
     for top in (True, False):
         for _ in range(2):
@@ -142,23 +145,22 @@ def drop_furniture(pages: Sequence[Page], size: float, step: float) -> None:
                     for beside in [other for other in page.lines if abs(other.y - line.y) < 0.3 * line.size]:
                         page.take(_reason(beside), beside)
     _drop_outside(pages, size, step)
-    _drop_lone_heads(pages, size)
+    _drop_lone_heads(pages, size, heads)
 
 
-def _drop_lone_heads(pages: Sequence[Page], size: float) -> None:
+def _drop_lone_heads(pages: Sequence[Page], size: float, marked: Sequence[str]) -> None:
     """A page left blank may have nothing but the head that other pages have, elsewhere or beside a folio."""
-    heads = Counter(
-        mask for page in pages for mask in {_letters(line) for reason, line in page.dropped if reason == "running head"}
-    )
+    taken = [line.plain for page in pages for reason, line in page.dropped if reason == "running head"]
+    heads = Counter(map(_letters, [*taken, *marked]))
     for page in pages:
-        small = all(line.size <= 1.1 * size and heads[_letters(line)] >= 3 for line in page.lines)
+        small = all(line.size <= 1.1 * size and heads[_letters(line.plain)] >= 3 for line in page.lines)
         if 0 < len(page.lines) <= 2 and small:
             for line in list(page.lines):
                 page.take("running head", line)
 
 
-def _letters(line: Line) -> str:
-    return _SAME_LESS.sub("", _DIGITS.sub("#", line.plain.lower()))
+def _letters(text: str) -> str:
+    return _SAME_LESS.sub("", _DIGITS.sub("#", text.lower()))
 
 
 def _reason(line: Line) -> str:
@@ -310,6 +312,8 @@ def note_label(text: str) -> str:
 def find_mark(text: str, label: str) -> tuple[int, int] | None:
     """Where the mark of a note stands in a line: raised, or right behind a word or a stop."""
     raised = label.translate(_RAISED_FIGURES)
+    if label not in text and raised not in text:
+        return None
     pattern = (
         rf"{MARK_OPEN}{re.escape(label)}{MARK_CLOSE}|{re.escape(raised)}(?![{SUPERIORS}])"
         rf"|(?<=[^\W\d_]){re.escape(label)}(?!\w)|(?<=[^\W\d_][{_STOPS}]){re.escape(label)}(?![\w.,]\w|\w)"

@@ -15,7 +15,9 @@ LONGEST_ENTRY = 300
 _LEADER = re.compile(r"(?:[.·]\s*){4,}\s*(?:\d{1,4}|[ivxl]+)?\s*$|(?:\.\s?){5,}|…{2,}\s*\d{1,4}\s*$")
 _ENTRY = re.compile(r"\S.*?[\s.·…](\d{1,4}|[ivxl]+)$")
 _WORD = re.compile(r"[^\W\d_]{2}")
-_CONTENTS = re.compile(r"(?:table of )?contents|table des|inhalt|índice|indice|sommaire|inhoud", re.IGNORECASE)
+_CONTENTS = re.compile(
+    r"(?:table of )?contents|table des|inhalt|índice|indice|sommaire|inhoud|table\.?$", re.IGNORECASE
+)
 _LONGEST_LABEL = 40
 # Above the heading of a list stand at most a few lines: the work's name, a part of a running head.
 _HEAD_ROWS = 6

@@ -135,7 +135,7 @@ def _fill(draft: Draft, pages: list[Page], bookmarks: Sequence[Bookmark]) -> Non
     read_header(draft, pages)
     said = draft.title, draft.author
     pulse.beat()
-    drop_furniture(pages, size, step)
+    drop_furniture(pages, size, step, [gone.text for gone in draft.dropped if gone.reason == "running head"])
     pulse.beat()
     drop_lists(pages)
     drop_title_pages(draft, pages, size)
