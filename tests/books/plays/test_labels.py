@@ -159,3 +159,21 @@ def test_a_book_that_quotes_scenes_between_its_own_pages_is_no_play() -> None:
 def test_what_the_recipe_calls_a_play_needs_but_a_name() -> None:
     assert find_cast(told("MARA. Who calls?", "MARA. Nobody.")) is None
     assert find_cast(told("MARA. Who calls?", "MARA. Nobody."), asked=True) is not None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "MARA. Come in.",
+        "MARA—Come in.",
+        "MARA (low). Come.",
+        "MARA",
+        "LADY MARA: Come.",
+        "Mr. Voss: Come.",
+        "Le Roi. Venez.",
+    ]
+    + ["1st Guard. Who?", "THE KING OF THE NORTH. Who?", "MARA/VOSS. Who?", "MARA, VOSS. Who?", "Mara & Voss: Who?"]
+    + ["MARA D’ORVAL. Qui ?", "Mara -- Who?"],
+)
+def test_a_line_that_begins_with_a_name_is_looked_at(line: str) -> None:
+    assert list(labels(line))

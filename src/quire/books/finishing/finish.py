@@ -138,7 +138,7 @@ def _may_be_play(items: Sequence[Item]) -> bool:
     """Whether a look at every so many items finds speeches marked as such, or the same few names at their heads."""
     if len(items) <= _SAMPLE or any(item.kind == "speech" for item in items):
         return True
-    sample = [item.text for item in items[:: len(items) // _SAMPLE] if item.kind != "chapter"]
+    sample = [item.text for item in items[:: -(-len(items) // _SAMPLE)] if item.kind != "chapter"]
     names = Counter(plays_labels.key(label.name) for text in sample for label in plays_labels.labels(text[:200]))
     return sum(count for count in names.values() if count >= 3) >= 0.1 * len(sample)
 

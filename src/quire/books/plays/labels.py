@@ -35,6 +35,8 @@ _INLINE_CAPS = re.compile(rf"(?P<name>{_CAPS}){_MANNER}{_END}\s*(?P<rest>.*)$", 
 _BARE_CAPS = re.compile(rf"(?P<name>{_CAPS})(?:{_BRACKETS}\s*(?P<rest>.*)|\s*)$", re.DOTALL)
 _INLINE_MIXED = re.compile(rf"(?P<name>{_MIXED}){_MANNER}{_END}\s*(?P<rest>.*)$", re.DOTALL)
 _ALONE_MIXED = re.compile(rf"(?P<name>{_MIXED}){_MANNER}{_END}?\s*$")
+# A name ends, or goes on, right behind its first word: most lines of prose do neither, and need no longer look.
+_MAY_NAME = re.compile(rf"[\w’'º°-]+(?:\s*(?:[.,:(\[/—–-]|$)|\s+(?:[{_UP}\d]|{_LINK}\s|[dl][’']))")
 _NO_NAME = re.compile(
     r"(?:enter|re-?enter|exit|exeunt|end|fin|finis|the end|curtain|rideau|"
     r"(?:a |long )?pause|silence|un silence|note|notes|act|acte|scene|scène|"
@@ -112,7 +114,7 @@ def key(name: str) -> str:
 def labels(line: str) -> Iterator[Label]:
     """What a line may begin with, the strictest form first."""
     line = line.strip()
-    if not line or not (line[0].isupper() or line[0].isdigit()):
+    if not line or not (line[0].isupper() or line[0].isdigit()) or not _MAY_NAME.match(line):
         return
     for form in (_INLINE_CAPS, _BARE_CAPS):
         match = form.match(line)
