@@ -13,6 +13,7 @@ from quire.books.headings import is_contents_label, is_numbered, recognise
 if TYPE_CHECKING:
     from quire.books.draft import Draft, Item
 
+_NO_LETTERS = re.compile(r"[\W_]+")
 # The author's name under the title.
 _CREDIT = re.compile(r"(?:by|par|von|por|di|door)[:\s]\s*((?:[^\W\d_][\w.’'-]*\s?){1,6})", re.IGNORECASE)
 _YEAR = re.compile(r"\b(?:1[5-9]\d\d|20[0-4]\d)\b|\bM[DCLXVI.]{4,}\b|\b(?:an|année) (?:1[5-9]\d\d|[IVX]+)\b")
@@ -230,7 +231,7 @@ def _drop_names(draft: Draft, items: list[Item]) -> list[Item]:
 
 
 def letters(text: str) -> str:
-    return "".join(char for char in text.lower() if char.isalnum())
+    return _NO_LETTERS.sub("", text.lower())
 
 
 def _drop_known(draft: Draft, items: list[Item]) -> list[Item]:
