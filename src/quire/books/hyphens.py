@@ -173,7 +173,7 @@ class Hyphens:
             return True
         if self.language == "fr":
             return self._is_french_pair(last, first)
-        if "-" in left and len(last) > 3 and self._is_known(first):
+        if "-" in left and self._is_known(first) and (self._is_known(last) or min(len(last), len(first)) > 4):
             return True
         return self._is_english_pair(last, first, head[0].isupper() and not head.isupper())
 

@@ -30,6 +30,7 @@ _RAISED = re.compile(
 )
 _QUOTES = ("“", "‘", "«", '"', "'", "—")
 _INITIAL = re.compile(r"[“‘«\"'—]?\s?([A-ZÀ-Ý][’']?)\s?([^\W\d_])|[“‘«\"'—]\s?[A-ZÀ-Ý]$")
+_CONTROL = re.compile(r"[\x00-\x1f]")
 _MARKS = re.compile(r"[\d*†‡§¶‖]")
 _LABEL = re.compile(r"\d{1,3}|[*†‡§¶‖]{1,3}|[a-z]")
 # Fonts in TeX's T1 encoding without a map to Unicode give their own codes.
@@ -295,7 +296,7 @@ def _mark_notes(probe: Probe, text: str, first: int, stop: int, size: float, y: 
 
 def _repair(text: str) -> str:
     text = show(text)
-    if any(ord(char) < 32 for char in text):
+    if _CONTROL.search(text):
         return "".join(_T1.get(ord(char), char) if ord(char) < 32 else char for char in text)
     return text
 
