@@ -22,9 +22,9 @@ LONGEST_LABEL = 60
 class Item:
     """One thing in reading order.  `level` ranks headings, 1 the highest; a `chapter` opens one without a heading.
 
-    `speaker` is for speeches, as in `Block`; `matter` and `role` (one of those that `books.matter` knows) are for what
-    opens a chapter, where the source says it.  It is not frozen because a book has ten thousand of them: a frozen one
-    takes three times as long to make.
+    `speaker` is for speeches, as in `Block`; `matter` and `role` (one of those that `books.finishing.matter` knows) are
+    for what opens a chapter, where the source says it.  It is not frozen because a book has ten thousand of them: a
+    frozen one takes three times as long to make.
     """
 
     kind: ItemKind

@@ -14,7 +14,6 @@ from quire.books.finishing.gutenberg import (
     header_fields,
     is_credit,
     looks_like,
-    strip_illustrations,
     trim_items,
 )
 
@@ -64,11 +63,6 @@ def test_credits_are_told_from_sentences() -> None:
     assert is_credit("[Transcriber’s note: spelling kept.]")
     assert not is_credit("He had produced by then a whole shelf.")
     assert not is_credit("Produced by " + "a great many hands " * 100)
-
-
-def test_marks_of_pictures_are_taken_out() -> None:
-    text = "Before. [Illustration: A boat\non the water] After [a note]."
-    assert strip_illustrations(text) == ("Before.  After [a note].", ["[Illustration: A boat\non the water]"])
 
 
 def test_items_of_any_format_lose_the_frame_with_reasons() -> None:

@@ -117,6 +117,12 @@ def test_classes_that_are_not_shown() -> None:
     assert hidden_classes(sheet) == {"ghost", "veil"}
 
 
+def test_a_style_sheet_without_rules_is_gone_through_once() -> None:
+    """The square of its length would be minutes."""
+    assert hidden_classes("none" + "a" * 300_000) == set()
+    assert hidden_classes("none" + "@media" * 50_000) == set()
+
+
 def test_an_archive_without_a_package_is_no_epub(tmp_path: Path) -> None:
     path = zipped(tmp_path / "b.epub", {"a.txt": "x"})
     with pytest.raises(BookError, match="no package file") as raised:

@@ -51,9 +51,6 @@ _CREDIT = re.compile(
     r"note (?:sur la|de) transcription|\[transcriber)",
     re.IGNORECASE,
 )
-_ILLUSTRATION = re.compile(
-    r"\[\s*(?:illustration|frontispiece|image|décoration|decoration|vignette)\b[^\]]*\]", re.IGNORECASE
-)
 # Where a mark begins within a paragraph, or the text goes on after one.
 _INSIDE = re.compile(
     r"(?<=\S)\s+(?=\*{3}\s*(?:START|END) OF (?:THIS|THE) PROJECT GUTENBERG)|"
@@ -130,12 +127,6 @@ def is_headline(text: str) -> bool:
 def is_credit(text: str) -> bool:
     """Whether a paragraph only says who produced the file."""
     return bool(_CREDIT.match(text)) and len(text) < 1500
-
-
-def strip_illustrations(text: str) -> tuple[str, list[str]]:
-    """The text without `[Illustration: …]` marks, and those marks."""
-    marks = _ILLUSTRATION.findall(text)
-    return (_ILLUSTRATION.sub("", text), marks) if marks else (text, [])
 
 
 def trim_items(draft: Draft, items: list[Item]) -> list[Item]:

@@ -25,6 +25,7 @@ _FURNITURE_IDS = frozenset(
 )
 _MARGINS = frozenset(("header", "footer"))  # as LibreOffice writes them: <div title="header">
 _GUTENBERG = frozenset(("pgheader", "pg-boilerplate", "pgfooter"))
+_LONGEST_TITLE = 400
 _GUTENBERG_TITLE = re.compile(
     r"^(?:The )?Project Gutenberg(?:['’]s)? (?:e-?(?:book|text)(?: of)?:?|of) |"
     r"[,;:|—–-]+\s*(?:a|the) project gutenberg e-?book.*$",
@@ -87,7 +88,8 @@ def read_head(draft: Draft, root: Element) -> None:
                 draft.title = element.get("content") or ""
         elif name == "body":
             break
-    draft.title = _SITE.sub("", draft.title)
+    # No title is longer, and the patterns take the square of its length.
+    draft.title = _SITE.sub("", draft.title[:_LONGEST_TITLE])
     draft.title = _GUTENBERG_TITLE.sub("", draft.title)
     draft.title = re.sub(r",\s+complete$", "", draft.title, flags=re.IGNORECASE)
     match = re.fullmatch(r"(.+?),\s+(?:by|par|von|de)\s+(\S.*)", draft.title, re.IGNORECASE)

@@ -168,7 +168,7 @@ def _make(full: object, said: dict[str, str], hidden: frozenset[str]) -> Look:
     if not note and (unseen or _NO_DISPLAY.search(said.get("style", ""))):
         gone = gone or "hidden text"
     if kinds & {"pagebreak"} or (name in ("span", "a", "p", "div", "small", "b", "i") and named(_PAGE_NUMBER)):
-        gone = "page number"
+        gone = "folio"
     elif name in ("span", "a", "i", "small") and named(_LINE_NUMBER):
         gone = "line number"
     elif name in ("span", "a") and named(_BUTTON):

@@ -19,8 +19,9 @@ _PAGE_NAME = re.compile(r"\.(?:x?html?|xml|svg)$", re.IGNORECASE)
 _NCX = "application/x-dtbncx+xml"
 _GUIDE_EXTRA = {"other.colophon": "colophon", "other.copyright": "copyright page", "copyright": "copyright page"}
 _MOST_STYLES = 20
-_RULE = re.compile(r"([^{}]*)\{([^{}]*)\}")
-_AT_BLOCK = re.compile(r"@(?:media|supports)[^{}]*\{(?:[^{}]*\{[^{}]*\})*\s*\}")
+# Each is tried only where one can begin, or a sheet without braces would take the square of its length.
+_RULE = re.compile(r"(?<![^{}])([^{}]*)\{([^{}]*)\}")
+_AT_BLOCK = re.compile(r"@(?:media|supports)[^{}@]*\{(?:[^{}]*\{[^{}]*\})*\s*\}")
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _UNSHOWN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden")
 _CLASS_SELECTOR = re.compile(r"[a-z]*\.([\w-]+)", re.IGNORECASE)
