@@ -150,6 +150,10 @@ def test_a_tagged_document_says_itself_what_is_no_text(tmp_path: Path) -> None:
     assert shown.hidden == [("running head", "The Ferry 7")]
     assert "Ferry 7" not in text
     assert prepare(path)[0].hidden == []
+    last = making.drawn_pdf(tmp_path / "b.pdf", [head + line("So it was.", y=480)])
+    assert prepare(last, tagged=True)[0].hidden == [("running head", "The Ferry 7")]
+    mistagged = making.drawn_pdf(tmp_path / "c.pdf", [b"/Artifact BMC\n" + body + b"EMC\n" + line("So it was.", y=300)])
+    assert prepare(mistagged, tagged=True)[0].hidden == []
 
 
 def test_layers_that_are_off_are_not_seen(tmp_path: Path) -> None:

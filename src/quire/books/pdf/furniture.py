@@ -19,6 +19,7 @@ _COUNTED = re.compile(r"(\d{1,4}) (?=\S)")
 _COUNT = re.compile(r"\d{1,4}")
 SUPERIORS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _PLAIN_FIGURES = str.maketrans(SUPERIORS, "0123456789")
+_FURNITURE = ("running head", "folio")
 # What is taken off for these reasons is believed up to a share of the words.
 _DOUBTFUL = (("running head",), ("contents", "index"), ("title page", "copyright page"))
 MOST_DROPPED = 0.25
@@ -230,7 +231,8 @@ def _drop_outside(pages: Sequence[Page], size: float, step: float) -> None:
                 apart = min(abs(one.y - other.y) for one in beyond for other in inside) > 1.5 * step
                 if apart and line.size <= 1.1 * size and len(line.text) <= 120 and not _is_note(page, line, size):
                     found.append((page, line))
-        heights = Counter(place for _, line in found for place in _places(line))
+        known = [line for page in pages if page.height == height for why, line in page.dropped if why in _FURNITURE]
+        heights = Counter(place for line in (*known, *(line for _, line in found)) for place in _places(line))
         for page, line in found:
             # Heads and feet have their place; what stands now here, now there belongs to a picture.
             if max(heights[place] for place in _places(line)) >= 3 or _is_stamp(line.plain.strip()):

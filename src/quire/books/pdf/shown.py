@@ -257,7 +257,10 @@ class Sight:
         pale = _most(texts, [text.white for text in texts], 0.5)
         mirror = _most(texts, [text.mirrored for text in texts], 0.5)
         slanted = _most(texts, [text.turn is None for text in texts], 0.5)
-        tagged = not _most(texts, [text.artifact for text in texts], 0.4)
+        artifacts = sum(text.weight for text in texts if text.artifact)
+        # On the last page of a chapter the head may be longer than the line of text under it.
+        a_head = artifacts <= crop[2] - crop[0] and any(not text.artifact for text in texts)
+        tagged = a_head or not _most(texts, [text.artifact for text in texts], 0.4)
         gone: list[tuple[Hiding, _Text]] = []
         for text in texts if mirror else doubtful:
             if is_outside(text.box, crop):
