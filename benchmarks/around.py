@@ -145,7 +145,8 @@ def score_notes(result: Measured, book: Book, truth: Truth, extra: list[list[str
         return
     aside = [(note, plain(note.text)) for note in book.notes]
     text = " | ".join(plain(" ".join(run)) for run in extra)
-    raw = [_unhyphened(page) for page in pages]
+    # In the raw text a note's number touches its first word.
+    raw = [_unhyphened(re.sub(r"\b\d{1,3}(?=[^\W\d_])", " ", page)) for page in pages]
     right, placed, leaked, lost = 0, 0, [], []
     free = set(range(len(aside)))
     for note in truth.notes:

@@ -57,6 +57,7 @@ def test_a_note_in_the_text_is_told_and_a_note_that_is_gone() -> None:
 def test_a_note_is_looked_for_on_its_page() -> None:
     assert str(figures(book(*BODY), pages=("1 So in the first printing only.",)).notes_on_page) == "1/1"
     assert str(figures(book(*BODY), pages=("Nothing here.",)).notes_on_page) == "0/1"
+    assert str(figures(book(*BODY), pages=("1So in the first printing only.",)).notes_on_page) == "1/1"
 
 
 def test_verse_that_became_prose_and_prose_that_became_verse() -> None:
