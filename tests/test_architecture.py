@@ -21,7 +21,6 @@ WITHOUT_MIRROR = {
     "__main__.py": "one call of main, which tests/cli/test_app.py runs as a process",
     "cli/__init__.py": "one call of run, likewise",
     "planner/facts.py": "two records without behaviour but a look-up",
-    "books/book.py": "records; every reader's test looks at them",
     "books/limits.py": "records without behaviour; test_kinds.py and walls/test_child.py run into the bounds",
 }
 

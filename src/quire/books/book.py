@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from quire.errors import BookFault
@@ -173,3 +173,21 @@ def count_words(text: str) -> int:
 def passages_of(passages: Sequence[Passage], split: Split, part: int | None = None) -> list[Passage]:
     """Those of one split (and one part), in reading order."""
     return [p for p in passages if p.split == split and (part is None or p.part == part)]
+
+
+def moved(book: Book, path: str) -> Book:
+    """A book that was read from a copy, as the one of `path`: its places name that file too."""
+
+    def at(place: Place) -> Place:
+        return replace(place, source=path) if place.source == book.path else place
+
+    def there(blocks: Sequence[Block]) -> tuple[Block, ...]:
+        return tuple(replace(block, place=at(block.place)) for block in blocks)
+
+    return replace(
+        book,
+        path=path,
+        chapters=tuple(replace(chapter, blocks=there(chapter.blocks)) for chapter in book.chapters),
+        notes=there(book.notes),
+        dropped=tuple(replace(drop, place=at(drop.place)) for drop in book.dropped),
+    )

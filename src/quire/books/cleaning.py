@@ -182,6 +182,11 @@ _TWICE = re.compile(
 _ASCII = bytes(range(0x80))
 
 
+def say_repaired(count: int) -> str:
+    """The warning that goes with what `repair_mojibake` did."""
+    return f"{count} characters repaired: UTF-8 had been read as Windows-1252"
+
+
 def repair_mojibake(text: str, odd: str | None = None) -> tuple[str, int]:
     """Undo UTF-8 that was read as Windows-1252 (`Ã©` → `é`) where that is certain; returns how many characters.
 

@@ -235,7 +235,7 @@ def test_a_data_set_keeps_its_own_splits(tmp_path: Path) -> None:
 def test_passages_are_the_chapters_of_a_work_all_on_one_side(tmp_path: Path) -> None:
     text = "\n\n".join(f"CHAPTER {n}\n\n{row(n)['text']}\n\n{row(n + 50)['text']}" for n in range(1, 5))
     path = write(tmp_path / "a.jsonl", [{"title": "A Life", "text": text}, row(9)])
-    found = list(stream_passages([shard(path)], PLAIN, Held(0.4, 0.4)))
+    found = list(stream_passages(stream_works([shard(path)], PLAIN, Held(0.4, 0.4))))
     assert [(one.passage.book, one.passage.chapter) for one in found] == [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0)]
     assert len({one.passage.split for one in found[:4]}) == 1
     assert [one.passage.ends_work for one in found] == [False, False, False, True, True]

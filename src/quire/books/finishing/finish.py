@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from quire.books.book import Block, Book, Chapter
-from quire.books.cleaning import Cleaner, repair_mojibake, uncommon
+from quire.books.cleaning import Cleaner, repair_mojibake, say_repaired, uncommon
 from quire.books.draft import LONGEST_BREAK, LONGEST_LABEL, SCENE_BREAK, Draft, Item, is_scene_break
 from quire.books.finishing import gutenberg, matter
 from quire.books.finishing.chapters import gather_chapters
@@ -167,7 +167,7 @@ def _clean(draft: Draft, cleaner: Cleaner) -> list[Item]:
     joined, repaired = repair_mojibake(joined, odd)
     if repaired:
         texts, odd = joined.split("\x00"), None
-        draft.warnings.append(f"{repaired} characters repaired: UTF-8 had been read as Windows-1252")
+        draft.warnings.append(say_repaired(repaired))
     items = []
     for item, text in zip(draft.items, cleaner.clean_all(texts, odd), strict=True):
         kind = item.kind

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from quire.books.book import Block, Book, Place
+from quire.books.book import Book, moved
 from quire.books.language import detect_language
 from quire.books.limits import MIB
 from quire.books.pdf.words import PICTURE, UNREADABLE, are, name_pages
@@ -94,22 +94,7 @@ def _recognise(path: Path, read: Read, pages: Sequence[int], language: str) -> l
 
 def _renamed(book: Book, path: Path, copy: Path) -> Book:
     """The book of a copy as the book of the file that it was made of."""
-    source = str(path)
-
-    def at(place: Place) -> Place:
-        return replace(place, source=source)
-
-    def moved(blocks: Sequence[Block]) -> tuple[Block, ...]:
-        return tuple(replace(block, place=at(block.place)) for block in blocks)
-
-    return replace(
-        book,
-        path=source,
-        title=path.stem if book.title == copy.stem else book.title,
-        chapters=tuple(replace(chapter, blocks=moved(chapter.blocks)) for chapter in book.chapters),
-        dropped=tuple(replace(drop, place=at(drop.place)) for drop in book.dropped),
-        notes=moved(book.notes),
-    )
+    return replace(moved(book, str(path)), title=path.stem if book.title == copy.stem else book.title)
 
 
 def _run(path: Path, copy: Path, folder: Path, pages: Sequence[int], language: str) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quire.books.book import Block, Book, Place, Split
+from quire.books.book import Book, Split, moved
 from quire.books.rows.row import table_suffix
 from quire.errors import BookError
 from quire.run.atomic import named_disk_errors, write_text
@@ -109,22 +109,7 @@ def check_size(dataset: Dataset) -> None:
 
 def rename(book: Book, dataset: Dataset, file: HubFile) -> Book:
     """A book that was read from the cache, as one of the data set: no path of this machine in it."""
-    name = f"hub:{dataset.name}/{file.path}"
-
-    def moved(place: Place) -> Place:
-        return replace(place, source=name) if place.source == book.path else place
-
-    def move(block: Block) -> Block:
-        return replace(block, place=moved(block.place))
-
-    return replace(
-        book,
-        path=name,
-        split=dataset.split_of(file),
-        chapters=tuple(replace(one, blocks=tuple(map(move, one.blocks))) for one in book.chapters),
-        notes=tuple(map(move, book.notes)),
-        dropped=tuple(replace(drop, place=moved(drop.place)) for drop in book.dropped),
-    )
+    return replace(moved(book, f"hub:{dataset.name}/{file.path}"), split=dataset.split_of(file))
 
 
 def _listed(name: str, id: str, revision: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from quire.books.book import Block, Book, BookKind, Chapter, Place
-from quire.books.cleaning import Cleaner, line_ends, repair_mojibake
+from quire.books.cleaning import Cleaner, line_ends, repair_mojibake, say_repaired
 from quire.books.draft import Draft
 from quire.books.finishing.finish import finish
 from quire.books.language import detect_language, language_code
@@ -188,7 +188,7 @@ def _paragraph(draft: Draft, text: str, chapter: str, place: Place) -> Book | No
 def _repaired(draft: Draft, text: str) -> str:
     text, count = repair_mojibake(text)
     if count:
-        draft.warnings.append(f"{count} characters repaired: UTF-8 had been read as Windows-1252")
+        draft.warnings.append(say_repaired(count))
     return text
 
 

@@ -63,7 +63,7 @@ class Corpus:
         until: float = ENDLESS,
     ) -> Iterator[StreamedPassage]:
         """Their chapters, each in one split.  May raise BookError."""
-        return stream_passages(self.shards, self.options, self.held, start, tally, limits, until)
+        return stream_passages(self.works(start, tally, limits, until))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -178,20 +178,12 @@ def _no_works(name: str, tally: Tally, asked: Filter) -> BookError:
     return BookError(f"{name} holds no text: {tally.rows:,} rows, {why}", then=NAME_COLUMN, code="not-a-book")
 
 
-def stream_passages(
-    shards: Sequence[Shard],
-    options: ReadOptions,
-    held: Held,
-    start: StreamPosition = StreamPosition(),
-    tally: Tally | None = None,
-    limits: Limits | None = None,
-    until: float = ENDLESS,
-) -> Iterator[StreamedPassage]:
+def stream_passages(works: Iterable[StreamedWork]) -> Iterator[StreamedPassage]:
     """The chapters of the works as passages.  `Passage.book` is the number of the work's row in its shard.
 
     A work lies whole in one split, so that nothing of it crosses.
     """
-    for work in stream_works(shards, options, held, start, tally, limits, until):
+    for work in works:
         chapters = [(number, chapter.text) for number, chapter in enumerate(work.book.chapters) if chapter.text]
         for number, text in chapters:
             ends = number == chapters[-1][0]
