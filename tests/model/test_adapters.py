@@ -27,7 +27,7 @@ from quire.model.adapters import (
 )
 from quire.model.base import count_parameters, load_base
 from quire.planner.bases import find_base
-from quire.recipe.schema import Lora
+from quire.recipe.method import Lora
 from tiny import FAMILIES, build_config
 from toy import random_ids
 

@@ -7,7 +7,7 @@ import pytest
 
 from quire.errors import BaseModelError, RecipeError
 from quire.planner.shape import BaseShape, read_shape, shape_of
-from quire.recipe.schema import Lora
+from quire.recipe.method import Lora
 
 LLAMA_1B = {
     "model_type": "llama",

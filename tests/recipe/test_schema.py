@@ -6,11 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from quire.recipe.keys import walk
+from quire.recipe.method import Lora, Method
 from quire.recipe.schema import (
     BaseChoice,
     FreshBase,
-    Lora,
-    Method,
     Recipe,
     ShelfItem,
     TrainSettings,

@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from quire.recipe.keys import Key, walk
-from quire.recipe.schema import Method, Recipe, ShelfItem, TrainSettings
+from quire.recipe.method import Method
+from quire.recipe.schema import Recipe, ShelfItem, TrainSettings
 
 
 def test_sections_are_frozen() -> None:

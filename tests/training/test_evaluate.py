@@ -7,7 +7,7 @@ import torch
 from transformers import PreTrainedModel
 
 from quire.model.adapters import attach
-from quire.recipe.schema import Lora
+from quire.recipe.method import Lora
 from quire.training.compute import batches_of, summed_loss
 from quire.training.evaluate import MOST_ROWS, spread, validation_loss
 from quire.training.watch import StopWish

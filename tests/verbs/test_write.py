@@ -12,7 +12,7 @@ from quire.model.base import load_base
 from quire.planner.bases import find_base
 from quire.recipe.load import load_recipe
 from quire.recipe.resolved import Decided, ResolvedRecipe
-from quire.recipe.schema import Lora
+from quire.recipe.method import Lora
 from quire.run.folder import RunFolder
 from quire.verbs.write import write, write_all
 

@@ -19,7 +19,7 @@ from quire.errors import RecipeError, VoiceError
 from quire.model.base import load_base, load_model
 from quire.model.machine import Precision
 from quire.planner.bases import find_base
-from quire.recipe.schema import Lora
+from quire.recipe.method import Lora
 from quire.tokens.tokenizer import Tokenizer, load_tokenizer
 
 ADAPTER_FILE = "adapter_model.safetensors"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from quire.errors import BaseModelError, RecipeError
-from quire.recipe.schema import Lora
+from quire.recipe.method import Lora
 
 ALL_LINEAR = "all-linear"
 _LLAMA_LIKE = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "smollm3")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from quire.recipe.schema import MethodKind
+from quire.recipe.method import MethodKind
 
 EMBEDDED = "embedded"
 AUTO = "auto"

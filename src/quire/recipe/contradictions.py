@@ -11,8 +11,10 @@ _LENGTHS = ("steps", "samples")
 _ROWS = ("batch", "accumulate")
 
 
-def contradictions(train: Mapping[str, Any], in_recipe: Container[str], by_hand: Container[str]) -> list[Problem]:
-    """What is wrong with `train`, of which `in_recipe` and `by_hand` say which keys somebody gave, and where.
+def contradictions(
+    train: Mapping[str, Any], in_recipe: Container[str], by_hand: Container[str], path: str = "train"
+) -> list[Problem]:
+    """What is wrong with the training at `path`, of which `in_recipe` and `by_hand` say which keys somebody gave.
 
     What is given by hand may overrule what the recipe says, but not be overruled by it.
     """
@@ -22,13 +24,13 @@ def contradictions(train: Mapping[str, Any], in_recipe: Container[str], by_hand:
 
     problems = []
     if any(train.get(key) is not None for key in _LENGTHS) and ignored("epochs", _LENGTHS):
-        problems.append(Problem("train.epochs", "give steps, samples or epochs, not two"))
+        problems.append(Problem(f"{path}.epochs", "give steps, samples or epochs, not two"))
     if ignored("effective_batch", _ROWS):
-        problems += _rows(train)
+        problems += _rows(train, path)
     return problems
 
 
-def _rows(train: Mapping[str, Any]) -> list[Problem]:
+def _rows(train: Mapping[str, Any], path: str) -> list[Problem]:
     wanted, *given = (train.get(key) for key in ("effective_batch", *_ROWS))
     known = [(key, value) for key, value in zip(_ROWS, given, strict=True) if isinstance(value, int)]
     if not isinstance(wanted, int) or not known:
@@ -40,4 +42,4 @@ def _rows(train: Mapping[str, Any]) -> list[Problem]:
         return []
     said = " and ".join(f"{key} {value}" for key, value in known)
     least = f"at least {made}" if len(known) == 1 else f"{made}"
-    return [Problem("train.effective_batch", f"{said} make {least} rows a step: leave one of them out", wanted)]
+    return [Problem(f"{path}.effective_batch", f"{said} make {least} rows a step: leave one of them out", wanted)]

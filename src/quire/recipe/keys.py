@@ -10,8 +10,10 @@ from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from quire.recipe.schema import Recipe
+from quire.recipe.schema import Recipe, Stage
 from quire.recipe.setting import Settings, not_yet
+
+STAGES = "stages"
 
 # What other trainers call the same thing.
 _ELSEWHERE = {
@@ -104,7 +106,7 @@ def flatten(section: Settings, path: tuple[str, ...] = ()) -> dict[str, Any]:
             flat |= flatten(value, here)
         elif isinstance(value, tuple):
             for index, item in enumerate(value):
-                flat |= flatten(item, (*here, str(index)))
+                flat |= flatten(item, (*here, item.name if isinstance(item, Stage) else str(index)))
         else:
             flat[".".join(here)] = written.get(name, value) if isinstance(written, dict) else value
     return flat
@@ -113,14 +115,15 @@ def flatten(section: Settings, path: tuple[str, ...] = ()) -> dict[str, Any]:
 def field_of(dotted: str) -> Key | None:
     """The schema's key of a recipe's dotted key (`shelf.0.path` → `shelf[].path`).
 
-    A name in a free mapping has the mapping's key (`shelf.0.where.age` → `shelf[].where`).
+    A name in a free mapping has the mapping's key (`shelf.0.where.age` → `shelf[].where`).  A stage has a name
+    instead of a number (`stages.imprint.epochs` → `stages[].epochs`).
     """
     parts: list[str] = []
     for part in dotted.split("."):
         above = _by_name().get(".".join(parts))
         if above is not None and above.free:
             return above
-        if part.isdigit() and parts:
+        if parts and (part.isdigit() or parts == [STAGES]):
             parts[-1] += "[]"
         else:
             parts.append(part)
@@ -140,6 +143,16 @@ def steps_to(dotted: str) -> list[str]:
 @cache
 def _by_name() -> dict[str, Key]:
     return {key.dotted: key for key in walk()}
+
+
+def by_names(path: tuple[str | int, ...], data: Any) -> tuple[str | int, ...]:
+    """A place in a recipe's data with a stage's name in place of its number, where it has one."""
+    if len(path) < 2 or path[0] != STAGES or not isinstance(path[1], int):
+        return path
+    stages = data.get(STAGES) if isinstance(data, dict) else None
+    stage = stages[path[1]] if isinstance(stages, list) and path[1] < len(stages) else None
+    name = stage.get("name") if isinstance(stage, dict) else None
+    return (path[0], name, *path[2:]) if isinstance(name, str) else path
 
 
 def nearest(path: tuple[str | int, ...]) -> str | None:
@@ -163,8 +176,9 @@ def _with_index(path: tuple[str, ...], parents: list[str]) -> list[str]:
     parts: list[str] = []
     for part in path:
         if part.endswith("[]"):
-            index = parents[1] if len(parents) > 1 and parents[1].isdigit() else "0"
-            parts += [part.removesuffix("[]"), index]
+            at = len(parts) + 1
+            same = parents[: at - 1] == parts and len(parents) > at and parents[at - 1] == part.removesuffix("[]")
+            parts += [part.removesuffix("[]"), parents[at] if same else "0"]
         else:
             parts.append(part)
     return parts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from quire.errors import BookError, RecipeError
 from quire.recipe.bases import Advice
 from quire.recipe.contradictions import contradictions
-from quire.recipe.keys import field_of, flatten, nearest, steps_to
+from quire.recipe.keys import STAGES, by_names, field_of, flatten, nearest, steps_to
 from quire.recipe.problems import Problem, as_error, check
 from quire.recipe.schema import Recipe
 from quire.recipe.yaml_text import MOST_BYTES, Parsed, dump_yaml, parse_value, parse_yaml
@@ -22,6 +22,9 @@ T = TypeVar("T")
 DEFAULT = "default"
 RUN_BLOCKS = ("quire", "decided")
 """Blocks that a run adds to its recipe.yaml; they are no settings."""
+
+# Keys of a training that are words for one thing.
+_ONE_THING = (("epochs", "steps", "samples"), ("effective_batch", "accumulate"), ("stride", "chunk"))
 
 
 @dataclass(frozen=True)
@@ -80,10 +83,11 @@ def load_recipe(
     merged = {key: value for key, value in base.data.items() if key not in RUN_BLOCKS}
     problems = _apply(overrides or {}, merged)
     problems += _contradictions(merged, base.data, overrides or {})
+    share_train(merged)
     advised = _advise(advice or {}, merged)
     recipe, found = check(merged)
     problems += found
-    if need_shelf and not merged.get("shelf"):
+    if need_shelf and not _has_shelf(merged):
         problems.append(Problem("shelf", "no text is named: add shelf: [{path: novel.epub}]"))
     if problems:
         lines = [replace(problem, line=_line(problem.key, base.lines, overrides or {})) for problem in problems]
@@ -91,6 +95,28 @@ def load_recipe(
     assert recipe is not None
     given = dict.fromkeys(overrides or {}, "set by hand")
     return Loaded(recipe, {key: _origin(key, [given, base.origins, advised]) for key in flatten(recipe)})
+
+
+def share_train(data: dict[str, Any]) -> None:
+    """Put what `train` says under every stage that does not say it itself.
+
+    A stage's word on one thing also silences what `train` says on it in other words: of steps, samples and epochs only
+    one can hold, and so on.
+    """
+    train, stages = data.get("train"), data.get(STAGES)
+    if not isinstance(train, dict) or not isinstance(stages, list):
+        return
+    for number, stage in enumerate(stages):
+        if isinstance(stage, dict):
+            silenced = {key for words in _ONE_THING for key in words if any(word in stage for word in words)}
+            shared = {key: copy.deepcopy(value) for key, value in train.items() if key not in silenced}
+            stages[number] = {**shared, **stage}
+
+
+def _has_shelf(data: Mapping[str, Any]) -> bool:
+    stages = data.get(STAGES)
+    own = isinstance(stages, list) and stages and all(isinstance(s, dict) and s.get("shelf") for s in stages)
+    return bool(data.get("shelf") or own)
 
 
 def parse_setting(text: str) -> tuple[str, object]:
@@ -151,7 +177,7 @@ def _from_data(source: Mapping[str, Any], name: str) -> _Layer:
 
 def _from_file(path: Path) -> _Layer:
     parsed = read_recipe_file(path)
-    lines = {".".join(map(str, where)): line for where, line in parsed.lines.items()}
+    lines = {".".join(map(str, by_names(where, parsed.data))): line for where, line in parsed.lines.items()}
     data = _anchored(parsed.data, path.absolute().parent)
     return _Layer(data, {key: f"{path.name}, line {_nearest_above(key, lines)}" for key in _leaves(data)}, lines)
 
@@ -169,10 +195,14 @@ def _line(key: str, lines: Mapping[str, int], overrides: Mapping[str, object]) -
 
 
 def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """`data` with the paths of its shelf, and of a base that is a folder, made absolute from `folder`."""
-    shelf = data.get("shelf")
-    if isinstance(shelf, list):
-        data["shelf"] = [_anchored_item(item, folder) for item in shelf]
+    """`data` with the paths of its shelves, and of a base or an earlier run that is a folder, made absolute."""
+    stages = data.get(STAGES)
+    for section in [data, *(stages if isinstance(stages, list) else [])]:
+        if isinstance(section, dict) and isinstance(shelf := section.get("shelf"), list):
+            section["shelf"] = [_anchored_item(item, folder) for item in shelf]
+    earlier = data.get("from")
+    if isinstance(earlier, str):
+        data["from"] = _anchored_base(earlier, folder)
     base = data.get("base")
     if isinstance(base, str):
         data["base"] = _anchored_base(base, folder)
@@ -212,9 +242,13 @@ def _apply(overrides: Mapping[str, object], data: dict[str, Any]) -> list[Proble
             here = _step_into(here, part)
         if isinstance(here, dict):
             here[path[-1]] = copy.deepcopy(value)
+        elif path[0] == STAGES:
+            names = [str(stage.get("name")) for stage in data.get(STAGES) or () if isinstance(stage, dict)]
+            there = f"the stages are {', '.join(names)}" if names else "the recipe has no stages"
+            problems.append(Problem(dotted, f"there is no such stage: {there}"))
         else:
             problems.append(Problem(dotted, "there is no such item in the recipe's list"))
-    if any(key.split(".")[0] in ("shelf", "base") for key in overrides):
+    if any(key.split(".")[0] in ("shelf", "base", "from", STAGES) for key in overrides):
         _anchored(data, Path.cwd())  # what the file gave is absolute by now
     return problems
 
@@ -222,25 +256,41 @@ def _apply(overrides: Mapping[str, object], data: dict[str, Any]) -> list[Proble
 def _contradictions(
     merged: Mapping[str, Any], source: Mapping[str, Any], overrides: Mapping[str, object]
 ) -> list[Problem]:
-    """Those of `train`.  What Quire writes holds every key there is, so that none of them was given on purpose."""
-    train, written = merged.get("train"), source.get("train")
-    if not isinstance(train, dict):
-        return []
-    named = set(written) if isinstance(written, dict) else set()
-    by_quire = any(block in source for block in RUN_BLOCKS) or named >= set(as_written(Recipe())["train"])
-    in_recipe = set() if by_quire else named
-    by_hand = {key.removeprefix("train.") for key, value in overrides.items() if key.startswith("train.") and value}
-    return contradictions(train, in_recipe, by_hand)
+    """Those of `train` and of every stage.  What Quire writes holds every key there is, so that none of them was given
+    on purpose."""
+    problems = []
+    written = dict(_trainings(source))
+    for path, training in _trainings(merged):
+        named = set(written.get(path, {}))
+        by_quire = any(block in source for block in RUN_BLOCKS) or named >= set(as_written(Recipe())["train"])
+        in_recipe = set() if by_quire else named
+        given = (
+            key.removeprefix(f"{path}.") for key, value in overrides.items() if key.startswith(f"{path}.") and value
+        )
+        problems += contradictions(training, in_recipe, set(given), path)
+    return problems
+
+
+def _trainings(data: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """`train` and the stages, each with its dotted key."""
+    if isinstance(train := data.get("train"), dict):
+        yield "train", train
+    stages = data.get(STAGES)
+    for number, stage in enumerate(stages if isinstance(stages, list) else ()):
+        if isinstance(stage, dict):
+            yield ".".join(map(str, by_names((STAGES, number, ""), data)[:2])), stage
 
 
 def _step_into(here: Any, part: str) -> Any:
     if isinstance(here, list):
-        return here[int(part)] if part.isdigit() and int(part) < len(here) else None
+        if part.isdigit():
+            return here[int(part)] if int(part) < len(here) else None
+        return next((item for item in here if isinstance(item, dict) and item.get("name") == part), None)
     if not isinstance(here, dict):
         return None
     inner = here.get(part)
     if isinstance(inner, str) and part == "method":
-        inner = {inner: {}} if inner == "lora" else {inner: True}
+        inner = {inner: {}} if inner in ("lora", "qlora") else {inner: True}
     if not isinstance(inner, dict | list):
         inner = {}
     here[part] = inner
@@ -254,9 +304,10 @@ def _advise(advice: Mapping[str, Advice], data: dict[str, Any]) -> dict[str, str
         *sections, name = dotted.split(".")
         here: Any = data
         for section in sections:
-            here = here.setdefault(section, {}) if isinstance(here, dict) else None
+            of_another = section in ("lora", "qlora") and isinstance(here, dict) and here and section not in here
+            here = None if of_another else _step_into(here, section)
         if isinstance(here, dict) and name not in here:
-            here[name] = advised.value
+            here[name] = copy.deepcopy(advised.value)
             used[dotted] = f"advice: {advised.reason}"
     return used
 
@@ -265,7 +316,12 @@ def _leaves(data: Any, path: str = "") -> list[str]:
     """Dotted paths of all values that are neither sections nor lists of sections."""
     if isinstance(data, dict) and (data or not path):
         return [leaf for key, value in data.items() for leaf in _leaves(value, f"{path}.{key}" if path else str(key))]
-    if isinstance(data, list) and path == "shelf":
+    if isinstance(data, list) and path == STAGES:
+        named = [
+            (str(stage.get("name", n)) if isinstance(stage, dict) else str(n), stage) for n, stage in enumerate(data)
+        ]
+        return [leaf for name, stage in named for leaf in _leaves(stage, f"{path}.{name}")]
+    if isinstance(data, list) and path.rpartition(".")[2] == "shelf":
         return [leaf for index, item in enumerate(data) for leaf in _leaves(item, f"{path}.{index}")]
     return [path]
 
@@ -276,7 +332,8 @@ def _origin(key: str, layers: list[Mapping[str, str]]) -> str:
         found = _nearest_above(key, layer) or next((layer[k] for k in layer if k.startswith(f"{key}.")), None)
         if found is not None:
             return found
-    return DEFAULT
+    stage = key.split(".", 2)
+    return _origin(f"train.{stage[2]}", layers) if stage[0] == STAGES and len(stage) == 3 else DEFAULT
 
 
 def _without_reserved(data: dict[str, Any], path: str) -> dict[str, Any]:
@@ -288,7 +345,7 @@ def _without_reserved(data: dict[str, Any], path: str) -> dict[str, Any]:
             continue
         if isinstance(value, dict) and name != "where":
             value = _without_reserved(value, here)
-        elif name == "shelf" and isinstance(value, list):
+        elif name in ("shelf", STAGES) and isinstance(value, list):
             value = [_without_reserved(item, f"{here}.{index}") for index, item in enumerate(value)]
         kept[name] = value
     return kept

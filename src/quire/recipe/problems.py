@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from quire.errors import RecipeError
-from quire.recipe.keys import nearest
+from quire.recipe.keys import by_names, nearest
 from quire.recipe.schema import Recipe
 from quire.recipe.setting import NOT_YET, ONE_OF, Settings
 
@@ -68,7 +68,7 @@ def check(data: Mapping[str, Any]) -> tuple[Recipe | None, list[Problem]]:
         except ValidationError as error:
             details = error.errors(include_url=False)
             paths = [_path(detail, left) for detail in details]
-            for problem in _problems(details, paths, touched):
+            for problem in _problems(details, paths, touched, data):
                 problems.setdefault((problem.key, problem.what), problem)
             if not _take_out(paths, left):
                 break
@@ -78,7 +78,9 @@ def check(data: Mapping[str, Any]) -> tuple[Recipe | None, list[Problem]]:
     return None, list(problems.values())
 
 
-def _problems(details: Sequence[ErrorDetails], paths: Sequence[KeyPath], touched: Container[KeyPath]) -> list[Problem]:
+def _problems(
+    details: Sequence[ErrorDetails], paths: Sequence[KeyPath], touched: Container[KeyPath], data: Mapping[str, Any]
+) -> list[Problem]:
     """Errors of one value (a union gives one for each of its types) become one problem.
 
     That a choice is missing is no news in a section from which something was taken out.
@@ -87,7 +89,7 @@ def _problems(details: Sequence[ErrorDetails], paths: Sequence[KeyPath], touched
     for detail, path in zip(details, paths, strict=True):
         if not (detail["type"] == ONE_OF and path in touched):
             grouped.setdefault(path, []).append(detail)
-    return [_problem(path, group) for path, group in grouped.items()]
+    return [_problem(by_names(path, data), group) for path, group in grouped.items()]
 
 
 def _problem(path: KeyPath, group: Sequence[ErrorDetails]) -> Problem:

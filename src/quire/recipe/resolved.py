@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from quire.errors import RecipeError
 from quire.recipe.keys import flatten
@@ -18,6 +18,22 @@ _HEADER = (
     "# Written by Quire when this run was first started.  The run goes on as it says; to change a setting, start\n"
 )
 _HEADER += "# another run: quire train SOURCE --run NEW --set key=value\n"
+
+
+class StageDecided(BaseModel):
+    """What was settled for one stage."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    precision: Literal["fp32", "bf16", "fp16", "int8", "nf4"] = Field(
+        "fp32", description="Number format of the base's weights under an adapter, otherwise of the computation."
+    )
+    precision_reason: str = Field("", description="Why this format.")
+    batch: int = Field(1, description="Rows computed at once.")
+    accumulate: int = Field(1, description="Batches summed up before a step.")
+    batch_reason: str = Field("", description="Why so many.")
+    checkpointing: bool = Field(False, description="Whether activations are computed twice to save memory.")
+    packs: bool | None = Field(None, description="Whether the base computes packed texts in one pass; null: not tried.")
 
 
 class Decided(BaseModel):
@@ -32,13 +48,21 @@ class Decided(BaseModel):
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where the model is computed.")
     threads: int = Field(1, description="Threads of the computation.")
     threads_reason: str = Field("", description="Why so many.")
-    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="Number format of the computation.")
-    precision_reason: str = Field("", description="Why this format.")
-    batch: int = Field(1, description="Rows computed at once.")
-    accumulate: int = Field(1, description="Batches summed up before a step.")
-    batch_reason: str = Field("", description="Why so many.")
-    checkpointing: bool = Field(False, description="Whether activations are computed twice to save memory.")
-    packs: bool | None = Field(None, description="Whether the base computes packed texts in one pass; null: not tried.")
+    stages: tuple[StageDecided, ...] = Field((), description="For every stage, in order.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def from_before_stages(cls, data: Any) -> Any:
+        """Runs of format 1 kept what is a stage's among the rest."""
+        if not isinstance(data, dict) or "stages" in data:
+            return data
+        of_stage = {key: data[key] for key in StageDecided.model_fields if key in data}
+        return {key: value for key, value in data.items() if key not in of_stage} | {"stages": [of_stage]}
+
+    def with_stage(self, number: int, stage: StageDecided) -> Decided:
+        """The same with another decision for stage `number`."""
+        stages = (*self.stages[:number], stage, *self.stages[number + 1 :])
+        return self.model_copy(update={"stages": stages})
 
 
 class ResolvedRecipe(BaseModel):
@@ -53,7 +77,10 @@ class ResolvedRecipe(BaseModel):
 
     def to_yaml(self) -> str:
         """The text of recipe.yaml; `load_resolved` reads it back as the same."""
-        run = {"quire": {"versions": self.versions, "sources": self.sources}, "decided": self.decided.model_dump()}
+        run = {
+            "quire": {"versions": self.versions, "sources": self.sources},
+            "decided": self.decided.model_dump(mode="json"),
+        }
         return _HEADER + dump_yaml(as_written(self.recipe)) + "\n" + dump_yaml(run)
 
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Discriminator, Field, Tag, field_validator, model_serializer, model_validator
+from pydantic import AliasChoices, Discriminator, Field, Tag, field_validator, model_validator
 
+from quire.recipe.method import Method
 from quire.recipe.setting import Settings, later, one_of, setting
 from quire.units import Share, Warmup, WarmupSetting
 
 Format = Literal["prose", "poems", "plays", "conversations", "completions"]
 KeptMatter = Literal["chapters", "text", "all"]
-MethodKind = Literal["lora", "full"]
+Precision = Literal["auto", "bf16", "fp32", "fp16", "int8", "nf4"]
+Imprint = Literal["light", "style", "strong", "memorise"]
+Tracker = Literal["tensorboard", "wandb", "trackio", "mlflow"]
+
+PLAIN_STAGE = "train"
+"""What the only stage of a recipe without `stages` is called."""
 
 
 class ShelfItem(Settings):
@@ -23,9 +29,7 @@ class ShelfItem(Settings):
     hub: str | None = setting(
         None, "A data set on the hub, by its id: owner/name, or owner/name/part, or owner/name@revision."
     )
-    format: Format | None = setting(
-        None, "What the text is; found out when not given.", not_yet=("conversations", "completions")
-    )
+    format: Format | None = setting(None, "What the text is; found out when not given.")
     text: str | None = setting(None, "The column of a table that holds the text; found out when not given.")
     where: dict[str, str | list[str]] = setting(
         {}, "Keep rows whose columns have these values, in any case of letters."
@@ -35,14 +39,14 @@ class ShelfItem(Settings):
         "What is kept: chapters alone; text, with dedication, preface and afterword; or all, with imprint and index.",
     )
     ocr: bool = setting(False, "Recognise the text of pages that are pictures, where ocrmypdf is installed.")
-    stream: bool = setting(False, "Read tables row by row, in constant memory; quire read alone can do it yet.")
+    stream: bool = setting(False, "Read tables row by row, in constant memory, as far as the training needs.")
     split: str | None = setting(None, "The split of a hub data set to read; all, each as what it is, when not given.")
     validation: Share = setting(
         0.05, "Held out for early stopping and live curves; the same for all sources.", "share of the words"
     )
     test: Share = setting(0.10, "Held out for `judge` alone; the same for all sources.", "share of the words")
     rights: str | None = setting(None, "What you may do with this text, in your own words.")
-    weight: None = later("How often this source is seen against the others.")
+    weight: float = setting(1.0, "How often this source is seen in an epoch, against 1 for the others.", gt=0)
 
     @model_validator(mode="before")
     @classmethod
@@ -73,56 +77,6 @@ class ShelfItem(Settings):
         return f"hub:{self.hub}" if self.hub is not None else f"sample:{self.sample}"
 
 
-class Lora(Settings):
-    """A low-rank adapter (Hu et al. 2021, arXiv 2106.09685), as peft builds it."""
-
-    rank: int = setting(16, "Rank of the two small matrices: more learns more, and costs more.", ge=1)
-    alpha: float = setting(32, "Strength; the adapter counts alpha / rank times.", gt=0)
-    dropout: float = setting(0.05, "Share of the adapter's inputs set to zero while training.", ge=0, lt=1)
-    targets: list[str] | str = setting("all-linear", "The layers to adapt, by name, or all-linear.")
-    bias: Literal["none", "all", "lora_only"] = setting("none", "Which biases learn too.")
-    rslora: bool = setting(False, "Scale by alpha / sqrt(rank) (rsLoRA, arXiv 2312.03732).")
-    dora: bool = setting(False, "Learn magnitude and direction apart (DoRA, arXiv 2402.09353).")
-    init: None = later("How the adapter starts (PiSSA and others).")
-
-
-class Method(Settings):
-    """How a stage changes the base: by an adapter, or in all its weights."""
-
-    lora: Lora | None = setting(Lora(), "Train a low-rank adapter.")
-    full: bool = setting(False, "Train all weights.")
-    qlora: None = later("Train a low-rank adapter on a quantised base.")
-    inherit: None = later("Go on with what the stage before left.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def from_text(cls, data: Any) -> Any:
-        """`full` means `{full: true, lora: null}`; `{lora: {}}` and `lora` are the default adapter."""
-        if isinstance(data, str):
-            if data not in cls.model_fields:
-                raise ValueError("must be lora or full")
-            data = {data: None} if data == "lora" else {data: True}
-        if isinstance(data, dict) and data.get("full"):
-            return {"lora": None, **data}
-        if isinstance(data, dict) and "lora" in data and data["lora"] is None:
-            return {**data, "lora": {}}
-        return data
-
-    @model_validator(mode="after")
-    def one_method(self) -> Method:
-        if self.full == (self.lora is not None):
-            raise one_of("lora", "full")
-        return self
-
-    @property
-    def kind(self) -> MethodKind:
-        return "full" if self.full else "lora"
-
-    @model_serializer
-    def as_written(self) -> str | dict[str, Any]:
-        return {"lora": self.lora.model_dump(exclude={"init"})} if self.lora else "full"
-
-
 class Chunk(Settings):
     """Cut the text by sentences instead of by windows, as simple fine-tuning scripts do."""
 
@@ -132,7 +86,10 @@ class Chunk(Settings):
 class TrainSettings(Settings):
     """What one training does."""
 
-    method: Method = setting(Method(), "How the base is changed: lora or full.")
+    method: Method = setting(Method(), "How the base is changed: lora, qlora, full, or inherit.")
+    onto: Literal["merge", "stack"] = setting(
+        "merge", "What becomes of an earlier adapter under a new one: melted into the base, or kept beside it, frozen."
+    )
     window: int = setting(1024, "Tokens that the model sees at once.", "tokens", ge=8)
     stride: int | None = setting(None, "Step between windows; the window itself when not given.", "tokens", ge=1)
     overlap: Literal["train", "context"] = setting(
@@ -154,9 +111,11 @@ class TrainSettings(Settings):
     )
     weight_decay: float = setting(0.01, "Pull of the weights towards zero (decoupled, AdamW).", ge=0)
     clip: float = setting(1.0, "Largest norm of the gradient; 0 lets it be.", ge=0)
-    optimizer: Literal["adamw"] = setting("adamw", "The optimiser.", not_yet=("adamw_8bit", "adafactor"))
-    precision: Literal["auto", "bf16", "fp32", "fp16"] = setting(
-        "auto", "Number format of the computation; auto measures the machine.", not_yet=("int8", "nf4")
+    optimizer: Literal["adamw", "adamw_8bit", "adafactor"] = setting(
+        "adamw", "The optimiser: AdamW, AdamW with its memory in 8 bits, or Adafactor, which keeps next to none."
+    )
+    precision: Precision = setting(
+        "auto", "Number format of the base under its adapter, and of the computation; auto measures the machine."
     )
     checkpointing: bool | Literal["auto"] = setting(
         "auto", "Recompute activations to save memory; auto does so where they would not fit."
@@ -170,10 +129,14 @@ class TrainSettings(Settings):
     keep: int = setting(2, "Checkpoints kept.", ge=1)
     log_every: int = setting(1, "Steps between step events.", "steps", ge=1)
     early_stop: int | None = setting(None, "Stop after so many validations without a better one.", "validations", ge=1)
-    goldfish: None = later("Leave out one target token in k, against memorising.")
-    neftune: None = later("Noise on the embeddings.")
-    replay: None = later("Share of an earlier book's text to mix in.")
-    parallel: None = later("Train in several processes.")
+    goldfish: int | None = setting(
+        None, "Leave out one target token in so many, always the same ones, against memorising.", "tokens", ge=2
+    )
+    neftune: float | None = setting(None, "Noise on the embeddings while training (NEFTune's alpha; 5 is usual).", gt=0)
+    replay: Share | None = setting(None, "Text of the earlier voice's book to mix in.", "share of the rows")
+    parallel: Literal["ddp", "fsdp"] = setting(
+        "ddp", "With several processes: each holds the whole model, or a slice of every matrix."
+    )
 
     @model_validator(mode="after")
     def agree(self) -> TrainSettings:
@@ -196,6 +159,20 @@ class TrainSettings(Settings):
     def at_least_one(cls, value: int | str) -> int | str:
         if isinstance(value, int) and value < 1:
             raise ValueError("must be at least 1")
+        return value
+
+
+class Stage(TrainSettings):
+    """One training of a curriculum; what it does not say, `train` says for all."""
+
+    name: str = setting(..., "What the stage is called, in folders and in --set stages.NAME.key.")
+    shelf: tuple[ShelfItem, ...] = setting((), "Its sources of text; those of the recipe when not given.")
+
+    @field_validator("name")
+    @classmethod
+    def is_a_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value) or value.isdigit():
+            raise ValueError("must be small letters, figures and hyphens, such as long-windows")
         return value
 
 
@@ -284,20 +261,22 @@ class Recipe(Settings):
     name: str | None = setting(None, "Name of the run; from the first source when not given.")
     language: str | None = setting(None, "Language of the text (en, fr, …); detected when not given.")
     rights: str | None = setting(None, "What you may do with the texts, in your own words.")
-    earlier: None = Field(
+    earlier: str | None = Field(
         default=None,
         validation_alias=AliasChoices("from"),
         alias="from",
-        description="An earlier voice to go on from.",
-        json_schema_extra={"unit": "", "not_yet": True},
+        description="An earlier run, or its voice, to go on from.",
+        json_schema_extra={"unit": "", "not_yet": []},
     )
-    imprint: None = later("Dial from no imprint to memorising.")
+    imprint: Imprint | None = setting(
+        None, "How deep the book is to go: sets epochs, rank, learning rate and goldfish where nothing else does."
+    )
     shelf: tuple[ShelfItem, ...] = setting((), "The sources of text.")
-    train: TrainSettings = setting(TrainSettings(), "How to train.")
-    stages: None = later("A curriculum of several trainings.")
+    train: TrainSettings = setting(TrainSettings(), "How to train; with stages, what they share.")
+    stages: tuple[Stage, ...] = setting((), "A curriculum: trainings one after the other, each on what came before.")
     write: WriteSettings = setting(WriteSettings(), "How to write.")
     judge: JudgeSettings = setting(JudgeSettings(), "What to judge.")
-    track: None = later("Trackers that listen to the run.")
+    track: list[Tracker] = setting([], "Trackers that listen to the run.")
     push: None = later("Where to publish the voice.")
 
     @field_validator("language")
@@ -306,3 +285,32 @@ class Recipe(Settings):
         if value is not None and not re.fullmatch("[a-z]{2,3}", value):
             raise ValueError("must be the code of a language, such as en or fr")
         return value
+
+    @model_validator(mode="after")
+    def agree(self) -> Recipe:
+        names = [stage.name for stage in self.stages]
+        doubled = [name for name in names if names.count(name) > 1]
+        if doubled:
+            raise ValueError(f"two stages are called {doubled[0]}")
+        if self.stages and self.stages[0].method.inherit and self.earlier is None:
+            raise ValueError(f"stage {names[0]} is the first: there is nothing to inherit (or name it with from:)")
+        if not self.stages and self.train.method.inherit and self.earlier is None:
+            raise ValueError("train.method: inherit goes on from an earlier voice: name it with from:")
+        if self.earlier is not None and self.base not in ("auto", None):
+            raise ValueError("an earlier voice brings its own base: leave out base, or from")
+        return self
+
+    @property
+    def curriculum(self) -> tuple[Stage, ...]:
+        """The trainings in order, each with its shelf; of a recipe without stages the one that `train` describes."""
+        if not self.stages:
+            return (Stage(name=PLAIN_STAGE, shelf=self.shelf, **dict(self.train)),)
+        return tuple(s if s.shelf else s.model_copy(update={"shelf": self.shelf}) for s in self.stages)
+
+    def method_of(self, number: int) -> Method | None:
+        """How stage `number` of the curriculum changes weights: its own method, or the one that it inherits.
+
+        None where it goes on with an earlier voice, whose adapter says itself what it is.
+        """
+        own = (stage.method for stage in reversed(self.curriculum[: number + 1]))
+        return next((method for method in own if not method.inherit), None)
