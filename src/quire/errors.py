@@ -70,6 +70,10 @@ class DiskFull(RunError):
     """The disk has no room for what must be written."""
 
 
+class DiskFault(RunError):
+    """The disk cannot be read or written: an input/output error, or it was mounted read-only."""
+
+
 class GuardError(RunError):
     """One of the promises about training would be broken; training stops before it does harm."""
 

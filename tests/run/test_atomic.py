@@ -8,9 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from quire.errors import DiskFull
+from quire.errors import DiskFault, DiskFull
 from quire.run import atomic
-from quire.run.atomic import fresh_folder, hash_file, remove_leftovers, require_space, write_bytes, write_text
+from quire.run.atomic import (
+    fresh_folder,
+    hash_file,
+    named_disk_errors,
+    remove_folder,
+    remove_leftovers,
+    require_space,
+    write_bytes,
+    write_text,
+)
 
 DEAD = 2**22 + 1  # above the largest process number that Linux gives out
 
@@ -39,6 +48,57 @@ def test_full_disk_is_named_and_leaves_the_old_file(tmp_path: Path, monkeypatch:
     assert caught.value.then
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["a.bin"]
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EROFS])
+def test_a_failing_disk_is_named_and_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    path = tmp_path / "a.bin"
+    write_bytes(path, b"old")
+
+    def fail(handle: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(DiskFault, match=rf"a\.bin.*{os.strerror(number)}") as caught:
+        write_bytes(path, b"new")
+    assert caught.value.then
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["a.bin"]
+
+
+def test_a_failing_disk_told_in_words_only_is_recognised(tmp_path: Path) -> None:
+    words = "Error while serializing: I/O error: Input/output error (os error 5)"
+    with pytest.raises(DiskFault, match="voice"), named_disk_errors(tmp_path / "voice"):
+        raise RuntimeError(words)
+
+
+def test_every_folder_that_is_made_on_the_way_has_a_name_that_lasts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(atomic, "sync_folder", synced.append)
+    with fresh_folder(tmp_path / "run" / "stages" / "01"):
+        pass
+    assert {tmp_path, tmp_path / "run", tmp_path / "run" / "stages"} <= set(synced)
+
+
+def test_a_folder_is_removed_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "0000010").mkdir()
+    (tmp_path / "0000010" / "weights").write_text("w")
+
+    def killed(path: Path, ignore_errors: bool) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", killed)
+        with pytest.raises(SystemExit):
+            remove_folder(tmp_path / "0000010")
+    assert not (tmp_path / "0000010").exists()
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == []
+    remove_folder(tmp_path / "0000010")
 
 
 def test_other_system_errors_are_not_called_a_full_disk(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from quire.errors import DiskFull, RunError
+from quire.run.manifest import MANIFEST
 from quire.training import checkpoints
 from quire.training.checkpoints import (
-    MANIFEST,
     OPTIMIZER,
     RANDOM,
     STATE,

@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from quire.errors import DiskFull
+from quire.errors import DiskFault, DiskFull, QuireError
 from quire.units import show_size
 
 _LEFTOVER = re.compile(r"\.(?P<name>.+)\.quire-(?P<kind>new|old)-(?P<pid>\d+)-[0-9a-f]{8}")
 _CHUNK = 1 << 20
+# An input/output error, a disk that was mounted read-only (as Linux does after one), or that was taken away.
+_FAULTS = (errno.EIO, errno.EROFS, errno.ENXIO, errno.ENODEV, errno.ESTALE)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -31,7 +33,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     temporary = _sibling(path, "new")
     try:
         with named_disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             with temporary.open("xb") as file:
                 file.write(data)
                 file.flush()
@@ -53,13 +55,35 @@ def fresh_folder(path: Path) -> Iterator[Path]:
     temporary = _sibling(path, "new")
     try:
         with named_disk_errors(path):
-            temporary.mkdir(parents=True)
+            make_folder(path.parent)
+            temporary.mkdir()
             yield temporary
             _sync_tree(temporary)
             _put_in_place(temporary, path)
             sync_folder(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make `path` and what is missing above it, each with a name that lasts."""
+    missing = []
+    while not path.exists():
+        missing.append(path)
+        path = path.parent
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def remove_folder(path: Path) -> None:
+    """Delete a folder with all that is in it: whole or not there, wherever it is interrupted.  None there: nothing."""
+    going = _sibling(path, "new")  # what is half there under this name is a leftover
+    try:
+        path.rename(going)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(going, ignore_errors=True)
 
 
 def remove_leftovers(folder: Path) -> list[Path]:
@@ -117,18 +141,28 @@ def is_disk_full(error: BaseException) -> bool:
     return "No space left on device" in str(error) or "Disk quota exceeded" in str(error)
 
 
+def disk_fault(error: BaseException) -> str | None:
+    """The system's words where `error` says that a disk cannot be read or written for another reason than room."""
+    if isinstance(error, OSError):
+        return os.strerror(error.errno) if error.errno in _FAULTS else None
+    return next((os.strerror(number) for number in _FAULTS if os.strerror(number) in str(error)), None)
+
+
 @contextmanager
 def named_disk_errors(path: Path) -> Iterator[None]:
-    """Turn "no space left on device" raised inside into a DiskFull that names `path`."""
+    """Turn what a full or failing disk raises inside into a DiskFull or DiskFault that names `path`."""
     try:
         yield
-    except DiskFull:
+    except QuireError:
         raise
     except Exception as error:
-        if not is_disk_full(error):
-            raise
-        message = f"the disk is full: {path} could not be written; what was there before is intact"
-        raise DiskFull(message, "free some space and give the same command again", "disk") from error
+        if is_disk_full(error):
+            message = f"the disk is full: {path} could not be written; what was there before is intact"
+            raise DiskFull(message, "free some space and give the same command again", "disk") from error
+        if (reason := disk_fault(error)) is not None:
+            message = f"the disk failed: {path} could not be written ({reason}); what was there before is intact"
+            raise DiskFault(message, "check the disk, then give the same command again", "disk") from error
+        raise
 
 
 def sync_folder(path: Path) -> None:

@@ -6,8 +6,6 @@ verifies every hash and falls back to the one before where anything is wrong.
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +16,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from quire.errors import RunError
-from quire.run.atomic import fresh_folder, hash_file, write_text
+from quire.run.atomic import fresh_folder, remove_folder, write_text
+from quire.run.manifest import flaw, seal
 from quire.training.optimizer import optimizer_tensors, restore_optimizer, trainable
 from quire.training.state import TrainState
 
-MANIFEST = "manifest.json"
 STATE, WEIGHTS, OPTIMIZER, RANDOM = "state.json", "weights.safetensors", "optimizer.safetensors", "random.safetensors"
 
 
@@ -45,8 +43,7 @@ def save_checkpoint(root: Path, state: TrainState, model: nn.Module, optimizer: 
         save_file(optimizer_tensors(model, optimizer), folder / OPTIMIZER)
         save_file(random_state(), folder / RANDOM)
         write_text(folder / STATE, state.to_json())
-        hashes = {file.name: hash_file(file) for file in sorted(folder.iterdir())}
-        write_text(folder / MANIFEST, json.dumps({"files": hashes}, indent=2) + "\n")
+        seal(folder, {"processes": 1})
     return target
 
 
@@ -70,11 +67,9 @@ def restore_weights(weights: dict[str, Tensor], model: nn.Module) -> None:
 
 def load_checkpoint(folder: Path) -> Checkpoint:
     """Read and verify one checkpoint.  Raises RunError that names what is wrong."""
+    if (wrong := flaw(folder, (STATE, WEIGHTS, OPTIMIZER, RANDOM))) is not None:
+        raise RunError(wrong)
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
-        for name in (STATE, WEIGHTS, OPTIMIZER, RANDOM):
-            if hash_file(folder / name) != manifest[name]:
-                raise RunError(f"{folder / name} was changed or damaged")
         state = TrainState.from_json((folder / STATE).read_text(encoding="utf-8"))
         tensors = [load_file(folder / name) for name in (WEIGHTS, OPTIMIZER, RANDOM)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
@@ -106,7 +101,7 @@ def forget_old(root: Path, step: int, keep: int, best_step: int | None) -> None:
     kept = {folder.name for folder in whole[-keep:]} | {f"{best_step:07d}" if best_step is not None else ""}
     for folder in list_checkpoints(root):
         if folder.name not in kept:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
 
 
 def random_state() -> dict[str, Tensor]:
