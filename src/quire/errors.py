@@ -78,10 +78,22 @@ class GuardError(RunError):
     """One of the promises about training would be broken; training stops before it does harm."""
 
 
+class OutOfMemory(RunError):
+    """Memory ran out, and nothing is left that could be made smaller without changing what is learned."""
+
+
 class Stopped(QuireError):
     """Training ended on request (a signal, or its time was up) and can be resumed."""
 
     exit_code = 75
+
+
+class Echo(QuireError):
+    """Another process of the same run has told what went wrong: this one leaves with its exit code and says nothing."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"another process of this run left with exit code {code}")
+        self.exit_code = code
 
 
 def printable(text: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from quire.errors import QuireError, Stopped
+from quire.errors import Echo, QuireError, Stopped
 
 FIXABLE = 2
 BUG = 1
@@ -36,6 +36,8 @@ def guarded(command: Callable[[], object], arguments: Sequence[str], verb: str |
         sys.stdout.flush()
     except _WrongUsage as error:
         return tell(error.format_message().rstrip("."), usage, FIXABLE)
+    except Echo as error:
+        return error.exit_code
     except QuireError as error:
         then = error.then or (again if isinstance(error, Stopped) else usage)
         return tell(error.what, _with_guide(then, error.guide), error.exit_code)
