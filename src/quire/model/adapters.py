@@ -160,6 +160,11 @@ def put_on(model: PreTrainedModel, folder: Path, trainable: bool = False) -> Pef
     return adapted
 
 
+def is_adapter(folder: Path) -> bool:
+    """Whether the voice in `folder` is an adapter rather than a whole model."""
+    return (folder / ADAPTER_CONFIG).exists()
+
+
 def base_name_of(folder: Path) -> str:
     """What a voice in `folder` was trained from; a whole model names itself."""
     config = folder / ADAPTER_CONFIG

@@ -15,7 +15,7 @@ import torch
 from quire.planner.facts import MachineFacts
 from quire.planner.precision import require_precision
 
-Precision = Literal["fp32", "bf16", "fp16"]
+Precision = Literal["fp32", "bf16", "fp16", "int8", "nf4"]
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 # Where the processor lacks bf16 instructions, bf16 is 30 to 200 times slower than fp32 (measured, field notes 4): a
@@ -115,12 +115,19 @@ def _chains_per_second(threads: int, seconds: float) -> float:
     return rounds / passed
 
 
-def choose_precision(machine: MachineFacts, wanted: str) -> Decision:
-    """The number format of the computation.  Raises RecipeError for one that this machine cannot compute in."""
+def choose_precision(machine: MachineFacts, wanted: str, low_bits: bool = False) -> Decision:
+    """The number format of the computation; of a base in `low_bits` (qlora) that of its weights.
+
+    Raises RecipeError for one that this machine cannot compute in.
+    """
     require_precision(wanted, machine)
     if wanted != "auto":
-        assert wanted in ("fp32", "bf16", "fp16")
+        assert wanted in ("fp32", "bf16", "fp16", "int8", "nf4")
         return Decision(wanted, "as the recipe says")  # type: ignore[arg-type]
+    if low_bits:
+        if machine.gpu is not None:
+            return Decision("nf4", "qlora on a GPU: 4 bits a weight")
+        return Decision("int8", "qlora on a processor: 8 bits a weight, which it can multiply")
     fp32, bf16 = machine.rate("fp32"), machine.rate("bf16")
     assert fp32 is not None
     assert bf16 is not None

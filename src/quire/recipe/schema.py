@@ -314,3 +314,9 @@ class Recipe(Settings):
         """
         own = (stage.method for stage in reversed(self.curriculum[: number + 1]))
         return next((method for method in own if not method.inherit), None)
+
+    def as_plain(self, number: int) -> Recipe:
+        """Stage `number` as a recipe of its own, without stages: its shelf, its training, all else as it is."""
+        stage = self.curriculum[number]
+        train = TrainSettings(**{name: value for name, value in stage if name in TrainSettings.model_fields})
+        return self.model_copy(update={"shelf": stage.shelf, "train": train, "stages": ()})

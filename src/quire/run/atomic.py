@@ -86,6 +86,19 @@ def remove_folder(path: Path) -> None:
     shutil.rmtree(going, ignore_errors=True)
 
 
+def link_tree(folder: Path, path: Path) -> None:
+    """Let `path` be a folder of the same files as `folder`: hard links where the disk has them, else copies."""
+    with fresh_folder(path) as target:
+        shutil.copytree(folder, target, copy_function=_link_or_copy, dirs_exist_ok=True)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def remove_leftovers(folder: Path) -> list[Path]:
     """Clear what a killed process left half written anywhere under `folder`; return the paths that were removed.
 
@@ -197,11 +210,12 @@ def _put_in_place(new: Path, path: Path) -> None:
         new.rename(path)
         return
     if _exchange(new, path):
-        shutil.rmtree(new)
-        return
-    old = _sibling(path, "old")
-    path.rename(old)
-    new.rename(path)  # a crash before this line is mended by remove_leftovers
+        old = new
+    else:
+        old = _sibling(path, "old")
+        path.rename(old)
+        new.rename(path)  # a crash before this line is mended by remove_leftovers
+    sync_folder(path.parent)  # or the name might come back for what is removed now
     shutil.rmtree(old)
 
 

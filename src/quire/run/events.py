@@ -6,21 +6,24 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from quire.errors import RunError
-from quire.run.atomic import is_disk_full, named_disk_errors
+from quire.run.atomic import named_disk_errors, sync_folder
 
 JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
 
-DURABLE = frozenset({"checkpoint", "saved", "done"})
+DURABLE = frozenset({"checkpoint", "saved", "stage_end", "done"})
 """Kinds that must be on the disk before the program goes on."""
 
-OF_THE_RUN = frozenset({"start", "resume", "decided"})
-"""Kinds that tell of the run as a whole and are never forgotten."""
+OF_THE_RUN = frozenset({"start", "resume", "decided", "prepared", "recovered"})
+"""Kinds that tell of the run as a whole and are never forgotten: data that was prepared stays prepared, and a batch that
+was halved for want of memory stays halved, whatever steps are taken again."""
+
+TAKES_BACK = frozenset({"resume", "rollback"})
+"""Kinds that take earlier events back: training goes on from a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,8 @@ class EventLog:
                 written = os.write(handle, line)
                 while written < len(line):
                     written += os.write(handle, line[written:])
-            except OSError as error:
-                if is_disk_full(error):
-                    os.ftruncate(handle, before)
+            except OSError:
+                os.ftruncate(handle, before)
                 raise
             if kind in DURABLE:
                 os.fsync(handle)
@@ -95,7 +97,8 @@ class EventLog:
         if self._handle is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            _cut_torn_line(self._handle)
+            sync_folder(self.path.parent)  # a line is not durable before the file's name is
+            _cut_torn_end(self._handle)
         return self._handle
 
 
@@ -105,81 +108,114 @@ def read_events(path: Path) -> list[Event]:
 
 
 def read_all_events(path: Path) -> list[Event]:
-    """Every event of the file in order, those of steps that were taken again too.  No file: no events."""
+    """Every event of the file in order, those of steps that were taken again too.  No file: no events.
+
+    A line that is no event is left out: a power cut or a flipped bit must not cost a run that is otherwise whole.
+    """
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         return []
     whole = data[: data.rfind(b"\n") + 1]
-    return [_event(line, path, number) for number, line in enumerate(whole.splitlines(), start=1) if line.strip()]
+    return [event for line in whole.split(b"\n") if line and (event := _event(line)) is not None]
 
 
 def forget(events: Iterable[Event]) -> list[Event]:
-    """Leave out what a `resume` event takes back.
+    """Leave out what `resume` and `rollback` events take back.
 
     A run that resumes at a position (stage, part, step) goes on from a checkpoint taken there, so every earlier event
     of a later position will happen again and is forgotten.  Of the events at the very position, those after the
     checkpoint's own event will happen again too.  A resume at step 0 of a part that has no checkpoint there starts the
-    part over: its events at step 0 are forgotten as well.  Stages count in the order in which they first appear.
+    part over: its events at step 0 are forgotten as well.  A `rollback` is the same within one process; its `to_step`
+    is the step that it goes back to.
 
-    `validated` in the resume's values says whether the checkpoint was taken after the validation of its step, for
-    where the checkpoint stands and its own event is missing.
+    Stages follow one another as the run's latest `stages` (a value of `start` or `decided`) lists them, whichever was
+    prepared or trained first; those that are not listed, in the order in which they first appear.
+
+    `validated` in the values says whether the checkpoint was taken after the validation of its step, for where the
+    checkpoint stands and its own event is missing.
     """
+    heard = list(events)
+    order = _order_of_stages(heard)
     kept: list[Event] = []
-    stages: dict[str, int] = {}
-    for event in events:
-        stages.setdefault(event.stage, len(stages))
-        if event.kind == "resume":
-            kept = _before(kept, event, stages)
+    for event in heard:
+        if event.kind in TAKES_BACK:
+            kept = _before(kept, event, order)
         kept.append(event)
     return kept
 
 
-def _before(events: list[Event], resume: Event, stages: Mapping[str, int]) -> list[Event]:
-    position = _position(resume, stages)
-    started_over = resume.values.get("checkpoint", "") is None  # none was whole
+def _order_of_stages(events: Sequence[Event]) -> dict[str, int]:
+    """The place of every stage that events name.  What happens outside of stages comes before them all."""
+    listed: Sequence[JSON] = ()
+    for event in events:
+        if event.kind in ("start", "decided") and isinstance(names := event.values.get("stages"), list):
+            listed = names
+    names = ["", *(name for name in listed if isinstance(name, str)), *(event.stage for event in events)]
+    return {name: place for place, name in enumerate(dict.fromkeys(names))}
+
+
+def _before(events: list[Event], back: Event, order: Mapping[str, int]) -> list[Event]:
+    to = back.values.get("to_step")
+    position = (order[back.stage], back.part, to if isinstance(to, int) else back.step)
+    started_over = back.values.get("checkpoint", "") is None  # none was whole
     saved = [
         i
         for i, e in enumerate(events)
-        if e.kind == "checkpoint" and _position(e, stages) == position and not started_over
+        if e.kind == "checkpoint" and _position(e, order) == position and not started_over
     ]
     # A checkpoint may stand whose event a crash kept from being written.  What it has seen, it says itself.
-    told = "validated" in resume.values
-    seen = {"step", "validation"} if resume.values.get("validated") else {"step"}
-    last_equal = saved[-1] if saved else (len(events) if resume.step > 0 and not told else -1)
+    told = "validated" in back.values
+    seen = {"step", "validation"} if back.values.get("validated") else {"step"}
+    last_equal = saved[-1] if saved else (len(events) if position[2] > 0 and not told else -1)
 
     def stays(index: int, event: Event) -> bool:
-        if event.kind in OF_THE_RUN or _position(event, stages) < position:
+        if event.kind in OF_THE_RUN or _position(event, order) < position:
             return True
-        return _position(event, stages) == position and (index <= last_equal or (told and event.kind in seen))
+        return _position(event, order) == position and (index <= last_equal or (told and event.kind in seen))
 
     return [event for index, event in enumerate(events) if stays(index, event)]
 
 
-def _position(event: Event, stages: Mapping[str, int]) -> tuple[int, int, int]:
-    return stages[event.stage], event.part, event.step
+def _position(event: Event, order: Mapping[str, int]) -> tuple[int, int, int]:
+    return order[event.stage], event.part, event.step
 
 
-def _event(line: bytes, path: Path, number: int) -> Event:
+def _event(line: bytes) -> Event | None:
+    """The event of a line; None where the line is damaged."""
     try:
-        return Event(**json.loads(line))
-    except (ValueError, TypeError):
-        raise RunError(f"{path}, line {number} is not an event", "delete that line; the others are unharmed") from None
+        event = Event(**json.loads(line))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    texts, whole = (event.kind, event.stage), (event.part, event.step)
+    sound = all(isinstance(text, str) for text in texts) and all(isinstance(number, int) for number in whole)
+    return event if sound and isinstance(event.time, int | float) and isinstance(event.values, dict) else None
 
 
-def _cut_torn_line(handle: int) -> None:
-    """Drop the end of a line that a crash left without its line end, or the next event would be glued to it."""
-    size = os.fstat(handle).st_size
-    end = size
+def _cut_torn_end(handle: int) -> None:
+    """Drop what a crash or a power cut left at the end: half a line, to which the next event would be glued, or lines
+    that are no events, such as the zeros of blocks that were never written."""
+    size = end = os.fstat(handle).st_size
     while end > 0:
-        start = max(0, end - 4096)
-        newline = os.pread(handle, end - start, start).rfind(b"\n")
-        if newline >= 0:
-            end = start + newline + 1
+        start = _line_start(handle, end)
+        line = os.pread(handle, end - start, start)
+        if line.endswith(b"\n") and _event(line) is not None:
             break
         end = start
     if end < size:
         os.ftruncate(handle, end)
+
+
+def _line_start(handle: int, end: int) -> int:
+    """Where the line begins of which the last byte stands before `end`."""
+    at = end - 1  # its own line end, if it has one, is not the one before it
+    while at > 0:
+        start = max(0, at - 4096)
+        newline = os.pread(handle, at - start, start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        at = start
+    return 0
 
 
 def _finite(value: JSON) -> JSON:

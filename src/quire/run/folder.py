@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quire.errors import RunError, VoiceError
-from quire.run.atomic import write_text
+from quire.run.atomic import make_folder, named_disk_errors, write_text
 
 FORMAT = 1
 RUNS = Path("runs")
@@ -45,6 +45,10 @@ class RunFolder:
     @property
     def stages(self) -> Path:
         return self.path / "stages"
+
+    def stage(self, number: int, name: str) -> Path:
+        """What stage `number` (from 0) yields, its parts and its voice."""
+        return self.stages / f"{number + 1:02d}-{name}"
 
     @property
     def voice(self) -> Path:
@@ -84,8 +88,9 @@ class RunFolder:
                 f"{path} is not empty and is not a run folder", "choose a new or empty folder with --run DIR"
             )
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            write_text(folder.format_file, f"{FORMAT}\n")
+            with named_disk_errors(path):
+                make_folder(path)
+                write_text(folder.format_file, f"{FORMAT}\n")
         except (PermissionError, NotADirectoryError, FileExistsError) as error:
             reason = error.strerror or str(error)
             raise RunError(f"cannot make the run folder {path}: {reason}", "choose another with --run DIR") from error

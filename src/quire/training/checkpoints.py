@@ -92,13 +92,13 @@ def list_checkpoints(root: Path) -> list[Path]:
     return sorted(p for p in root.iterdir() if p.is_dir() and p.name.isdigit()) if root.exists() else []
 
 
-def forget_old(root: Path, step: int, keep: int, best_step: int | None) -> None:
-    """After saving at `step`: delete all but the newest `keep` and the best one.
+def forget_old(root: Path, step: int, keep: int, *needed: int | None) -> None:
+    """After saving at `step`: delete all but the newest `keep` and those of the steps that are `needed`.
 
     One of a later step was found damaged when the run resumed from an earlier one: it counts for nothing and goes too.
     """
     whole = [folder for folder in list_checkpoints(root) if int(folder.name) <= step]
-    kept = {folder.name for folder in whole[-keep:]} | {f"{best_step:07d}" if best_step is not None else ""}
+    kept = {folder.name for folder in whole[-keep:]} | {f"{other:07d}" for other in needed if other is not None}
     for folder in list_checkpoints(root):
         if folder.name not in kept:
             remove_folder(folder)

@@ -53,20 +53,16 @@ def something_is_held_out(rows: Rows) -> None:
         )
 
 
-def loss_is_finite(loss: float, step: int, what: str = "loss") -> None:
-    if not math.isfinite(loss):
-        raise GuardError(
-            f"the {what} is {loss} at step {step}", "lower train.learning_rate, or use precision: fp32", GUIDE
-        )
+def first_step_is_finite(loss: float, norm: float, step: int, first: bool) -> None:
+    """A later step may be left out; a first one that is not finite says that something is wrong from the beginning."""
+    if first:
+        what = f"loss is {loss}" if not math.isfinite(loss) else f"gradient is {norm}"
+        raise GuardError(f"the {what} at step {step}", "lower train.learning_rate, or use precision: fp32", GUIDE)
 
 
-def gradient_is_alive(norm: float, step: int, first: bool) -> None:
-    """Finite at every step, above zero at the first."""
-    if not math.isfinite(norm):
-        raise GuardError(
-            f"the gradient is {norm} at step {step}", "lower train.learning_rate, or use precision: fp32", GUIDE
-        )
-    if first and norm == 0:
+def gradient_is_alive(norm: float) -> None:
+    """The gradient of a first step is above zero."""
+    if norm == 0:
         raise GuardError("the gradient of the first step is zero: nothing would be learned", "report this bug", GUIDE)
 
 

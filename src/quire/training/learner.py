@@ -17,6 +17,7 @@ from quire.recipe.schema import TrainSettings
 from quire.run.events import JSON
 from quire.tokens.tokenizer import Tokenizer
 from quire.training.compute import Computation
+from quire.training.relief import compute_activations_twice
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def make_learner(
     memory.  `packs` says whether the base packs exactly, where that was found out before.  Raises RecipeError where the
     window exceeds the base's.
     """
-    lora = settings.method.lora
+    lora = settings.method.adapter
     weights: Precision = precision if lora else "fp32"
     base = load_base(files, weights, device)
     limit = window_limit(base.model)
@@ -70,7 +71,7 @@ def make_learner(
     packs = packs_exactly(base.model) if packs is None else packs
     model: PreTrainedModel | PeftModel = attach(base.model, lora, seed) if lora else base.model
     if checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        compute_activations_twice(model)
     # fp16 always needs autocast: adapters are float32 and small gradients vanish in 16 bits.
     mixed = precision != "fp32" and (lora is None or precision == "fp16")
     computation = Computation(packs, DTYPES[precision] if mixed else None, device)

@@ -6,11 +6,10 @@ same order every time; evaluating, saving and sampling draw none.
 
 from __future__ import annotations
 
-import resource
-import sys
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -18,7 +17,7 @@ from accelerate import Accelerator
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from quire.errors import Stopped
+from quire.errors import GuardError, Stopped
 from quire.planner.schedule import BatchChoice, learning_rate_at, part_steps, rows_of_step
 from quire.recipe.schema import TrainSettings
 from quire.run.events import JSON
@@ -29,13 +28,16 @@ from quire.training.checkpoints import (
     Checkpoint,
     forget_old,
     load_checkpoint,
+    random_state,
     restore,
+    restore_random,
     restore_weights,
     save_checkpoint,
 )
 from quire.training.compute import Computation, batches_of, summed_loss
 from quire.training.evaluate import validation_loss
-from quire.training.optimizer import make_optimizer
+from quire.training.optimizer import make_optimizer, restore_optimizer, set_learning_rate
+from quire.training.relief import Footing, compute_activations_twice, is_out_of_memory, peak_memory, smaller
 from quire.training.state import TrainState
 from quire.training.watch import StopWish
 
@@ -43,19 +45,25 @@ Emit = Callable[[str, TrainState, Mapping[str, JSON]], None]
 
 SECONDS_BETWEEN_SAVES = 300.0  # a crash never costs more work than this, however rare validations are
 
+# A batch may overflow by itself, and skipping it is enough; several in a row mean that the weights are diseased.
+MOST_BAD_IN_A_ROW = 3
+# Going back a third time would only go round in a circle.
+MOST_ROLLBACKS = 2
+
 
 @dataclass(frozen=True)
 class Part:
-    """A slice of the text: what is learned and what is only measured."""
+    """A slice of the text: what is learned, what is only measured, and other held-out text that is watched by name."""
 
     number: int
     rows: Rows
     validation: Rows
+    watched: Mapping[str, Rows] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What stays the same in all parts of a run."""
+    """What stays the same in all parts of a stage.  `relieved` hears how its steps are computed from now on."""
 
     settings: TrainSettings
     choice: BatchChoice
@@ -65,134 +73,216 @@ class Frame:
     emit: Emit
     sync_events: Callable[[], None]
     wish: StopWish
+    relieved: Callable[[Footing], None]
 
 
-def train_part(model: PreTrainedModel, part: Part, frame: Frame, state: TrainState, resume: Checkpoint | None) -> None:
+@dataclass
+class Work:
+    """What a part is trained with.  The footing alone changes, where memory runs out."""
+
+    model: PreTrainedModel
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    accelerator: Accelerator
+    stream: Stream
+    footing: Footing
+    saved_at: float = field(default_factory=time.monotonic)
+
+
+def train_part(
+    model: PreTrainedModel, part: Part, frame: Frame, footing: Footing, state: TrainState, resume: Checkpoint | None
+) -> Footing:
     """Train `model` in place on one part, from `state` (that of `resume`, if given) to the part's last step.
 
-    Afterwards the model holds the last weights, or with `early_stop` the best ones.  Raises Stopped when asked to stop,
-    after a checkpoint; GuardError where a promise would be broken.
+    Afterwards the model holds the last weights, or with `early_stop` the best ones.  Returns how steps were computed in
+    the end.  Raises Stopped when asked to stop, after a checkpoint; GuardError where a promise would be broken;
+    OutOfMemory.
     """
     settings = frame.settings
     steps = part_steps(len(part.rows), settings, frame.choice)
     pace = settings.evaluate_every or max(1, steps // 10)
     save_every = settings.save_every or pace
+    work = begin(model, part, frame, footing, state, resume)
+    work.model.train()
+    while True:
+        stop_if_asked(work, frame, state)
+        if state.validation_due:
+            validate(work, part, frame, state)
+        if state.part_step >= steps or (settings.early_stop is not None and state.worse >= settings.early_stop):
+            break
+        step(work, part, frame, state, steps)
+        if state.bad_in_a_row == MOST_BAD_IN_A_ROW:
+            roll_back(work, frame, state, f"{MOST_BAD_IN_A_ROW} steps in a row were not finite")
+        state.validation_due = state.part_step % pace == 0 or state.part_step == steps
+        overdue = time.monotonic() - work.saved_at > SECONDS_BETWEEN_SAVES
+        if not state.validation_due and (state.part_step % save_every == 0 or overdue):
+            save(work, frame, state)
+    if settings.early_stop is not None and state.best_step != state.step:
+        assert state.best_step is not None
+        restore_weights(load_checkpoint(frame.checkpoints / f"{state.best_step:07d}").weights, work.model)
+    work.accelerator.free_memory()
+    return work.footing
 
+
+def begin(
+    model: PreTrainedModel, part: Part, frame: Frame, footing: Footing, state: TrainState, resume: Checkpoint | None
+) -> Work:
+    """Optimiser, order of rows and random numbers: fresh for the part, or as the checkpoint has them."""
     accelerator = Accelerator(cpu=frame.computation.device == "cpu")
-    optimizer = make_optimizer(model, settings)
-    model, optimizer = accelerator.prepare(model, optimizer)
+    model, optimizer = accelerator.prepare(model, make_optimizer(model, frame.settings))
     # Where a GPU lacks bf16: small fp16 gradients are scaled up before they can vanish (Micikevicius et al. 2018).
     scaler = torch.amp.GradScaler(enabled=frame.computation.autocast is torch.float16)
-    stream = Stream(len(part.rows), frame.seed, part.number)
+    work = Work(model, optimizer, scaler, accelerator, Stream(len(part.rows), frame.seed, part.number), footing)
     if resume is None:
         torch.manual_seed(frame.seed * 1009 + part.number)
     else:
         restore(resume, model, optimizer)
         scaler.load_state_dict(state.scaler)
-        stream.seek(Position(state.rows))
-
-    saved_at = time.monotonic()
-
-    def save() -> None:
-        nonlocal saved_at
-        state.scaler = scaler.state_dict()
-        frame.sync_events()
-        folder = save_checkpoint(frame.checkpoints, state, model, optimizer)
-        frame.emit("checkpoint", state, {"path": folder.name})
-        forget_old(frame.checkpoints, state.step, settings.keep, state.best_step)
-        saved_at = time.monotonic()
-
-    def stop_if_asked() -> None:
-        if frame.wish.reason is not None:
-            save()
-            frame.emit("stopped", state, {"reason": frame.wish.reason})
-            raise Stopped(f"training stopped at step {state.step} ({frame.wish.reason})")
-
-    model.train()
-    while True:
-        stop_if_asked()
-        if state.validation_due:
-            loss = validation_loss(model, part.validation, frame.computation, frame.wish)
-            stop_if_asked()
-            assert loss is not None
-            guards.loss_is_finite(loss, state.step, "validation loss")
-            state.note_validation(loss)
-            frame.emit("validation", state, {"loss": loss, "best_loss": state.best_loss, "best_step": state.best_step})
-            save()
-        if state.part_step >= steps or (settings.early_stop is not None and state.worse >= settings.early_stop):
-            break
-        step(model, optimizer, scaler, accelerator, stream, part, frame, state, steps)
-        state.validation_due = state.part_step % pace == 0 or state.part_step == steps
-        overdue = time.monotonic() - saved_at > SECONDS_BETWEEN_SAVES
-        if not state.validation_due and (state.part_step % save_every == 0 or overdue):
-            save()
-    if settings.early_stop is not None and state.best_step != state.step:
-        assert state.best_step is not None
-        restore_weights(load_checkpoint(frame.checkpoints / f"{state.best_step:07d}").weights, model)
-    accelerator.free_memory()
+        work.stream.seek(Position(state.rows))
+    return work
 
 
-def step(
-    model: PreTrainedModel,
-    optimizer: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler,
-    accelerator: Accelerator,
-    stream: Stream,
-    part: Part,
-    frame: Frame,
-    state: TrainState,
-    steps: int,
-) -> None:
-    """One optimiser step: the mean gradient over the targets of all its rows, clipped and applied."""
+def step(work: Work, part: Part, frame: Frame, state: TrainState, steps: int) -> None:
+    """One optimiser step: the mean gradient over the targets of all its rows, clipped and applied.
+
+    Where it is not finite the step is left out: its rows count as seen, and the weights stay as they are.
+    """
     started = time.perf_counter()
     settings = frame.settings
-    indices = stream.take(rows_of_step(state.part_step, len(part.rows), settings, frame.choice))
+    indices = work.stream.take(rows_of_step(state.part_step, len(part.rows), settings, frame.choice))
     targets = sum(part.rows.targets_in(index) for index in indices)
     rate = learning_rate_at(state.part_step, steps, settings)
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-
-    total = 0.0
-    for batch in batches_of(part.rows, indices, frame.choice.batch, frame.computation.device):
-        loss = summed_loss(model, batch, frame.computation) / targets
-        total += float(loss.detach())
-        guards.loss_is_finite(total, state.step + 1)
-        accelerator.backward(scaler.scale(loss))
-    scaler.unscale_(optimizer)
-    norm = gradient_norm(model, settings.clip)
-    # A scaled fp16 step may overflow: the scaler then leaves it out and lowers the scale.
-    if not scaler.is_enabled():
-        guards.gradient_is_alive(norm, state.step + 1, first=state.part_step == 0)
-    before = guards.weights_of(model) if state.part_step == 0 else None
-    scaler.step(optimizer)
-    scaler.update()
-    optimizer.zero_grad(set_to_none=True)
-    if before is not None and not scaler.is_enabled():
-        guards.weights_moved(before, model)
-
+    set_learning_rate(work.optimizer, rate)
+    loss, norm = gradients_within_memory(work, part.rows, indices, targets, frame, state)
+    # A scaled fp16 step may overflow: the scaler then leaves it out by itself and lowers the scale.
+    good = math.isfinite(loss) and (math.isfinite(norm) or work.scaler.is_enabled())
+    if good:
+        apply(work, norm, state)
+    else:
+        guards.first_step_is_finite(loss, norm, state.step + 1, first=state.part_step == 0)
+        work.optimizer.zero_grad(set_to_none=True)
     state.step += 1
     state.part_step += 1
-    state.rows = stream.position.rows
-    state.tokens += targets
-    if state.part_step % settings.log_every == 0 or state.part_step == steps:
+    state.rows = work.stream.position.rows
+    state.tokens += targets if good else 0
+    state.bad_in_a_row = 0 if good else state.bad_in_a_row + 1
+    state.skipped += not good
+    told: dict[str, JSON] = {"loss": loss, "learning_rate": rate, "grad_norm": norm, "tokens": targets}
+    told |= {"part_step": state.part_step, "part_steps": steps, "epoch": state.rows / len(part.rows)}
+    if not good:
+        what = "loss" if not math.isfinite(loss) else "gradient"
+        frame.emit("skipped", state, {**told, "why": f"its {what} was not finite", "in_a_row": state.bad_in_a_row})
+    elif state.part_step % settings.log_every == 0 or state.part_step == steps:
         seconds = time.perf_counter() - started
-        frame.emit(
-            "step",
-            state,
-            {
-                "loss": total,
-                "learning_rate": rate,
-                "grad_norm": norm,
-                "tokens": targets,
-                "tokens_total": state.tokens,
-                "tokens_per_second": targets / seconds,
-                "seconds": seconds,
-                "memory_bytes": peak_memory(frame.computation.device),
-                "part_step": state.part_step,
-                "part_steps": steps,
-                "epoch": state.rows / len(part.rows),
-            },
+        told |= {"tokens_total": state.tokens, "tokens_per_second": targets / seconds, "seconds": seconds}
+        frame.emit("step", state, {**told, "memory_bytes": peak_memory(frame.computation.device)})
+
+
+def gradients_within_memory(
+    work: Work, rows: Rows, indices: Sequence[int], targets: int, frame: Frame, state: TrainState
+) -> tuple[float, float]:
+    """`gradients`, begun again on a smaller footing where memory runs out."""
+    drawn = random_state()
+    while True:
+        try:
+            return gradients(work, rows, indices, targets, frame)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # Outside of the except block: what failed is let go of before anything is tried again.
+        work.optimizer.zero_grad(set_to_none=True)
+        if frame.computation.device == "cuda":
+            torch.cuda.empty_cache()
+        restore_random(drawn)
+        before, work.footing = work.footing, smaller(work.footing, frame.choice.rows_per_step)
+        if work.footing.checkpointing and not before.checkpointing:
+            compute_activations_twice(work.model)
+        frame.relieved(work.footing)
+        accumulate = -(-frame.choice.rows_per_step // work.footing.batch)
+        told: dict[str, JSON] = {"batch": work.footing.batch, "accumulate": accumulate}
+        frame.emit("recovered", state, {**told, "checkpointing": work.footing.checkpointing})
+
+
+def gradients(work: Work, rows: Rows, indices: Sequence[int], targets: int, frame: Frame) -> tuple[float, float]:
+    """Mean loss over the targets of all rows, and the norm of its gradient, which is clipped and left in the model."""
+    total = 0.0
+    for batch in batches_of(rows, indices, work.footing.batch, frame.computation.device):
+        loss = summed_loss(work.model, batch, frame.computation) / targets
+        total += float(loss.detach())
+        if not math.isfinite(total):
+            return total, math.nan
+        work.accelerator.backward(work.scaler.scale(loss))
+    work.scaler.unscale_(work.optimizer)
+    return total, gradient_norm(work.model, frame.settings.clip)
+
+
+def apply(work: Work, norm: float, state: TrainState) -> None:
+    """Move the weights by the gradients; the first step of a part must be seen to do so."""
+    first = state.part_step == 0 and not work.scaler.is_enabled()
+    if first:
+        guards.gradient_is_alive(norm)
+    before = guards.weights_of(work.model) if first else None
+    work.scaler.step(work.optimizer)
+    work.scaler.update()
+    work.optimizer.zero_grad(set_to_none=True)
+    if before is not None:
+        guards.weights_moved(before, work.model)
+
+
+def validate(work: Work, part: Part, frame: Frame, state: TrainState) -> None:
+    """The loss on held-out text, into state and events, and a checkpoint; where it is not finite, back to one."""
+    loss = validation_loss(work.model, part.validation, frame.computation, frame.wish)
+    watched: dict[str, JSON] = {
+        name: validation_loss(work.model, rows, frame.computation, frame.wish) for name, rows in part.watched.items()
+    }
+    stop_if_asked(work, frame, state)
+    assert loss is not None
+    if not math.isfinite(loss):
+        roll_back(work, frame, state, f"the validation loss was {loss}")
+        return
+    state.note_validation(loss)
+    told: dict[str, JSON] = {"loss": loss, "best_loss": state.best_loss, "best_step": state.best_step}
+    frame.emit("validation", state, told | ({"watched": watched} if watched else {}))
+    state.anchor = state.step
+    save(work, frame, state)
+
+
+def roll_back(work: Work, frame: Frame, state: TrainState, why: str) -> None:
+    """Take weights and optimiser from the latest checkpoint that a validation has found sound.
+
+    The part goes on behind the rows that were seen, as PaLM's training did (Chowdhery et al. 2022, section 5.1): with
+    the same rows the same would happen again.  Raises GuardError where it has happened too often.
+    """
+    if state.anchor is None or state.rollbacks == MOST_ROLLBACKS:
+        raise GuardError(
+            f"{why} at step {state.step}, and going back did not help",
+            "lower train.learning_rate, or use precision: fp32",
         )
+    sound = load_checkpoint(frame.checkpoints / f"{state.anchor:07d}")
+    restore_weights(sound.weights, work.model)
+    restore_optimizer(work.model, work.optimizer, sound.optimizer)
+    work.scaler.load_state_dict(sound.state.scaler)
+    state.rollbacks += 1
+    state.bad_in_a_row = 0
+    frame.emit("rollback", state, {"to_step": state.anchor, "why": why})
+
+
+def save(work: Work, frame: Frame, state: TrainState) -> None:
+    """A checkpoint, with every event that led to it on the disk before; then those that nobody needs any more go."""
+    state.scaler = work.scaler.state_dict()
+    frame.sync_events()
+    folder = save_checkpoint(frame.checkpoints, state, work.model, work.optimizer)
+    frame.emit("checkpoint", state, {"path": folder.name})
+    forget_old(frame.checkpoints, state.step, frame.settings.keep, state.best_step, state.anchor)
+    work.saved_at = time.monotonic()
+
+
+def stop_if_asked(work: Work, frame: Frame, state: TrainState) -> None:
+    """Save and raise Stopped where somebody wants it."""
+    if frame.wish.reason is not None:
+        save(work, frame, state)
+        frame.emit("stopped", state, {"reason": frame.wish.reason})
+        raise Stopped(f"training stopped at step {state.step} ({frame.wish.reason})")
 
 
 def check_before(model: PreTrainedModel, parts: Sequence[Part]) -> None:
@@ -210,11 +300,3 @@ def gradient_norm(model: PreTrainedModel, clip: float) -> float:
     limit = clip if clip > 0 else float("inf")
     norm: Tensor = torch.nn.utils.clip_grad_norm_(parameters, limit)
     return float(norm)
-
-
-def peak_memory(device: str) -> int:
-    """Most bytes this process has held: of the GPU's memory there, of resident memory otherwise."""
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

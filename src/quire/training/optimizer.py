@@ -20,10 +20,16 @@ def make_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Ada
     """Fused AdamW (Loshchilov & Hutter, arXiv 1711.05101); norms and biases are not decayed."""
     parameters = [p for _, p in trainable(model)]
     groups = [
-        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": settings.weight_decay, "ratio": 1.0},
+        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0, "ratio": 1.0},
     ]
     return torch.optim.AdamW([g for g in groups if g["params"]], lr=settings.learning_rate, betas=BETAS, fused=True)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Let the next step be made with `rate`, or what a group's ratio makes of it (LoRA+)."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["ratio"]
 
 
 def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

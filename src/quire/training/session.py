@@ -7,26 +7,25 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from quire.errors import DiskFull, QuireError, Stopped
-from quire.recipe.resolved import Decided
+from quire.recipe.resolved import Decided, StageDecided
 from quire.run.events import JSON, Event, EventLog
 from quire.run.folder import RunFolder
 from quire.training.state import TrainState
 from quire.training.watch import StopWish
 
-STAGE = "train"  # the only stage of a recipe without `stages`
-
 
 @dataclass(frozen=True)
 class Session:
-    """Events go to the log first: what a listener has seen is on the disk."""
+    """Events go to the log first: what a listener has seen is on the disk.  `stages` are the names of the stages."""
 
     folder: RunFolder
     log: EventLog
     wish: StopWish
     listener: Callable[[Event], None]
+    stages: tuple[str, ...]
 
     def emit(self, kind: str, state: TrainState, values: Mapping[str, JSON]) -> None:
-        self.listener(self.log.append(kind, STAGE, state.part, state.step, values))
+        self.listener(self.log.append(kind, self.stages[state.stage], state.part, state.step, values))
 
     @contextmanager
     def telling_errors(self) -> Iterator[None]:
@@ -42,15 +41,22 @@ class Session:
                     self.listener(self.log.append("error", last.stage, last.part, last.step, values))
             raise
 
-    def announce(self, decided: Decided, learner: Mapping[str, JSON], account: Mapping[str, Mapping[str, int]]) -> None:
-        """Say what was decided and why, what learns, and where every word and token of the text went."""
+    def announce(
+        self,
+        state: TrainState,
+        decided: Decided,
+        stage: StageDecided,
+        learner: Mapping[str, JSON],
+        account: Mapping[str, Mapping[str, int]],
+    ) -> None:
+        """Say what was decided for a stage and why, what learns, and where every word and token of the text went."""
         values: dict[str, JSON] = {
             "base": f"{decided.base} ({decided.base_reason})",
-            "precision": f"{decided.precision} ({decided.precision_reason})",
-            "batch": f"{decided.batch} × {decided.accumulate} rows ({decided.batch_reason})",
+            "precision": f"{stage.precision} ({stage.precision_reason})",
+            "batch": f"{stage.batch} × {stage.accumulate} rows ({stage.batch_reason})",
             "threads": f"{decided.threads} ({decided.threads_reason})",
-            **({"activations": "computed twice, to save memory"} if decided.checkpointing else {}),
+            **({"activations": "computed twice, to save memory"} if stage.checkpointing else {}),
             **learner,
             **{name: dict(counts) for name, counts in account.items()},
         }
-        self.emit("decided", TrainState(), values)
+        self.emit("decided", state, values)

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
 
 from quire.errors import QuireError
 from quire.model.fresh import make_base
-from quire.model.machine import Precision, choose_precision, choose_threads, device_name, measure_machine, set_threads
+from quire.model.machine import choose_precision, choose_threads, device_name, measure_machine, set_threads
 from quire.planner.bases import BaseFiles, BasePick, find_base
 from quire.planner.facts import TextFacts
 from quire.planner.plan import Plan, make_plan
 from quire.planner.schedule import choose_batch
 from quire.planner.shape import read_shape
 from quire.recipe.bases import FRESH
-from quire.recipe.resolved import Decided
-from quire.recipe.schema import FreshBase, Recipe
+from quire.recipe.resolved import Decided, StageDecided
+from quire.recipe.schema import FreshBase, Recipe, Stage
 from quire.run.atomic import fresh_folder
 from quire.training.learner import Learner, make_learner
-from quire.verbs.material import Material
+from quire.training.start import Start
 
 OWN_BASE = "base"  # where a run keeps the base that it made from scratch
 
@@ -29,53 +30,66 @@ def decide(recipe: Recipe, picked: BasePick) -> Decided:
 
     Whether activations are computed twice can be settled when the base's files are there (`foresee`).
     """
-    machine = measure_machine()
-    precision = choose_precision(machine, recipe.train.precision)
     threads, threads_reason = choose_threads(torch.get_num_threads())
-    batch = choose_batch(recipe.train)
     return Decided(
         base=picked.name,
         base_revision="",
+        prompts=(),
         base_reason=picked.reason,
         download=picked.download,
-        precision=precision.value,
-        precision_reason=precision.reason,
         device=device_name(),
         threads=threads,
         threads_reason=threads_reason,
+        stages=tuple(_decide_stage(stage, recipe, number) for number, stage in enumerate(recipe.curriculum)),
+    )
+
+
+def _decide_stage(stage: Stage, recipe: Recipe, number: int) -> StageDecided:
+    method = recipe.method_of(number)
+    low_bits = method is not None and method.qlora is not None
+    precision = choose_precision(measure_machine(), stage.precision, low_bits)
+    batch = choose_batch(stage)
+    return StageDecided(
+        precision=precision.value,
+        precision_reason=precision.reason,
         batch=batch.batch,
         accumulate=batch.accumulate,
         batch_reason=batch.reason,
-        checkpointing=recipe.train.checkpointing is True,
+        checkpointing=stage.checkpointing is True,
         packs=None,
     )
 
 
-def base_files(recipe: Recipe, decided: Decided, material: Material, run: Path, resumes: bool) -> BaseFiles:
-    """The base that was decided on; a fresh one is made now, from the training text, unless the run resumes with it."""
+def base_files(
+    recipe: Recipe, decided: Decided, texts: Callable[[], Iterable[str]], run: Path, resumes: bool
+) -> BaseFiles:
+    """The base that was decided on; a fresh one is made now, of the `texts` that are read for it alone, unless the run
+    resumes with it."""
     if not isinstance(recipe.base, FreshBase):
         assert decided.base != FRESH
         return find_base(decided.base, decided.download)
     folder = run / OWN_BASE
     if not resumes:
         with fresh_folder(folder) as target:
-            make_base(recipe.base.fresh, material.training_texts(), target, recipe.seed)
+            make_base(recipe.base.fresh, texts(), target, recipe.seed)
     return BaseFiles(str(folder), folder, "", "folder")
 
 
-def foresee(recipe: Recipe, decided: Decided, files: BaseFiles, text: TextFacts) -> Plan | None:
-    """What training on these files will take; None where the planner does not know such a base or what is asked of it,
+def foresee(stage: Stage, decided: StageDecided, files: BaseFiles, text: TextFacts) -> Plan | None:
+    """What a stage will take on these files; None where the planner does not know such a base or what is asked of it,
     for training may still know it, or will say itself what is wrong."""
     try:
-        return make_plan(recipe.train, read_shape(files.path), text, measure_machine(), decided.precision)
+        return make_plan(stage, read_shape(files.path), text, measure_machine(), decided.precision)
     except QuireError:
         return None
 
 
-def load_learner(recipe: Recipe, decided: Decided, files: BaseFiles) -> Learner:
-    """The model as this run trains it, on the device and with the threads that were decided."""
+def load_learner(start: Start, stage: Stage, decided: Decided, number: int, seed: int, bases: Path) -> Learner:
+    """The model as stage `number` trains it, on the device and with the threads that were decided.  A base that has to
+    be made for it, out of an earlier adapter and its base, is kept in `bases`."""
     set_threads(decided.threads)
-    precision: Precision = decided.precision
+    settled = decided.stages[number]
+    assert start.adapter is None  # until the learner takes a Start
     return make_learner(
-        files, recipe.train, precision, decided.device, recipe.seed, decided.checkpointing, decided.packs
+        start.base, stage, settled.precision, decided.device, seed, settled.checkpointing, settled.packs
     )

@@ -10,12 +10,12 @@ from quire.books.sentences import split_sentences
 from quire.delivery.card import CardFacts, Source, model_card
 from quire.recipe.schema import Recipe
 from quire.run.atomic import hash_file
-from quire.tokens.rows import Rows
 from quire.training.learner import Learner
 from quire.training.session import Session
 from quire.training.state import TrainState
 from quire.training.voice import check_voice, probe_of, save_voice
 from quire.verbs.material import Material
+from quire.verbs.stage_data import StageData
 from quire.writing.sampler import write_texts
 from quire.writing.samples import Sample, append_sample
 
@@ -28,12 +28,12 @@ def save_and_check(
     session: Session,
     learner: Learner,
     recipe: Recipe,
-    material: Material,
-    rows: Sequence[Rows],
+    data: StageData,
     state: TrainState,
     folder: Path,
 ) -> None:
     """Save what the model has learned as a voice, and load it again the way a user would."""
+    material = data.material
     facts = CardFacts(
         name=recipe.name or folder.name,
         base=learner.files.name,
@@ -47,7 +47,7 @@ def save_and_check(
     place = folder.relative_to(session.folder.path)
 
     def prove(target: Path) -> None:
-        check_voice(learner.model, learner.files, learner.precision, target, probe_of(rows[0]), str(place))
+        check_voice(learner.model, learner.files, learner.precision, target, probe_of(data.rows[0]), str(place))
 
     card = model_card(recipe, facts)
     save_voice(learner.model, learner.tokenizer, learner.files, recipe.write, folder, card, prove)
@@ -55,17 +55,22 @@ def save_and_check(
     session.emit("saved", state, {"voice": str(place), "sha256": hash_file(weights)})
 
 
-def write_samples(session: Session, learner: Learner, recipe: Recipe, material: Material, state: TrainState) -> None:
-    """Continue the fixed prompts with what has been learned so far; events and samples.md keep the result."""
+def write_samples(
+    session: Session, learner: Learner, recipe: Recipe, prompts: Sequence[str], state: TrainState
+) -> None:
+    """Continue the same prompts with what has been learned so far; events and samples.md keep the result."""
     settings = recipe.write.model_copy(
         update={"max_new_tokens": min(SAMPLE_TOKENS, recipe.write.max_new_tokens), "num_return_sequences": 1}
     )
     seed = recipe.seed if recipe.write.seed is None else recipe.write.seed
-    for prompt in fixed_prompts(recipe, material):
+    stage = recipe.curriculum[state.stage]
+    where = [f"after step {state.step}"]
+    where += [f"stage {stage.name}"] if recipe.stages else []
+    where += [f"part {state.part + 1}"] if stage.parts > 1 else []
+    for prompt in prompts:
         text = write_texts(learner.model, learner.tokenizer, prompt, settings, seed)[0]  # type: ignore[arg-type]
         session.emit("sample", state, {"prompt": prompt, "text": text, "seed": seed})
-        note = f"after step {state.step}" + (f", part {state.part + 1}" if recipe.train.parts > 1 else "")
-        append_sample(session.folder.samples, Sample(prompt, [text], seed, settings, note))
+        append_sample(session.folder.samples, Sample(prompt, [text], seed, settings, ", ".join(where)))
 
 
 def fixed_prompts(recipe: Recipe, material: Material) -> list[str]:

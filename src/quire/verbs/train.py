@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quire.books.book import Shelf
 from quire.errors import Stopped
-from quire.planner.bases import pick_for
-from quire.planner.memory import disk_of
-from quire.planner.schedule import BatchChoice
-from quire.recipe.bases import advice_for
+from quire.planner.bases import BasePick, pick_for
+from quire.recipe.advice import advice_on
 from quire.recipe.resolved import Decided, ResolvedRecipe
 from quire.recipe.schema import Recipe
-from quire.run.atomic import hash_file, remove_leftovers, require_space, write_text
+from quire.run.atomic import hash_file, remove_leftovers, write_text
 from quire.run.events import Event, EventLog, read_events
 from quire.run.folder import RunFolder
 from quire.run.lock import hold
 from quire.verbs.crash import crash_kept_in
-from quire.verbs.material import Material, account, count_text, cut_shelf, gather, rows_of
+from quire.verbs.material import Material, cut_shelf, gather
 from quire.verbs.quiet import hush, hush_bars
 from quire.verbs.resume import earlier_start, go_on_with, same_base, same_device, same_sources
 from quire.verbs.source import Source, load_source, name_of, run_path
 
 if TYPE_CHECKING:
     from quire.training.session import Session
+    from quire.training.watch import StopWish
 
 Listener = Callable[[Event], None]
 
@@ -39,11 +38,13 @@ def _nobody(_event: Event) -> None:
 
 @dataclass(frozen=True)
 class Run:
-    """A recipe that was carried out, and where.  `already_finished`: there was nothing left to do."""
+    """A recipe that was carried out, and where.  `already_finished`: there was nothing left to do; `left`: the stages
+    that are still to be trained, where only some were asked for."""
 
     path: Path
     steps: int
     already_finished: bool = False
+    left: tuple[str, ...] = ()
 
     @property
     def voice(self) -> Path:
@@ -56,6 +57,8 @@ def train(
     base: str | None = None,
     run: str | Path | None = None,
     settings: Mapping[str, object] | None = None,
+    stage: str | None = None,
+    prepare_only: bool = False,
     max_time: float | None = None,
     download: bool = False,
     listener: Listener | None = None,
@@ -63,11 +66,11 @@ def train(
     """Train a voice on `source` and return its run.
 
     `source` is a book file, a folder of books, `sample:NAME`, a recipe, a run to go on with, or works already read.
-    `settings` are recipe keys (`{"train.epochs": 1}`); after `max_time` seconds training stops as if asked to;
-    `listener` hears of every event.  Raises Stopped (the same call resumes) or another QuireError.
+    `settings` are recipe keys (`{"train.epochs": 1}`); of a recipe with stages `stage` trains one alone; `prepare_only`
+    makes the data ready and trains nothing; after `max_time` seconds training stops as if asked to; `listener` hears of
+    every event.  Raises Stopped (the same call resumes) or another QuireError.
     """
     hush()
-    from quire.training.session import Session
     from quire.training.watch import listening
 
     with listening(max_time) as wish:
@@ -75,100 +78,168 @@ def train(
         folder = RunFolder.create(run_path(source, run, now.recipe))
         with hold(folder.lock), crash_kept_in(folder.crash_file), EventLog(folder.events_file) as log:
             remove_leftovers(folder.path)
-            session = Session(folder, log, wish, listener or _nobody)
+            given = _Given(source, base, settings or {}, stage, prepare_only, download)
             earlier = earlier_start(folder)
-            if earlier is not None:
-                recipe = go_on_with(folder, earlier, now)
-                finished = _finished(folder)
-                if finished is not None:
-                    same_sources(folder, earlier, _hashes_now(earlier))
-                    return finished
-                same_device(folder, earlier.decided)
-                with session.telling_errors():
-                    return _carry_out(session, _material(source, recipe), earlier.decided, earlier)
-            folder.events_file.unlink(missing_ok=True)  # of a start that was refused or ended before its first step
-            material = _material(source, now.recipe)
-            # Torch is imported once the book has been read: a mistake in a name or a setting is told at once.
-            from quire.model.machine import measure_machine
-            from quire.verbs.decide import decide
-
-            picked = pick_for(now.recipe, material.language, measure_machine(), download)
-            recipe = _advised(source, base, settings or {}, picked.name)
-            with session.telling_errors():
-                return _carry_out(session, replace(material, recipe=recipe), decide(recipe, picked), None)
+            if earlier is None:
+                folder.events_file.unlink(missing_ok=True)  # of a start that was refused or ended before its first step
+                return _start(given, now.recipe, folder, log, wish, listener or _nobody)
+            recipe = go_on_with(folder, earlier, now)
+            return _resume(given, recipe, earlier, folder, log, wish, listener or _nobody)
 
 
-def _carry_out(session: Session, material: Material, decided: Decided, earlier: ResolvedRecipe | None) -> Run:
-    """Prepare, train part after part, save the voice and prove that it is one."""
+@dataclass(frozen=True)
+class _Given:
+    """What a call of `train` asks for."""
+
+    source: Source
+    base: str | None
+    settings: Mapping[str, object]
+    stage: str | None
+    prepare_only: bool
+    download: bool
+
+
+def _start(given: _Given, recipe: Recipe, folder: RunFolder, log: EventLog, wish: StopWish, listener: Listener) -> Run:
+    """The first start: what the recipe leaves open is decided, and kept."""
+    from quire.verbs.curriculum import require_turn
+
+    if given.stage is not None and not given.prepare_only:
+        require_turn(folder, recipe.curriculum, given.stage)
+    book = _last_material(given.source, recipe)
+    # Torch is imported once the book has been read: a mistake in a name or a setting is told at once.
+    from quire.training.session import Session
+    from quire.verbs.decide import decide
+    from quire.verbs.saving import fixed_prompts
+
+    picked = _pick(recipe, book, given.download)
+    recipe = _advised(given, picked.name)
+    session = Session(folder, log, wish, listener, tuple(stage.name for stage in recipe.curriculum))
+    decided = decide(recipe, picked).model_copy(update={"prompts": tuple(fixed_prompts(recipe, book))})
+    with session.telling_errors():
+        return _carry_out(session, given, recipe, decided, book.shelf, None)
+
+
+def _resume(
+    given: _Given,
+    recipe: Recipe,
+    earlier: ResolvedRecipe,
+    folder: RunFolder,
+    log: EventLog,
+    wish: StopWish,
+    listener: Listener,
+) -> Run:
+    """A later start: nothing is decided again, and what the run learns from must be what it was."""
+    finished = _finished(folder)
+    if finished is not None:
+        same_sources(folder, earlier, _hashes_now(earlier))
+        return finished
+    from quire.training.session import Session
+    from quire.verbs.curriculum import require_turn
+
+    if given.stage is not None and not given.prepare_only and not require_turn(folder, recipe.curriculum, given.stage):
+        return _stand(folder, recipe, already_finished=True)
+    same_device(folder, earlier.decided)
+    session = Session(folder, log, wish, listener, tuple(stage.name for stage in recipe.curriculum))
+    with session.telling_errors():
+        return _carry_out(session, given, recipe, earlier.decided, _shelf(given.source), earlier)
+
+
+def _carry_out(
+    session: Session,
+    given: _Given,
+    recipe: Recipe,
+    decided: Decided,
+    book: Shelf | None,
+    earlier: ResolvedRecipe | None,
+) -> Run:
+    """Prepare the data, train stage after stage, save the voice and prove that it is one.
+
+    `book` is the shelf of the last stage, where it was read already.
+    """
     from quire.tokens.tokenizer import load_tokenizer
-    from quire.training.parts import train_parts
     from quire.training.state import TrainState
-    from quire.verbs.decide import base_files, foresee, load_learner
-    from quire.verbs.saving import save_and_check, write_samples
+    from quire.verbs.curriculum import Undertaking, carry_out, standing
+    from quire.verbs.decide import base_files, foresee
+    from quire.verbs.earlier import earlier_start_of
+    from quire.verbs.stage_data import prepare_stage
     from quire.writing.sampler import check_settings
 
-    folder, recipe = session.folder, material.recipe
+    folder, stages = session.folder, recipe.curriculum
     check_settings(recipe.write)  # samples are written when a part has ended: too late to hear of a mistake
-    hashes = material.hashes()
-    if earlier is not None:
-        same_sources(folder, earlier, hashes)
-    files = base_files(recipe, decided, material, folder.path, resumes=earlier is not None)
+    files = base_files(recipe, decided, lambda: _texts(given.source, recipe), folder.path, resumes=earlier is not None)
     if earlier is None:
         decided = decided.model_copy(update={"base_revision": files.revision})
-        _keep(folder, recipe, decided, hashes)
     else:
         same_base(files.revision, files.name, decided)
     if session.wish.reason is not None:
         raise Stopped(f"training stopped before a step was taken ({session.wish.reason})")
     hush_bars()
     tokenizer = load_tokenizer(files.path)
-    parts = range(recipe.train.parts)
-    rows = [rows_of(material, tokenizer, "train", part) for part in parts]
-    validation = [rows_of(material, tokenizer, "validation", part) for part in parts]
-    foreseen = foresee(recipe, decided, files, count_text(material, tokenizer, rows)) if earlier is None else None
-    if foreseen is not None:
-        decided = decided.model_copy(update={"checkpointing": foreseen.checkpointing})
-    learner = load_learner(recipe, decided, files)
-    require_space(folder.path, disk_of(learner.trainable, recipe.train.keep))
+    done = standing(folder, stages).done if earlier is not None else 0
+    wanted = [n for n, stage in enumerate(stages) if n >= done and given.stage in (None, stage.name)]
+    shelves = {number: book if stages[number].shelf == stages[-1].shelf else None for number in wanted}
+    data = {number: prepare_stage(recipe, number, tokenizer, shelves[number]) for number in wanted}
+    hashes = {name: value for part in data.values() for name, value in part.material.hashes().items()}
+    if earlier is not None:
+        same_sources(folder, earlier, {**earlier.sources, **hashes})
+    resolved = ResolvedRecipe(recipe=recipe, decided=decided, versions=_versions(), sources=hashes)
+
+    def keep(decided: Decided) -> None:
+        write_text(folder.recipe_file, resolved.model_copy(update={"decided": decided}).to_yaml())
+
+    keep(decided)
+    if given.prepare_only:
+        return _stand(folder, recipe)
+    foreseen = {} if earlier else {n: foresee(stages[n], decided.stages[n], files, data[n].facts) for n in wanted}
     if earlier is None:
-        decided = decided.model_copy(update={"packs": learner.computation.packs})
-        _keep(folder, recipe, decided, hashes)
         session.emit("start", TrainState(), {"name": recipe.name, "versions": dict(_versions())})
-    choice = BatchChoice(decided.batch, decided.accumulate, decided.batch_reason)
-    ledger = account(material, tokenizer, rows, choice)
-    session.announce(decided, learner.facts(), {"words": ledger.words, "tokens": ledger.tokens})
-    for warned in foreseen.warnings if foreseen is not None else ():
-        session.emit("warning", TrainState(), {"text": warned.text, "remedy": warned.remedy})
-    state = train_parts(
-        session,
-        learner,
-        recipe,
-        decided,
-        earlier is not None,
-        rows,
-        validation,
-        after_part=lambda state: write_samples(session, learner, recipe, material, state),
-        save_part=lambda state, target: save_and_check(session, learner, recipe, material, rows, state, target),
-    )
-    save_and_check(session, learner, recipe, material, rows, state, folder.voice)
-    session.emit("done", state, {"voice": folder.voice.name})
-    return Run(folder.path, state.step)
+    before = earlier_start_of(recipe.earlier, files) if recipe.earlier is not None else None
+    work = Undertaking(session, recipe, decided, files, before, data, foreseen, {}, keep)
+    state = carry_out(work, resumes=earlier is not None, only=given.stage)
+    return Run(folder.path, state.step, left=_stand(folder, recipe).left)
 
 
-def _advised(source: Source, base: str | None, settings: Mapping[str, object], picked: str) -> Recipe:
+def _last_material(source: Source, recipe: Recipe) -> Material:
+    """The text of the last stage, cut: the book, whose language decides the base, and whose lines are prompts."""
+    plain = recipe.as_plain(len(recipe.curriculum) - 1)
+    return cut_shelf(plain, source) if isinstance(source, Shelf) else gather(plain)
+
+
+def _texts(source: Source, recipe: Recipe) -> Iterator[str]:
+    """What the first stage learns from: a fresh base's tokenizer is made of it."""
+    plain = recipe.as_plain(0)
+    return (cut_shelf(plain, source) if isinstance(source, Shelf) else gather(plain)).training_texts()
+
+
+def _advised(given: _Given, picked: str) -> Recipe:
     """The recipe with what suits its base where nothing was said, and with a name."""
-    plain = load_source(source, base, settings).recipe
-    recipe = load_source(source, base, settings, advice_for(picked, plain.train.method.kind)).recipe
-    return recipe if recipe.name else recipe.model_copy(update={"name": name_of(source, recipe)})
+    plain = load_source(given.source, given.base, given.settings)
+    recipe = load_source(given.source, given.base, given.settings, advice_on(plain, picked)).recipe
+    return recipe if recipe.name else recipe.model_copy(update={"name": name_of(given.source, recipe)})
 
 
-def _material(source: Source, recipe: Recipe) -> Material:
-    return cut_shelf(recipe, source) if isinstance(source, Shelf) else gather(recipe)
+def _pick(recipe: Recipe, book: Material, download: bool) -> BasePick:
+    """The base: of an earlier voice its own, otherwise by the recipe, the book's language and this machine."""
+    if recipe.earlier is not None:
+        from quire.verbs.earlier import base_of_voice
+
+        return BasePick(base_of_voice(recipe.earlier), f"the base of {recipe.earlier}", True)
+    from quire.model.machine import measure_machine
+
+    return pick_for(recipe, book.language, measure_machine(), download)
 
 
-def _keep(folder: RunFolder, recipe: Recipe, decided: Decided, hashes: Mapping[str, str]) -> None:
-    resolved = ResolvedRecipe(recipe=recipe, decided=decided, versions=_versions(), sources=dict(hashes))
-    write_text(folder.recipe_file, resolved.to_yaml())
+def _shelf(source: Source) -> Shelf | None:
+    return source if isinstance(source, Shelf) else None
+
+
+def _stand(folder: RunFolder, recipe: Recipe, already_finished: bool = False) -> Run:
+    """How far the run is, where it did not come to its end."""
+    from quire.verbs.curriculum import ended
+
+    ends = ended(folder, recipe.curriculum)
+    left = [] if folder.has_voice else [stage.name for stage in recipe.curriculum[len(ends) :]]
+    return Run(folder.path, ends[-1].step if ends else 0, already_finished, tuple(left))
 
 
 def _versions() -> dict[str, str]:

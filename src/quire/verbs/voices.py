@@ -69,11 +69,12 @@ def precision_of(opened: Opened) -> Precision:
 
     if opened.resolved is None:
         return choose_precision(measure_machine(), "auto").value
-    decided, method = opened.resolved.decided, opened.recipe.train.method.kind
-    if method == "full":
+    number = len(opened.recipe.curriculum) - 1
+    decided, method = opened.resolved.decided, opened.recipe.method_of(number)
+    if method is not None and method.full:
         return "fp32"
     if decided.device == device_name():
-        return decided.precision
+        return decided.stages[number].precision
     return choose_precision(measure_machine(), "auto").value
 
 

@@ -1,0 +1,78 @@
+"""When memory runs out in a step: what may be made smaller without changing what the step means.
+
+A step's gradient is the sum over its rows, in whatever batches they are computed; so the micro-batch is halved and the
+accumulation doubled, down to single rows, and then activations are computed twice.  Only the order of additions
+changes, in the last digits.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+from dataclasses import dataclass
+
+import torch
+from transformers import PreTrainedModel
+
+from quire.errors import OutOfMemory
+from quire.recipe.resolved import StageDecided
+
+# What the allocators of CPU tensors say; there is no class of its own for it (c10/core/impl/alloc_cpu.cpp).
+_SAID_BY_ALLOCATORS = ("can't allocate memory", "not enough memory", "Cannot allocate memory", "bad_alloc")
+
+
+@dataclass(frozen=True)
+class Footing:
+    """How a step's rows are computed: so many at once, activations kept or computed twice."""
+
+    batch: int
+    checkpointing: bool
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an allocation failed, on a GPU or in main memory."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _SAID_BY_ALLOCATORS)
+
+
+def smaller(footing: Footing, rows: int) -> Footing:
+    """The next footing that needs less memory for a step of `rows` rows, which stay as many.
+
+    Raises OutOfMemory where there is none.
+    """
+    if footing.batch > 1:
+        half = footing.batch // 2
+        return Footing(max(size for size in range(1, half + 1) if rows % size == 0), footing.checkpointing)
+    if not footing.checkpointing:
+        return Footing(1, True)
+    raise OutOfMemory(
+        "a single row does not fit into memory, even with its activations computed twice",
+        "use a shorter train.window, a smaller base, or method: qlora; quire plan says what would fit",
+        "out-of-memory",
+    )
+
+
+def compute_activations_twice(model: PreTrainedModel) -> None:
+    """Keep only what goes into each layer, and compute the rest again on the way back (gradient checkpointing)."""
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+
+
+def on_footing(decided: StageDecided, footing: Footing, rows: int) -> StageDecided:
+    """What the run keeps of it, so that a resume begins there."""
+    return decided.model_copy(
+        update={
+            "batch": footing.batch,
+            "accumulate": -(-rows // footing.batch),
+            "batch_reason": f"memory ran out with {decided.batch} at once; {rows} rows make a step as before",
+            "checkpointing": footing.checkpointing,
+        }
+    )
+
+
+def peak_memory(device: str) -> int:
+    """Most bytes this process has held: of the GPU's memory there, of resident memory otherwise."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,239 @@
+"""Stage after stage: what each starts from, what it inherits and what it overrides, and what it leaves for the next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from quire.errors import RunError
+from quire.model.adapters import is_adapter
+from quire.planner.bases import BaseFiles
+from quire.planner.memory import disk_of
+from quire.planner.plan import Plan
+from quire.planner.schedule import BatchChoice
+from quire.recipe.keys import flatten
+from quire.recipe.resolved import Decided
+from quire.recipe.schema import Recipe, Stage
+from quire.run.atomic import link_tree, require_space
+from quire.run.events import JSON, Event, read_events
+from quire.run.folder import RunFolder
+from quire.tokens.rows import Rows
+from quire.training.checkpoints import Checkpoint, newest
+from quire.training.learner import Learner
+from quire.training.loop import Part
+from quire.training.parts import train_parts
+from quire.training.session import Session
+from quire.training.start import Start
+from quire.training.state import TrainState
+from quire.verbs.decide import load_learner
+from quire.verbs.saving import save_and_check, write_samples
+from quire.verbs.stage_data import StageData
+
+_STAGE_SEEDS = 1_000_003  # apart by more than any number of parts
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a run goes on: at `state`, with the checkpoint that holds it, or at the beginning of its stage."""
+
+    state: TrainState
+    checkpoint: Checkpoint | None
+    done: int
+    damaged: tuple[str, ...]
+
+
+@dataclass
+class Undertaking:
+    """A recipe being carried out.  `decided` grows: what a stage finds out is kept for whoever resumes it."""
+
+    session: Session
+    recipe: Recipe
+    decided: Decided
+    files: BaseFiles
+    earlier: Start | None
+    data: Mapping[int, StageData]
+    foreseen: Mapping[int, Plan | None]
+    watched: Mapping[str, Rows]
+    keep: Callable[[Decided], None]
+
+    def settle(self, number: int, **found: object) -> None:
+        """Keep what was found out about stage `number`."""
+        settled = self.decided.stages[number].model_copy(update=found)
+        self.decided = self.decided.with_stage(number, settled)
+        self.keep(self.decided)
+
+
+def standing(folder: RunFolder, stages: Sequence[Stage]) -> Standing:
+    """Where to go on: in the first stage that has not ended, at its newest whole checkpoint."""
+    damaged: list[str] = []
+    checkpoint = newest(folder.checkpoints, damaged.append)
+    ends = ended(folder, stages)
+    if checkpoint is not None and checkpoint.state.stage == len(ends):
+        return Standing(checkpoint.state, checkpoint, len(ends), tuple(damaged))
+    if not ends:
+        return Standing(TrainState(), None, 0, tuple(damaged))
+    # Nobody misses a damaged checkpoint of a stage that has ended.
+    state = TrainState(
+        len(ends) - 1, 0, ends[-1].step, tokens=_whole(ends[-1], "tokens_total"), skipped=_whole(ends[-1], "skipped")
+    )
+    return Standing(state if len(ends) == len(stages) else state.next_stage(), None, len(ends), ())
+
+
+def ended(folder: RunFolder, stages: Sequence[Stage]) -> list[Event]:
+    """The events that say, stage after stage from the first, that one has ended and left its voice."""
+    if len(stages) == 1:
+        return []
+    told = {event.stage: event for event in read_events(folder.events_file) if event.kind == "stage_end"}
+    ends: list[Event] = []
+    for number, stage in enumerate(stages):
+        if stage.name not in told or not voice_of(folder, number, stage).is_dir():
+            break
+        ends.append(told[stage.name])
+    return ends
+
+
+def voice_of(folder: RunFolder, number: int, stage: Stage) -> Path:
+    """Where stage `number` of several leaves what it has learned."""
+    return folder.stage(number, stage.name) / "voice"
+
+
+def carry_out(work: Undertaking, resumes: bool, only: str | None) -> TrainState:
+    """Train what is left of the curriculum, or of it the stage `only`; then the run's voice is that of the last one."""
+    folder, stages = work.session.folder, work.recipe.curriculum
+    at = standing(folder, stages)
+    state, checkpoint = at.state, at.checkpoint
+    if resumes:
+        name = checkpoint.folder.name if checkpoint else None
+        work.session.emit("resume", state, {"checkpoint": name, "validated": not state.validation_due})
+    for problem in at.damaged:  # after the resume, or that would make readers forget it
+        remedy = "the checkpoint before it is used" if checkpoint else "the stage starts over"
+        work.session.emit("warning", state, {"text": problem, "remedy": remedy})
+    for number in range(at.done, len(stages)):
+        if only is not None and number > names_of(stages).index(only):
+            return state
+        state = train_stage(work, number, state if state.stage == number else state.next_stage(), checkpoint)
+        checkpoint = None
+    if len(stages) > 1 and not folder.has_voice:
+        link_tree(voice_of(folder, len(stages) - 1, stages[-1]), folder.voice)
+    work.session.emit("done", state, {"voice": folder.voice.name})
+    return state
+
+
+def require_turn(folder: RunFolder, stages: Sequence[Stage], only: str) -> bool:
+    """Whether the stage `only` is to be trained now: False where that was done.  RunError where others come before."""
+    names = names_of(stages)
+    if only not in names:
+        raise RunError(f"there is no stage {only}", f"the stages are {', '.join(names)}", "stages")
+    done = len(ended(folder, stages))
+    if names.index(only) > done:
+        raise RunError(
+            f"stage {only} goes on from {names[names.index(only) - 1]}, and {names[done]} is not trained yet",
+            f"train it first: --stage {names[done]}; or leave --stage out to train all in order",
+            "stages",
+        )
+    return names.index(only) == done
+
+
+def names_of(stages: Sequence[Stage]) -> list[str]:
+    return [stage.name for stage in stages]
+
+
+def train_stage(work: Undertaking, number: int, state: TrainState, resume: Checkpoint | None) -> TrainState:
+    """Load what the stage starts from, say what it inherits and overrides, train it, save what it has learned."""
+    session, recipe, data = work.session, work.recipe, work.data[number]
+    stages = recipe.curriculum
+    stage, several = stages[number], len(stages) > 1
+    start = start_of(session.folder, stages, number, work.files, work.earlier)
+    if (plan := work.foreseen.get(number)) is not None and resume is None:
+        work.settle(number, checkpointing=plan.checkpointing)
+    seed = recipe.seed + _STAGE_SEEDS * number
+    bases = session.folder.path / "bases" / f"{number + 1:02d}-{stage.name}"
+    learner = load_learner(start, stage, work.decided, number, seed, bases)
+    require_space(session.folder.path, disk_of(learner.trainable, stage.keep))
+    work.settle(number, packs=learner.computation.packs)
+    settled = work.decided.stages[number]
+    if several or work.earlier is not None:
+        session.emit("inherited", state, inherited(recipe, number, start))
+    ledger = data.account(BatchChoice(settled.batch, settled.accumulate, settled.batch_reason))
+    session.announce(state, work.decided, settled, learner.facts(), {"words": ledger.words, "tokens": ledger.tokens})
+    for warned in plan.warnings if plan is not None and resume is None else ():
+        session.emit("warning", state, {"text": warned.text, "remedy": warned.remedy, "guide": warned.guide})
+    parts = [
+        Part(part, rows, held_out, work.watched)
+        for part, (rows, held_out) in enumerate(zip(data.rows, data.validation, strict=True))
+    ]
+
+    def save(learner: Learner, state: TrainState, target: Path) -> None:
+        save_and_check(session, learner, recipe, data, state, target)
+
+    state = train_parts(
+        session,
+        learner,
+        stage,
+        settled,
+        seed,
+        state,
+        resume,
+        parts,
+        after_part=lambda learner, state: write_samples(session, learner, recipe, work.decided.prompts, state),
+        save_part=save,
+        keep=lambda settled: work.settle(number, **settled.model_dump()),
+    )
+    save(learner, state, voice_of(session.folder, number, stage) if several else session.folder.voice)
+    if several:
+        ends: dict[str, JSON] = {"tokens_total": state.tokens, "skipped": state.skipped, "best_loss": state.best_loss}
+        session.emit("stage_end", state, ends)
+    return state
+
+
+def start_of(folder: RunFolder, stages: Sequence[Stage], number: int, files: BaseFiles, earlier: Start | None) -> Start:
+    """What stage `number` starts from: always what lies on the disk, so that a stage's edge is exact by itself."""
+    if number == 0:
+        return earlier or Start(files)
+    return start_from(voice_of(folder, number - 1, stages[number - 1]), files)
+
+
+def start_from(voice: Path, files: BaseFiles) -> Start:
+    """A voice as something to go on from; `files` are those of the base it was trained on, where it brings none."""
+    if not is_adapter(voice):
+        return Start(BaseFiles(str(voice), voice, "", "folder"))
+    own = voice / "base"
+    return Start(BaseFiles(str(own), own, "", "folder") if own.is_dir() else files, voice)
+
+
+def inherited(recipe: Recipe, number: int, start: Start) -> dict[str, JSON]:
+    """What a stage takes over, and what it does otherwise than the stage before."""
+    stages = recipe.curriculum
+    stage = stages[number]
+    told: dict[str, JSON] = {"stages": len(stages), "number": number + 1, "method": stage.method.kind}
+    if number == 0 and recipe.earlier is None:
+        return told
+    told["from"] = f"{stages[number - 1].name if number else recipe.earlier}: {_what_becomes(start, stage)}"
+    if number > 0:
+        old, new = flatten(stages[number - 1]), flatten(stage)
+        keys = [key for key in new if key.split(".")[0] not in ("name", "shelf", "method") and new[key] != old.get(key)]
+        told["overrides"] = {key: f"{_plain(old.get(key))} → {_plain(new[key])}" for key in keys}
+    return told
+
+
+def _what_becomes(start: Start, stage: Stage) -> str:
+    """Of what was learned before."""
+    if start.adapter is None:
+        return "its weights go on learning" if stage.method.adapter is None else "its weights, under a new adapter"
+    if stage.method.inherit:
+        return "its adapter goes on learning"
+    if stage.method.full:
+        return "its adapter, melted into the base, of which all weights learn"
+    kept = "melted into the base" if stage.onto == "merge" else "kept, frozen"
+    return f"its adapter, {kept}, under a new one"
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else "–" if value is None else json.dumps(value)
+
+
+def _whole(event: Event, name: str) -> int:
+    value = event.values.get(name)
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,31 @@
+"""Going on from an earlier voice: its base, what it learned, and the text it must not forget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from quire.model.adapters import base_name_of, is_adapter
+from quire.planner.bases import BaseFiles
+from quire.run.folder import find_run, require_voice
+from quire.training.start import Start
+
+
+def voice_of_earlier(name: str) -> Path:
+    """The voice folder that `from:` names, by a run or by itself.  RunError or VoiceError where there is none."""
+    return require_voice(find_run(name))
+
+
+def base_of_voice(name: str) -> str:
+    """The base that an earlier voice lies on: the folder beside it where it changed one, itself where it is a whole
+    model, otherwise the name that it gives."""
+    voice = voice_of_earlier(name)
+    if not is_adapter(voice):
+        return str(voice)
+    own = voice / "base"
+    return str(own) if own.is_dir() else base_name_of(voice)
+
+
+def earlier_start_of(name: str, files: BaseFiles) -> Start:
+    """What the first stage goes on from; `files` are those of `base_of_voice`."""
+    voice = voice_of_earlier(name)
+    return Start(files, voice if is_adapter(voice) else None)
