@@ -19,8 +19,8 @@ DURABLE = frozenset({"checkpoint", "saved", "stage_end", "done"})
 """Kinds that must be on the disk before the program goes on."""
 
 OF_THE_RUN = frozenset({"start", "resume", "decided", "prepared", "recovered"})
-"""Kinds that tell of the run as a whole and are never forgotten: data that was prepared stays prepared, and a batch that
-was halved for want of memory stays halved, whatever steps are taken again."""
+"""Kinds that tell of the run as a whole and are never forgotten: data that was prepared stays prepared, and a batch
+that was halved for want of memory stays halved, whatever steps are taken again."""
 
 TAKES_BACK = frozenset({"resume", "rollback"})
 """Kinds that take earlier events back: training goes on from a checkpoint."""
@@ -126,8 +126,8 @@ def forget(events: Iterable[Event]) -> list[Event]:
     A run that resumes at a position (stage, part, step) goes on from a checkpoint taken there, so every earlier event
     of a later position will happen again and is forgotten.  Of the events at the very position, those after the
     checkpoint's own event will happen again too.  A resume at step 0 of a part that has no checkpoint there starts the
-    part over: its events at step 0 are forgotten as well.  A `rollback` is the same within one process; its `to_step`
-    is the step that it goes back to.
+    part over: its events at step 0 are forgotten as well.  A `rollback` is the same within one process: what it takes
+    back are events later than its own step.  One that takes older weights and goes on counting takes no event back.
 
     Stages follow one another as the run's latest `stages` (a value of `start` or `decided`) lists them, whichever was
     prepared or trained first; those that are not listed, in the order in which they first appear.
@@ -147,17 +147,17 @@ def forget(events: Iterable[Event]) -> list[Event]:
 
 def _order_of_stages(events: Sequence[Event]) -> dict[str, int]:
     """The place of every stage that events name.  What happens outside of stages comes before them all."""
-    listed: Sequence[JSON] = ()
+    listed: list[JSON] = []
     for event in events:
-        if event.kind in ("start", "decided") and isinstance(names := event.values.get("stages"), list):
-            listed = names
+        told = event.values.get("stages")
+        if event.kind in ("start", "decided") and isinstance(told, list):
+            listed = told
     names = ["", *(name for name in listed if isinstance(name, str)), *(event.stage for event in events)]
     return {name: place for place, name in enumerate(dict.fromkeys(names))}
 
 
 def _before(events: list[Event], back: Event, order: Mapping[str, int]) -> list[Event]:
-    to = back.values.get("to_step")
-    position = (order[back.stage], back.part, to if isinstance(to, int) else back.step)
+    position = _position(back, order)
     started_over = back.values.get("checkpoint", "") is None  # none was whole
     saved = [
         i
@@ -166,8 +166,8 @@ def _before(events: list[Event], back: Event, order: Mapping[str, int]) -> list[
     ]
     # A checkpoint may stand whose event a crash kept from being written.  What it has seen, it says itself.
     told = "validated" in back.values
-    seen = {"step", "validation"} if back.values.get("validated") else {"step"}
-    last_equal = saved[-1] if saved else (len(events) if position[2] > 0 and not told else -1)
+    seen = {"step", "skipped", "validation"} if back.values.get("validated") else {"step", "skipped"}
+    last_equal = saved[-1] if saved else (len(events) if back.step > 0 and not told else -1)
 
     def stays(index: int, event: Event) -> bool:
         if event.kind in OF_THE_RUN or _position(event, order) < position:
