@@ -315,6 +315,10 @@ class Recipe(Settings):
         own = (stage.method for stage in reversed(self.curriculum[: number + 1]))
         return next((method for method in own if not method.inherit), None)
 
+    def carried_out(self, number: int) -> Stage:
+        """Stage `number` with the method that it comes to, where it inherits one."""
+        return self.curriculum[number].model_copy(update={"method": self.method_of(number) or Method()})
+
     def as_plain(self, number: int) -> Recipe:
         """Stage `number` as a recipe of its own, without stages: its shelf, its training, all else as it is."""
         stage = self.curriculum[number]

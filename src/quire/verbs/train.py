@@ -190,7 +190,7 @@ def _carry_out(
     keep(decided)
     if given.prepare_only:
         return _stand(folder, recipe)
-    foreseen = {} if earlier else {n: foresee(stages[n], decided.stages[n], files, data[n].facts) for n in wanted}
+    foreseen = {} if earlier else {n: foresee(recipe.carried_out(n), decided.stages[n], files, data[n].facts) for n in wanted}
     if earlier is None:
         session.emit("start", TrainState(), {"name": recipe.name, "versions": dict(_versions())})
     before = earlier_start_of(recipe.earlier, files) if recipe.earlier is not None else None
