@@ -9,13 +9,16 @@ from typing import Literal
 from quire.errors import BookFault
 
 BlockKind = Literal["heading", "paragraph", "verse", "break", "speech", "direction"]
-BookKind = Literal["prose", "poems", "plays"]
+BookKind = Literal["prose", "poems", "plays", "conversations", "completions"]
+Role = Literal["system", "user", "character"]
 Matter = Literal["front", "body", "back"]
 Split = Literal["train", "validation", "test"]
 
 BLOCK_GAP = "\n\n"
 CHAPTER_GAP = "\n\n\n"
 """Between chapters in training text: a voice learns where one ends, and writes the break."""
+SAID: tuple[BookKind, ...] = ("conversations", "completions")
+"""Works that are never cut: turns with a role each, of which the character's alone are learned."""
 
 
 # Places and blocks are never changed, though nothing forbids it: a frozen one takes seven times as long to make, and a
@@ -39,7 +42,8 @@ class Block:
     """A paragraph, a heading, a stanza (its lines apart by single line ends), a scene break (`* * *`), a speech of a
     play or one of its stage directions.
 
-    `text` is what is printed: a speech begins with a line that names its speaker, and `speaker` says who that is.
+    `text` is what is printed: a speech begins with a line that names its speaker, and `speaker` says who that is.  A
+    turn of a conversation is a speech whose `speaker` is its role, and its `text` the bare words.
     """
 
     kind: BlockKind
@@ -148,11 +152,21 @@ class Shelf:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """A turn of a conversation: whose it is, and its characters `start` … `stop` of the passage that holds them all."""
+
+    role: Role
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A run of text of one chapter that is trained on or held out as a whole.
 
     `book` and `chapter` index the shelf; `start` and `stop` are character offsets into `Chapter.text`; `part` counts
-    from 0.  `ends_work` is true for the passage that holds the end of the book.
+    from 0.  `ends_work` is true for the passage that holds the end of the book.  `turns` are those of a conversation or
+    of a completion (`kind` says which), which a passage holds whole; of other works there are none.
     """
 
     text: str
@@ -163,6 +177,19 @@ class Passage:
     split: Split
     part: int = 0
     ends_work: bool = False
+    turns: tuple[Said, ...] = ()
+    kind: BookKind = "prose"
+
+
+def turns_of(chapter: Chapter) -> tuple[Said, ...]:
+    """Whose words stand where in the text of a conversation."""
+    turns = []
+    at = 0
+    for block in chapter.blocks:
+        role: Role = "character" if block.speaker == "character" else "system" if block.speaker == "system" else "user"
+        turns.append(Said(role, at, at + len(block.text)))
+        at += len(block.text) + len(BLOCK_GAP)
+    return tuple(turns)
 
 
 def count_words(text: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, get_args
 
-from quire.books.book import Book
+from quire.books.book import SAID, Book
 from quire.books.limits import ReadOptions
 from quire.errors import BookError
 
@@ -22,6 +22,9 @@ def read_kind(kind: Kind, path: Path, options: ReadOptions) -> list[Book]:
         raise BookError(
             what, then="text: and where: are for tables, such as .jsonl, .csv or .parquet", code="wrong-kind"
         )
+    if kind != "jsonl" and options.format in SAID:
+        what = f"{path} is no table, and {options.format} are rows of one"
+        raise BookError(what, then="give them as .jsonl, .json, .csv or .parquet, a row each", code="wrong-kind")
     return load(kind)(path, options)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from quire.books.book import BLOCK_GAP, Book, Chapter, Passage, Shelf, Split, count_words
+from quire.books.book import BLOCK_GAP, SAID, Book, Chapter, Passage, Shelf, Split, count_words, turns_of
 from quire.books.copies.duplicates import Repeats, block_offsets, find_copies, find_repeats
 from quire.books.sentences import split_sentences
 from quire.errors import BookError
@@ -29,7 +29,8 @@ LEAST_OWN_WORDS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """What is never cut: a paragraph or stanza, with the headings right before it.  Offsets into `Chapter.text`."""
+    """What is never cut: a paragraph or stanza, with the headings right before it; a whole conversation.  Offsets into
+    `Chapter.text`."""
 
     book: int
     chapter: int
@@ -84,6 +85,9 @@ def cut(
 def _atoms(number: int, book: Book) -> list[Atom]:
     found: list[Atom] = []
     for index, chapter in enumerate(book.chapters):
+        if book.kind in SAID:
+            found.append(Atom(number, index, 0, len(chapter.text), chapter.words))
+            continue
         for start, stop in _paragraph_spans(chapter, book.language):
             found.append(Atom(number, index, start, stop, count_words(chapter.text[start:stop])))
     return found
@@ -199,10 +203,10 @@ class _Chooser:
         return [*joined, waiting] if waiting else joined
 
     def blocks(self, among: Sequence[int], size: int) -> list[Unit]:
-        """Runs of whole paragraphs of about `size` words within a chapter; poems stay whole."""
+        """Runs of whole paragraphs of about `size` words within a chapter; poems and conversations stay whole."""
         units: list[Unit] = []
         for chapter in self.chapters(among):
-            if self.shelf.books[self.atoms[chapter[0]].book].kind == "poems":
+            if self.shelf.books[self.atoms[chapter[0]].book].kind in ("poems", *SAID):
                 units.append(chapter)
                 continue
             runs: list[Unit] = [[]]
@@ -355,8 +359,12 @@ def _passages(shelf: Shelf, atoms: Sequence[Atom], splits: Sequence[Split], part
         if goes_on:
             continue
         start, stop = atoms[first].start, atom.stop
-        text = shelf.books[atom.book].chapters[atom.chapter].text[start:stop]
-        ends = last_of[atom.book] == index
-        passages.append(Passage(text, atom.book, atom.chapter, start, stop, splits[index], part_of[index], ends))
+        book = shelf.books[atom.book]
+        chapter = book.chapters[atom.chapter]
+        text, ends = chapter.text[start:stop], last_of[atom.book] == index
+        turns = turns_of(chapter) if book.kind in SAID else ()
+        passages.append(
+            Passage(text, atom.book, atom.chapter, start, stop, splits[index], part_of[index], ends, turns, book.kind)
+        )
         first = index + 1
     return passages

@@ -96,11 +96,16 @@ def test_the_text_column_can_be_named(tmp_path: Path) -> None:
         jsonl.read(path, ReadOptions(text="novel"))
 
 
-def test_no_rows_and_conversations_are_refused(tmp_path: Path) -> None:
+def test_no_rows_and_nothing_but_unanswered_conversations_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BookError, match="no rows that can be read"):
         jsonl.read(write(tmp_path, ["hello", "1"]), ReadOptions())
-    with pytest.raises(BookError, match="conversations"):
+    with pytest.raises(
+        BookError, match=r"nothing to learn from: 1 rows, the first, .*: conversation without an answer"
+    ):
         jsonl.read(write(tmp_path, [json.dumps({"conversations": [{"from": "human", "value": "hi"}]})]), ReadOptions())
+    path = write(tmp_path, [json.dumps({"conversations": [{"from": "human", "value": "hi"}]})])
+    with pytest.raises(BookError, match="conversations"):
+        jsonl.read(path, ReadOptions(format="prose"))
 
 
 def test_the_poems_of_the_data_are_all_read_unchanged(shared_data: Path) -> None:

@@ -74,8 +74,9 @@ def test_what_holds_no_rows_says_what_it_holds() -> None:
     with pytest.raises(BookError, match="no rows that can be read") as raised:
         decide(PATH, [Bad(3, "nested too deeply", "[[[", START)], PLAIN)
     assert raised.value.code == "too-long"
+    assert decide(PATH, entries([{"messages": [{"role": "user"}]}]), PLAIN).kind == "conversations"
     with pytest.raises(BookError, match="conversations"):
-        decide(PATH, entries([{"messages": [{"role": "user"}]}]), PLAIN)
+        decide(PATH, entries([{"messages": [{"role": "user"}]}]), ReadOptions(format="prose"))
 
 
 @pytest.mark.parametrize("chapter", ["", "The Water"])

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from zlib import crc32
 
-from quire.books.book import Shelf
+from quire.books.book import SAID, Shelf
 from quire.books.copies.spans import normalise_words
 
 # Integers need no threads, and OpenBLAS ends a process that may have none.
@@ -97,14 +97,18 @@ class Stream:
 
 
 def read_words(shelf: Shelf) -> Stream:
-    """The words of all paragraphs, stanzas and speeches; headings come again in every book and are left out."""
+    """The words of all paragraphs, stanzas and speeches; headings come again in every book and are left out.
+
+    So do the persona and the questions of conversations: there the answers alone, which are what is learned, are looked
+    at.
+    """
     stream = Stream()
     numbers = _Numbers()
     for book_number, book in enumerate(shelf.books):
         stream.book_starts.append(len(stream.words))
         for chapter_number, chapter in enumerate(book.chapters):
             for index, block in enumerate(chapter.blocks):
-                if block.kind in ("heading", "break"):
+                if block.kind in ("heading", "break") or (book.kind in SAID and block.speaker != "character"):
                     continue
                 stream.blocks.append((book_number, chapter_number, index))
                 stream.block_starts.append(len(stream.words))

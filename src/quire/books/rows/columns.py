@@ -53,8 +53,8 @@ def text_column(path: Path, rows: Sequence[Values], asked: str | None) -> str:
             return lower[name]
     if {"conversations", "conversation", "messages"} & set(lower):
         raise BookError(
-            f"{path} holds conversations, which are not read yet",
-            then="give texts, one JSON object with a text a line",
+            f"{path} holds conversations and no column of text",
+            then="read them as what they are: format: conversations",
             code="wrong-kind",
         )
     most = max(lengths.values(), default=0)

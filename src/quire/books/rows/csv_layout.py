@@ -10,7 +10,7 @@ from dataclasses import dataclass
 USUAL = frozenset(
     ("text", "content", "poem", "body", "title", "author", "name", "poet", "language", "lang", "id", "date", "year",
      "genre", "label", "complete_text", "full_text", "story", "lyrics", "document", "texte", "titre", "auteur",
-     "paroles", "texto", "testo")
+     "paroles", "texto", "testo", "prompt", "completion", "instruction", "question", "response")
 )  # fmt: skip
 """Names of columns that no text is."""
 _SEPARATORS = ",;\t|"

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from quire.books.encoding import decode
 from quire.books.rows.columns import is_prose
+from quire.books.rows.conversations import is_turn
 from quire.books.rows.inflate import LONGEST_LINE, can_enter, read_lines
 from quire.books.rows.row import START, Bad, Entry, Position, Row, Values
 
@@ -132,6 +133,8 @@ def _wrapped(value: Values, alone: bool) -> list[Any]:
     """
     lists = [item for item in value.values() if isinstance(item, list) and item and isinstance(item[0], dict)]
     others = [item for item in value.values() if isinstance(item, str) and len(item) > _LONG]
+    if len(lists) == 1 and is_turn(lists[0][0]):
+        return [value]
     if len(lists) == 1 and not others:
         return [value] if _is_book(value, lists[0]) else lists[0]
     return (_table(value) if alone else None) or [value]

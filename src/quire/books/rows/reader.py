@@ -7,19 +7,24 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from quire.books.book import Book, Dropped, Place
+from quire.books.book import SAID, Book, Dropped, Place
 from quire.books.limits import MIB, PLAIN, ReadOptions
 from quire.books.rows.columns import NAME_COLUMN, flatten, names_of
+from quire.books.rows.conversations import Unfit
 from quire.books.rows.plays import find_columns, read_rows
 from quire.books.rows.row import Bad, Entry, Values
 from quire.books.rows.tables import find_format, open_rows
 from quire.books.rows.where import Filter
-from quire.books.rows.works import Decided, decide, make_work, show_row, take_head, unit_of
+from quire.books.rows.works import Decided, decide, make_said, make_work, show_row, take_head, unit_of
 from quire.errors import BookError
 
 MOST_TEXT = 400 * MIB
 """Characters, which all stay in memory: more is for `stream`."""
 _LISTED = 1000
+SHAPES = (
+    'give each conversation a line: {"messages": [{"role": "user", "content": …}, {"role": "assistant", …}]}, '
+    'or each completion: {"prompt": …, "completion": …}'
+)
 
 
 class _Drops:
@@ -70,8 +75,13 @@ def _read(path: Path, options: ReadOptions) -> list[Book]:
         books = works.take(read_rows(path, works.kept(every, play.words), play, options))
     else:
         decided = decide(path, head, options)
-        books = works.take(works.each(every, decided))
+        if decided.kind in SAID:
+            books = works.take(works.said(every, decided))
+        else:
+            books = works.take(works.each(every, decided))
     works.filter.check(path)
+    if not books and not works.column:
+        raise works.nothing_said()
     if not books:
         raise BookError(
             f"{path} holds no text in its column {works.column!r}",
@@ -116,6 +126,29 @@ class _Works:
                 self.drops.add("row without text", show_row(values), self.place(number))
             else:
                 yield book
+
+    def said(self, entries: Iterator[Entry], decided: Decided) -> Iterator[Book]:
+        """A work for each row that is a conversation or a completion."""
+        for entry in entries:
+            if isinstance(entry, Bad):
+                self.drops.add(entry.reason, entry.text, self.place(entry.number), entry.count)
+            elif self.filter.keeps(flatten(entry.values)):
+                made = make_said(self.path, self.place(entry.number), entry.values, decided.kind, decided.language)
+                if isinstance(made, Unfit):
+                    shown = f"{made.detail}; {show_row(entry.values)}" if made.detail else show_row(entry.values)
+                    self.drops.add(made.reason, shown, self.place(entry.number))
+                else:
+                    yield made
+
+    def nothing_said(self) -> BookError:
+        """Why not one row is a conversation or a completion: the commonest reason, and where it stands first."""
+        dropped = self.drops.all()
+        first = dropped[0]
+        return BookError(
+            f"{self.path} holds nothing to learn from: {len(dropped):,} rows, the first, {first.place}: {first.reason}",
+            then=SHAPES,
+            code="not-a-book",
+        )
 
     def take(self, books: Iterator[Book]) -> list[Book]:
         taken: list[Book] = []

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from quire.books.book import Block, Book, BookKind, Chapter, Place
+from quire.books.book import SAID, Block, Book, BookKind, Chapter, Place
 from quire.books.cleaning import Cleaner, line_ends, repair_mojibake, say_repaired
 from quire.books.draft import Draft
 from quire.books.finishing.finish import finish
@@ -18,6 +18,8 @@ from quire.books.language import detect_language, language_code
 from quire.books.limits import MIB, ReadOptions
 from quire.books.plain.txt import read_lines
 from quire.books.rows.columns import AUTHOR_COLUMNS, flatten, text_column
+from quire.books.rows.completions import are_completions, make_completion
+from quire.books.rows.conversations import Unfit, are_conversations, make_conversation
 from quire.books.rows.row import Bad, Entry, Row, Values
 from quire.errors import BookError, BookFault
 
@@ -93,13 +95,42 @@ def take_head(entries: Iterator[Entry], most: int = HEAD_ROWS) -> list[Entry]:
 
 
 def decide(path: Path, head: Sequence[Entry], options: ReadOptions) -> Decided:
-    """Raises BookError when no column of text can be told."""
-    rows = [flatten(entry.values) for entry in head if isinstance(entry, Row)]
+    """Raises BookError when no column of text can be told.  Conversations and completions have none."""
+    rows = [entry.values for entry in head if isinstance(entry, Row)]
     if not rows:
         raise _no_rows(path, head)
+    kind = said_kind(rows, options)
+    if kind is not None:
+        return Decided("", kind, detect_language(" ".join(map(_words_in, rows))))
+    rows = list(map(flatten, rows))
     column = text_column(path, rows, options.text)
     texts = [row[column] for row in rows if isinstance(row.get(column), str)]
     return Decided(column, _kind(rows[0], texts, options), detect_language("\n".join(text[:2000] for text in texts)))
+
+
+def said_kind(rows: Sequence[Values], options: ReadOptions) -> BookKind | None:
+    """Whether rows (not flattened) are conversations or completions, as the recipe says or as they look; else None."""
+    if options.format in SAID:
+        return next(kind for kind in SAID if kind == options.format)
+    if options.format is not None or options.text is not None:
+        return None
+    if are_conversations(rows):
+        return "conversations"
+    return "completions" if are_completions(rows) else None
+
+
+def _words_in(value: object, most: int = 2000) -> str:
+    """The beginnings of the texts in a row, whatever lies in what, to tell its language by."""
+    if isinstance(value, str):
+        return value[:most]
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return " ".join(_words_in(item, most // 4) for item in islice(inner, 40)) if most else ""
+
+
+def make_said(path: Path, place: Place, row: Values, kind: BookKind, language: str) -> Book | Unfit:
+    """The conversation or completion of a row (not flattened), or why there is none."""
+    make = make_conversation if kind == "conversations" else make_completion
+    return make(path, place, row, language)
 
 
 def _no_rows(path: Path, head: Sequence[Entry]) -> BookError:

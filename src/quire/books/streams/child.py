@@ -19,14 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from quire.books import pulse
-from quire.books.book import Place
+from quire.books.book import SAID, Book, Place
 from quire.books.limits import MIB, Limits, ReadOptions
 from quire.books.rows.columns import NAME_COLUMN, flatten, names_of
+from quire.books.rows.conversations import Unfit
 from quire.books.rows.plays import find_columns
-from quire.books.rows.row import START, Bad, Entry, Position
+from quire.books.rows.row import START, Bad, Entry, Position, Values
 from quire.books.rows.tables import find_format, open_rows
 from quire.books.rows.where import Filter
-from quire.books.rows.works import Decided, decide, make_work, show_row, take_head, unit_of
+from quire.books.rows.works import Decided, decide, make_said, make_work, show_row, take_head, unit_of
 from quire.books.walls import confine, wire
 from quire.books.walls.launch import hear_signals
 from quire.books.walls.nursery import NO_MEMORY
@@ -92,7 +93,7 @@ def _decide(job: _Job, head: Sequence[Entry]) -> Decided:
         what = f"{job.name} holds the speeches of plays, which are read together"
         raise BookError(what, then="leave out stream: for it", code="wrong-kind")
     decided = decide(job.name, head, job.options)
-    if decided.column not in columns:
+    if decided.kind not in SAID and decided.column not in columns:
         what = f"{job.name} has no column {decided.column!r}; its columns are {', '.join(columns)}"
         raise BookError(what[:1000], then=NAME_COLUMN, code="not-a-book")
     return decided
@@ -117,7 +118,7 @@ def _row(job: _Job, unit: str, entry: Entry, asked: Filter, decided: Decided) ->
             reason = f"row with more than {limits.text // MIB} MB of text"
             yield _line("bad", entry.number, reason, text[:200], 1, after)
             return
-        book = make_work(job.name, Place(str(job.name), unit, entry.number), values, decided, job.options)
+        book = _work(job, Place(str(job.name), unit, entry.number), entry.values, values, decided)
     except MemoryError:
         reason = f"row that needs more than {limits.memory // MIB} MB of memory"
         yield _line("bad", entry.number, reason, "", 1, after)
@@ -129,8 +130,19 @@ def _row(job: _Job, unit: str, entry: Entry, asked: Filter, decided: Decided) ->
     if book is None:
         yield _line("bad", entry.number, "row without text", show_row(values), 1, after)
         return
+    if isinstance(book, Unfit):
+        shown = f"{book.detail}; {show_row(entry.values)}" if book.detail else show_row(entry.values)
+        yield _line("bad", entry.number, book.reason, shown, 1, after)
+        return
     yield from wire.pack_book(book)
     yield _line("row", entry.number, after)
+
+
+def _work(job: _Job, place: Place, row: Values, flat: Values, decided: Decided) -> Book | Unfit | None:
+    """The work of a row: conversations are taken from the row as it is, others from its columns."""
+    if decided.kind in SAID:
+        return make_said(job.name, place, row, decided.kind, decided.language)
+    return make_work(job.name, place, flat, decided, job.options)
 
 
 def _give_time(limits: Limits) -> None:

@@ -16,7 +16,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from quire.books.book import Book, Dropped, Passage, Place, Split, Unreadable
+from quire.books.book import SAID, Book, Dropped, Passage, Place, Split, Unreadable, turns_of
 from quire.books.copies.spans import normalise_words
 from quire.books.kinds import check_file
 from quire.books.limits import Limits, ReadOptions
@@ -187,7 +187,9 @@ def stream_passages(works: Iterable[StreamedWork]) -> Iterator[StreamedPassage]:
         chapters = [(number, chapter.text) for number, chapter in enumerate(work.book.chapters) if chapter.text]
         for number, text in chapters:
             ends = number == chapters[-1][0]
-            passage = Passage(text, work.after.rows - 1, number, 0, len(text), work.split, ends_work=ends)
+            turns = turns_of(work.book.chapters[number]) if work.book.kind in SAID else ()
+            row = work.after.rows - 1
+            passage = Passage(text, row, number, 0, len(text), work.split, 0, ends, turns, work.book.kind)
             yield StreamedPassage(passage, work.after)
 
 
