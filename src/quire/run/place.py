@@ -11,12 +11,15 @@ from dataclasses import dataclass
 
 from quire.errors import RunError
 
-LAUNCHED = "QUIRE_LAUNCHED"  # set by `quire train --processes`, which tells itself what became of its workers
+# What `quire train --processes` adds to it.
+LAUNCHED = "QUIRE_LAUNCHED"  # it tells itself what became of its workers
+LIFELINE = "QUIRE_LIFELINE"  # a handle that is closed when the launcher is no more
+LISTENER = "QUIRE_LISTENER"  # the handle of its open socket, so that the port on which processes meet is surely free
 
 
 @dataclass(frozen=True)
 class Place:
-    """`number` of `count` processes in all, `local` of `beside` on this machine; `launched`: by Quire's own launcher."""
+    """`number` of `count` processes in all, `local` of `beside` on this machine; `launched` by Quire's own launcher."""
 
     number: int = 0
     count: int = 1

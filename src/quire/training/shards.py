@@ -1,7 +1,8 @@
 """Tensors in slices: each of several processes writes its own, and any other number of processes reads them.
 
 A tensor is cut along its first dimension as torch.chunk cuts it, which is also how FSDP2 lays matrices out.  A file of
-slices is plain safetensors; its metadata tell of what each is a slice.  A file without such metadata holds whole tensors.
+slices is plain safetensors; its metadata tell of what each is a slice.  A file without
+such metadata holds whole tensors.
 """
 
 from __future__ import annotations
@@ -143,4 +144,4 @@ def fill(target: Tensor, tensors: Mapping[str, Tensor], name: str) -> None:
 
 def _plain(tensor: Tensor) -> Tensor:
     """A tensor as this process holds it: its own slice, where it lies in slices."""
-    return tensor.detach().to_local() if isinstance(tensor, DTensor) else tensor.detach()
+    return tensor.to_local().detach() if isinstance(tensor, DTensor) else tensor.detach()
