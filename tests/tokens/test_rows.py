@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quire.recipe.schema import Chunk, TrainSettings
-from quire.tokens.rows import IGNORED, Rows, make_rows
+from quire.tokens.rows import IGNORED, Rows, join_rows, make_rows
 from quire.tokens.stretches import Stretch
 
 START = 999
@@ -113,3 +113,75 @@ def test_chunks_are_not_joined_and_long_ones_are_cut_at_the_window() -> None:
 def test_a_single_token_without_anything_before_it_can_only_be_read(start: int | None) -> None:
     count = make_rows(stretches([1]), TrainSettings(window=8), start).count()
     assert (count.trained, count.context) == ((0, 1) if start is None else (1, 0))
+
+
+def masked_stretches(seed: int = 3) -> list[Stretch]:
+    """Works of which most tokens are read and not learned, one of them wholly."""
+    numbers = np.random.default_rng(seed)
+    plain = stretches([40, 25, 60, 12])
+    masks = [numbers.random(len(s.ids)) < 0.4 for s in plain]
+    masks[1][:] = False
+    return [Stretch(s.ids, s.book, s.ends_work, mask) for s, mask in zip(plain, masks, strict=True)]
+
+
+@given(windows, starts, st.data())
+def test_what_may_not_be_learned_is_context_wherever_it_stands(
+    window: int, start: int | None, data: st.DataObject
+) -> None:
+    stride = data.draw(st.integers(1, window))
+    works = masked_stretches()
+    rows = make_rows(works, TrainSettings(window=window, stride=stride), start)
+    allowed = {int(i) for s in works if s.learned is not None for i in s.ids[s.learned]}
+    allowed -= set() if start is not None else {int(s.ids[0]) for s in works}
+    assert set(targets_of(rows)) == allowed
+    count = rows.count()
+    assert (count.text, count.trained) == (sum(len(s.ids) for s in works), len(allowed))
+    assert count.context == count.text - count.trained
+    assert count.targets == len(targets_of(rows)) == int(rows.targets().sum())
+    assert (rows.targets() > 0).all(), "a row that teaches nothing is none"
+    assert [rows.targets_in(i) for i in range(len(rows))] == rows.targets().tolist()
+
+
+def test_targets_can_be_masked_afterwards_but_the_ends_of_works_stay() -> None:
+    rows = make_rows(stretches([40, 25, 60]), TrainSettings(window=16), START)
+
+    def every_fourth_goes(ids: np.ndarray, begins: np.ndarray) -> np.ndarray:
+        assert begins.tolist() == [0, 40, 65]
+        return ids % 4 != 0
+
+    masked = rows.masked(every_fourth_goes)
+    assert set(targets_of(masked)) == {i for i in range(125) if i % 4} | {39, 124}
+    assert masked.ends_not_learned().tolist() == []
+    assert masked.count().context == 125 - len(set(targets_of(masked)))
+    assert rows.count().context == 0, "the rows themselves are as they were"
+
+
+@given(lengths, windows, starts, st.data())
+def test_some_rows_alone_are_those_rows(
+    lengths: list[int], window: int, start: int | None, data: st.DataObject
+) -> None:
+    rows = join_rows([make_rows(stretches(lengths), TrainSettings(window=window), start)] * 2, [1.0, 2.0])
+    first = data.draw(st.integers(0, len(rows)))
+    last = data.draw(st.integers(first, len(rows)))
+    some = rows.between(first, last)
+    assert len(some) == last - first
+    for index in range(first, last):
+        assert some.arrays(index - first).targets.tolist() == rows.arrays(index).targets.tolist()
+        assert some.arrays(index - first).inputs.tolist() == rows.arrays(index).inputs.tolist()
+    if rows.weights is not None and last > first:
+        assert some.weights is not None
+        assert some.weights.tolist() == rows.weights[first:last].tolist()
+
+
+def test_joined_rows_keep_their_order_and_weights_of_one_are_none() -> None:
+    one, two = (make_rows(stretches(sizes), TrainSettings(window=8), START) for sizes in ([20], [9, 9]))
+    joined = join_rows([one, two], [1.0, 1.0])
+    assert joined.weights is None
+    assert joined.per_epoch == len(joined) == len(one) + len(two)
+    assert targets_of(joined) == targets_of(one) + targets_of(two)
+    assert joined.count(range(len(one))).trained == 20
+    assert [int(mask.sum()) for mask in joined.learned()] == [20, 9, 9]
+    heavy = join_rows([one, two], [0.5, 3.0])
+    assert heavy.per_epoch == 11, "1.5 + 9, a half rounded up"
+    assert heavy.tokens_per_epoch() == (10 + 54, 10 + 54)
+    assert (one.targets() == 0).sum() == 0

@@ -9,37 +9,46 @@ of a stretch has nothing before it and can only be read (`TokenCount.context`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quire.recipe.schema import TrainSettings
+from quire.tokens.cutting import cut_rows
 from quire.tokens.stretches import Stretch
+from quire.tokens.tables import (
+    FIRST,
+    LAST,
+    STRETCH,
+    TRAINED_FROM,
+    Mask,
+    Piece,
+    Row,
+    RowsOfPieces,
+    Segment,
+    Stretches,
+    Whole,
+    count_targets,
+    kept_rows,
+    place_of,
+    row_table,
+    stretch_table,
+    table_of_rows,
+    targets_among,
+    without_idle_rows,
+)
+
+__all__ = ["IGNORED", "Row", "RowArrays", "Rows", "Segment", "TokenCount", "join_rows", "make_rows", "rows_of_pieces"]
 
 IGNORED = -100  # torch's cross-entropy leaves such targets out
+WEIGHT_STEPS = 1 << 24
+"""A weight is a whole number of so small steps: sums are exact, and the same on every machine."""
 
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """Targets `first` … `last` (exclusive) of a stretch; those before `trained_from` are read but not learned."""
-
-    stretch: int
-    first: int
-    last: int
-    trained_from: int
-
-    @property
-    def length(self) -> int:
-        return self.last - self.first
-
-    @property
-    def trained(self) -> int:
-        return self.last - self.trained_from
-
-
-Row = tuple[Segment, ...]
+Keep = Callable[[NDArray[np.int32], Whole], Mask]
+"""Ids of stretches laid end to end, and where each begins: which of them stay targets."""
 
 
 @dataclass(frozen=True)
@@ -52,53 +61,149 @@ class TokenCount:
     targets: int  # targets in one epoch: more than `trained` where windows overlap
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rows:
-    """All rows of one part, and how to turn one into arrays."""
+    """All rows of one part, and how to turn one into arrays.
 
-    stretches: tuple[Stretch, ...]
-    rows: tuple[Row, ...]
+    `weights` say how often each row comes in an epoch; None where each comes once.
+    """
+
+    stretches: Sequence[Stretch]
+    rows: Sequence[Row]
     start: int | None
+    weights: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
+    @cached_property
+    def pieces(self) -> tuple[Piece, ...]:
+        """The arrays behind it all."""
+        if isinstance(self.stretches, Stretches) and isinstance(self.rows, RowsOfPieces):
+            return tuple(map(Piece, self.stretches.tables, self.rows.tables))
+        text = stretch_table(self.stretches)
+        return (Piece(text, table_of_rows(text, self.rows)),)
+
+    @property
+    def per_epoch(self) -> int:
+        """Rows that an epoch gives out."""
+        return rows_per_epoch(len(self), self.weights)
+
+    def targets(self) -> Whole:
+        """Learned tokens of every row."""
+        return np.concatenate([np.zeros(0, np.int64), *(piece.rows.targets for piece in self.pieces)])
+
     def targets_in(self, index: int) -> int:
         """Learned tokens of a row."""
-        return sum(segment.trained for segment in self.rows[index])
+        piece, inside = self._place(index)
+        return int(piece.rows.targets[inside])
+
+    def tokens_per_epoch(self) -> tuple[int, int]:
+        """Tokens that an epoch learns, and those that it computes, learned or not; weights respected."""
+        weights = np.ones(len(self)) if self.weights is None else self.weights
+        lengths = np.concatenate([np.zeros(0, np.int64), *map(_lengths, self.pieces)])
+        return round(float(self.targets() @ weights)), round(float(lengths @ weights))
 
     def learned(self, reached: Collection[int] | None = None) -> list[NDArray[np.bool_]]:
         """For each stretch, which of its tokens are a target.  `reached`: only these rows are seen."""
-        masks = [np.zeros(len(stretch.ids), dtype=bool) for stretch in self.stretches]
-        for index in range(len(self.rows)) if reached is None else reached:
-            for segment in self.rows[index]:
-                masks[segment.stretch][segment.trained_from : segment.last] = True
+        masks: list[Mask] = []
+        for piece, segments in self._segments(reached):
+            masks += np.split(targets_among(piece.text, segments), piece.text.bounds[1:-1])[: len(piece.text)]
         return masks
 
     def count(self, reached: Collection[int] | None = None) -> TokenCount:
         """What is trained and what is not; together they are all there is.  `reached`: only these rows are seen."""
-        text = sum(len(stretch.ids) for stretch in self.stretches)
-        trained = int(sum(int(mask.sum()) for mask in self.learned(reached)))
-        targets = sum(self.targets_in(index) for index in (range(len(self.rows)) if reached is None else reached))
+        text = sum(len(piece.text.ids) for piece in self.pieces)
+        trained = sum(count_targets(piece.text, segments) for piece, segments in self._segments(reached))
+        every = self.targets()
+        targets = int(every.sum() if reached is None else every[np.fromiter(reached, np.int64, len(reached))].sum())
         return TokenCount(text=text, trained=trained, context=text - trained, targets=targets)
+
+    def ends_not_learned(self) -> Whole:
+        """The stretches that end a work but do not teach that it ends there."""
+        missing: list[Whole] = []
+        first = 0
+        for piece in self.pieces:
+            text, segments = piece.text, piece.rows.segments
+            wanted = text.ends.copy()
+            if text.learned is not None and len(text):
+                wanted &= text.learned[text.bounds[1:] - 1]
+            at_end = segments[:, LAST] == np.diff(text.bounds)[segments[:, STRETCH]]
+            teaching = at_end & (segments[:, LAST] > segments[:, TRAINED_FROM])
+            wanted[segments[teaching, STRETCH]] = False
+            missing.append(np.flatnonzero(wanted) + first)
+            first += len(text)
+        return np.concatenate([np.zeros(0, np.int64), *missing])
 
     def arrays(self, index: int) -> RowArrays:
         """The row's inputs, positions and targets."""
+        piece, inside = self._place(index)
+        text = piece.text
         inputs, positions, targets = [], [], []
-        for segment in self.rows[index]:
-            ids = self.stretches[segment.stretch].ids
+        for stretch, first, last, trained_from in piece.rows.of_row(inside).tolist():
+            begin = int(text.bounds[stretch])
             if self.start is None:
-                inputs.append(ids[segment.first - 1 : segment.last - 1])
+                inputs.append(text.ids[begin + first - 1 : begin + last - 1])
             else:
-                inputs.append(np.concatenate(([np.int32(self.start)], ids[segment.first : segment.last - 1])))
-            positions.append(np.arange(segment.length))
-            learned = ids[segment.first : segment.last].astype(np.int64)
-            learned[: segment.trained_from - segment.first] = IGNORED
+                inputs.append(np.concatenate(([np.int32(self.start)], text.ids[begin + first : begin + last - 1])))
+            positions.append(np.arange(last - first))
+            learned = text.ids[begin + first : begin + last].astype(np.int64)
+            learned[: trained_from - first] = IGNORED
+            if text.learned is not None:
+                learned[~text.learned[begin + first : begin + last]] = IGNORED
             targets.append(learned)
-        lengths = tuple(segment.length for segment in self.rows[index])
         return RowArrays(
-            np.concatenate(inputs).astype(np.int64), np.concatenate(positions), np.concatenate(targets), lengths
+            np.concatenate(inputs).astype(np.int64),
+            np.concatenate(positions),
+            np.concatenate(targets),
+            tuple(len(positions_) for positions_ in positions),
         )
+
+    def masked(self, keep: Keep) -> Rows:
+        """The same rows, where only the targets that `keep` names are learned; the ends of works always are."""
+        pieces = []
+        for piece in self.pieces:
+            text = piece.text
+            kept = keep(text.ids, text.bounds[:-1]).copy()
+            kept[text.bounds[1:][text.ends] - 1] = True
+            if text.learned is not None:
+                kept &= text.learned
+            text = replace(text, learned=kept)
+            pieces.append(without_idle_rows(Piece(text, row_table(text, piece.rows.segments, piece.rows.offsets))))
+        return rows_of_pieces(pieces, self.start)
+
+    def between(self, first: int, last: int) -> Rows:
+        """Rows `first` … `last` (exclusive) alone, with the text that they see and no other."""
+        pieces = []
+        at = 0
+        for piece in self.pieces:
+            begin, end = max(first - at, 0), min(last - at, len(piece.rows))
+            if (begin, end) == (0, len(piece.rows)):
+                pieces.append(piece)
+            elif begin < end:
+                pieces.append(kept_rows(piece, begin, end, 1 if self.start is None else 0))
+            at += len(piece.rows)
+        weights = None if self.weights is None else self.weights[first:last]
+        return replace(rows_of_pieces(pieces, self.start), weights=weights)
+
+    @cached_property
+    def _firsts(self) -> Whole:
+        return np.cumsum([0, *(len(piece.rows) for piece in self.pieces)])
+
+    def _place(self, index: int) -> tuple[Piece, int]:
+        number, inside = place_of(self._firsts, index)
+        return self.pieces[number], inside
+
+    def _segments(self, reached: Collection[int] | None) -> Iterator[tuple[Piece, NDArray[np.int32]]]:
+        """The segments of every piece, of the rows that are reached."""
+        if reached is None:
+            yield from ((piece, piece.rows.segments) for piece in self.pieces)
+            return
+        wanted = np.zeros(len(self), dtype=bool)
+        wanted[np.fromiter(reached, np.int64, len(reached))] = True
+        for piece, first in zip(self.pieces, self._firsts.tolist(), strict=False):
+            chosen = np.repeat(wanted[first : first + len(piece.rows)], np.diff(piece.rows.offsets))
+            yield piece, piece.rows.segments[chosen]
 
 
 @dataclass(frozen=True)
@@ -112,65 +217,41 @@ class RowArrays:
 
 
 def make_rows(stretches: Sequence[Stretch], settings: TrainSettings, start: int | None) -> Rows:
-    """Cut stretches into windows and, with `pack`, fill rows with them.  Nothing is padded and nothing is dropped."""
-    first = 0 if start is not None else 1
-    kept = tuple(stretches)
-    if settings.pack and settings.chunk is None and settings.stride in (None, settings.window):
-        rows = _fill(kept, settings.window, first)
-    else:
-        segments = [s for i, stretch in enumerate(kept) for s in _windows(i, stretch, settings, first)]
-        rows = _pack(segments, settings.window) if settings.pack else [(segment,) for segment in segments]
-    return Rows(kept, tuple(rows), start)
+    """Cut stretches into windows and, with `pack`, fill rows with them.  Nothing is padded and nothing is dropped.
+
+    A window in which nothing may be learned makes no row; its tokens are counted as context.
+    """
+    return rows_of_pieces([without_idle_rows(cut_rows(stretch_table(stretches), settings, start))], start)
 
 
-def _fill(stretches: Sequence[Stretch], window: int, first: int) -> list[Row]:
-    """Rows filled to the brim, stretch after stretch, each cut where the row is full."""
-    rows: list[Row] = []
-    row: list[Segment] = []
-    room = window
-    for number, stretch in enumerate(stretches):
-        at = first
-        while at < len(stretch.ids):
-            last = min(at + room, len(stretch.ids))
-            row.append(Segment(number, at, last, at))
-            room -= last - at
-            at = last
-            if room == 0:
-                rows.append(tuple(row))
-                row, room = [], window
-    if row:
-        rows.append(tuple(row))
-    return rows
+def rows_of_pieces(pieces: Sequence[Piece], start: int | None) -> Rows:
+    """The rows of several pieces, one after another."""
+    texts = [piece.text for piece in pieces]
+    return Rows(Stretches(texts), RowsOfPieces([piece.rows for piece in pieces], texts), start)
 
 
-def _windows(number: int, stretch: Stretch, settings: TrainSettings, first: int) -> list[Segment]:
-    """Windows over one stretch, `stride` apart; the last one is as long as what is left of the text."""
-    end = len(stretch.ids)
-    stride = settings.stride or settings.window
-    segments: list[Segment] = []
-    learned_to = first
-    at = first
-    while at < end and learned_to < end:
-        last = min(at + settings.window, end)
-        segments.append(Segment(number, at, last, learned_to if settings.overlap == "context" else at))
-        learned_to = last
-        at += stride
-    return segments
+def join_rows(several: Sequence[Rows], weights: Sequence[float]) -> Rows:
+    """Rows of several sources in one epoch; `weights` say how often those of each come."""
+    joined = rows_of_pieces([piece for rows in several for piece in rows.pieces], several[0].start)
+    own = [np.ones(len(rows)) if rows.weights is None else rows.weights for rows in several]
+    every = np.concatenate([one * weight for one, weight in zip(own, weights, strict=True)])
+    return joined if bool((every == 1).all()) else replace(joined, weights=every)
 
 
-def _pack(segments: Sequence[Segment], window: int) -> list[Row]:
-    """Segments side by side in rows of at most `window` tokens: longest first, each into the fullest row it fits."""
-    order = sorted(range(len(segments)), key=lambda i: (-segments[i].length, i))
-    rows: list[list[int]] = []
-    by_room: list[list[int]] = [[] for _ in range(window + 1)]
-    for index in order:
-        length = segments[index].length
-        room = next((r for r in range(length, window + 1) if by_room[r]), None)
-        if room is None:
-            rows.append([index])
-            target, left = len(rows) - 1, window - length
-        else:
-            target, left = by_room[room].pop(), room - length
-            rows[target].append(index)
-        by_room[left].append(target)
-    return [tuple(segments[i] for i in row) for row in rows]
+def in_steps(weights: NDArray[np.float64]) -> Whole:
+    """Weights as whole numbers of steps."""
+    return np.maximum(np.rint(weights * WEIGHT_STEPS).astype(np.int64), 1)
+
+
+def rows_per_epoch(rows: int, weights: NDArray[np.float64] | None) -> int:
+    """Rows that an epoch gives out: as many as there are, or as their weights come to."""
+    if weights is None:
+        return rows
+    return max(1, (int(in_steps(weights).sum()) + WEIGHT_STEPS // 2) // WEIGHT_STEPS)
+
+
+def _lengths(piece: Piece) -> Whole:
+    """Tokens of every row."""
+    segments = piece.rows.segments
+    sums = np.concatenate((np.zeros(1, np.int64), np.cumsum(segments[:, LAST] - segments[:, FIRST], dtype=np.int64)))
+    return sums[piece.rows.offsets[1:]] - sums[piece.rows.offsets[:-1]]

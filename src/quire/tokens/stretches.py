@@ -21,11 +21,15 @@ Ids = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Stretch:
-    """Token ids (n,) of an unbroken run of text of one work; the last one is end-of-text where the work ends here."""
+    """Token ids (n,) of an unbroken run of text of one work; the last one is end-of-text where the work ends here.
+
+    `learned` (n,) says which of them may be a target; None where all may.
+    """
 
     ids: Ids
     book: int
     ends_work: bool
+    learned: NDArray[np.bool_] | None = None
 
     @property
     def text_tokens(self) -> int:
