@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from quire.errors import RunError
+from quire.run.atomic import make_folder, named_disk_errors
 
 
 @contextmanager
@@ -15,8 +16,7 @@ def hold(path: Path, wait: bool = False) -> Iterator[None]:
     """Hold the lock file at `path`.  Where a living process holds it: wait for it, or raise RunError naming it."""
     import fcntl
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    handle = _open(path)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -27,13 +27,31 @@ def hold(path: Path, wait: bool = False) -> Iterator[None]:
                 f"wait for it, stop it with: kill {pid}, or choose another folder with --run DIR",
                 "run-in-use",
             ) from None
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        _say(handle, f"{os.getpid()}\n")
         yield
         # The file stays: removing it would let two processes lock two files of the same name.
-        os.ftruncate(handle, 0)
+        _say(handle, "")
     finally:
         os.close(handle)
+
+
+def _open(path: Path) -> int:
+    try:
+        with named_disk_errors(path):
+            make_folder(path.parent)
+            return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except PermissionError as error:
+        raise RunError(
+            f"{path.parent} cannot be written ({error.strerror})",
+            "make it writable, or choose another folder with --run DIR",
+        ) from error
+
+
+def _say(handle: int, holder: str) -> None:
+    """Name the holder; the lock holds without its name too, so a disk that cannot take it is no obstacle."""
+    with suppress(OSError):
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, holder.encode(), 0)
 
 
 def holder(path: Path) -> int | None:

@@ -1,4 +1,4 @@
-"""A folder's manifest, written last: the SHA-256 of every file in it.  A folder that it does not bear out is not whole."""
+"""A folder's manifest, written last: the SHA-256 of every file.  A folder that it does not bear out is not whole."""
 
 from __future__ import annotations
 

@@ -1,0 +1,246 @@
+"""Runs of `quire train` that take seconds: what they learn from, how they are started, and what must come of them.
+
+The crash tests start them in copies of one process that has the libraries loaded already.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from quire.cli.app import run as quire
+from quire.recipe.schema import Fresh
+from quire.run.events import read_events
+
+RUN = "run"
+PATIENCE = 300.0  # seconds until a start counts as hanging
+SHAPE = Fresh(hidden=32, layers=2, heads=4, key_value_heads=2, intermediate=64, positions=128, vocabulary=400)
+STOPPED = 75
+
+COMMON = {
+    "train.precision": "fp32",
+    "train.window": "64",
+    "train.learning_rate": "5e-3",
+    "write.max_new_tokens": "6",
+}
+CONFIGURATIONS: Mapping[str, Mapping[str, str]] = {
+    "plain": {"train.steps": "12", "train.window": "48"},
+    "packing": {"book": "songs.jsonl", "train.steps": "10", "train.window": "96", "train.method.lora.dropout": "0.2"},
+    "parts": {
+        "train.parts": "3",
+        "train.epochs": "1",
+        "train.effective_batch": "16",
+        "train.method.lora.dropout": "0.1",
+    },
+    "overlap": {"train.stride": "40", "train.overlap": "context", "train.steps": "10", "train.log_every": "3"},
+    "accumulate": {"train.batch": "2", "train.accumulate": "5", "train.steps": "8", "train.schedule": "linear"},
+    "accumulate 50": {"train.batch": "1", "train.accumulate": "50", "train.steps": "3"},
+    "accumulate 1": {"train.batch": "4", "train.accumulate": "1", "train.steps": "14"},
+    "dora": {"train.method": "{lora: {dora: true, dropout: 0.3, bias: all, rank: 4}}", "train.steps": "8"},
+    "full": {"train.method": "full", "train.steps": "10", "train.learning_rate": "1e-3"},
+    "from nothing": {"base": "{fresh: {hidden: 32, layers: 1, intermediate: 48, positions: 64, vocabulary: 300}}"}
+    | {"train.method": "full", "train.steps": "6"},
+    "often": {"train.evaluate_every": "1", "train.save_every": "1", "train.keep": "1", "train.steps": "8"},
+    "seldom": {"train.evaluate_every": "9", "train.save_every": "4", "train.steps": "12"},
+    "early stop": {"train.parts": "2", "train.early_stop": "1", "train.evaluate_every": "2", "train.epochs": "4"}
+    | {"train.learning_rate": "1e-1"},
+    "bf16": {"train.precision": "bf16", "train.steps": "8", "train.method.lora.dropout": "0.1"},
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What must be the same however often a run was interrupted."""
+
+    files: Mapping[str, str]
+    events: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a start ended: its exit code, or minus the number of the signal that killed it, and what it said."""
+
+    code: int
+    said: str
+
+
+def prepare(home: Path, base: str | None = None) -> str:
+    """Books and a base in `home`, the libraries loaded; the base's name."""
+    _load_libraries()
+    write_books(home)
+    return base or str(write_base(home / "base"))
+
+
+def settings_of(name: str, base: str) -> dict[str, str]:
+    """All settings of a configuration, its book among them."""
+    return {"base": base, "book": "river.md"} | COMMON | CONFIGURATIONS[name]
+
+
+def command(settings: Mapping[str, str], home: Path) -> list[str]:
+    """The arguments of `quire`, the same for every start."""
+    sets = [
+        part for key, value in settings.items() if key not in ("base", "book") for part in ("--set", f"{key}={value}")
+    ]
+    base = settings["base"]
+    named = ["--set", f"base={base}"] if base.startswith("{") else ["--base", base] if base else []
+    return ["train", str(home / settings["book"]), "--run", RUN, *named, *sets]
+
+
+def in_place(arguments: Sequence[str], place: Path, first: Callable[[], None] | None = None) -> Callable[[], int]:
+    """What a copy of this process does to carry out `quire ARGUMENTS` in `place`; `first` is called before."""
+
+    def work() -> int:
+        os.chdir(place)
+        log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        if first is not None:
+            first()
+        return quire(arguments)
+
+    return work
+
+
+def start(work: Callable[[], int]) -> int:
+    """A copy of this process that does `work`; its number."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        code = work()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+def start_cold(arguments: Sequence[str], place: Path) -> int:
+    """A new process as a user starts it; its number."""
+    place.mkdir(exist_ok=True)
+    with (place / "log").open("ab") as log:
+        return subprocess.Popen(  # noqa: S603 (our own command)
+            [sys.executable, "-m", "quire", *arguments], cwd=place, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        ).pid
+
+
+def start_warm(arguments: Sequence[str], place: Path, first: Callable[[], None] | None = None) -> int:
+    """A copy of this process, libraries loaded, that carries out `quire ARGUMENTS` in `place`; its number."""
+    place.mkdir(exist_ok=True)
+    return start(in_place(arguments, place, first))
+
+
+def end_of(process: int, moment: float | None = None, number: int = signal.SIGKILL) -> int:
+    """Wait until the process ends, or send it signal `number` after `moment` seconds; as `Ended.code`."""
+    until = time.monotonic() + (PATIENCE if moment is None else moment)
+    while True:
+        ended, status = os.waitpid(process, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() >= until:
+            if moment is None:
+                os.kill(process, signal.SIGKILL)
+                os.waitpid(process, 0)
+                sys.exit(f"a start of quire train has not ended after {PATIENCE:.0f} s")
+            os.kill(process, number)
+            until, moment = time.monotonic() + PATIENCE, None
+        time.sleep(0.002)
+
+
+def said_in(place: Path) -> str:
+    """The end of what the starts in `place` have printed."""
+    return (place / "log").read_text(encoding="utf-8", errors="replace")[-2500:]
+
+
+def carry_out(settings: Mapping[str, str], home: Path, place: Path) -> None:
+    """Start it and let it be; ends the whole test where it does not end well."""
+    code = end_of(start_warm(command(settings, home), place))
+    if code != 0:
+        sys.exit(f"quire train ended with exit code {code} in {place}:\n{said_in(place)}")
+
+
+def result_of(run: Path) -> Result:
+    """The hashes of what the run yielded, and its events without times, speeds and memory.
+
+    `part_start` is left out: every start tells it anew, for whoever watches.
+    """
+    kept = [path for root in ("voice", "stages", "base") for path in sorted((run / root).rglob("*")) if path.is_file()]
+    files = {str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest() for path in kept}
+    return Result(files, tuple(_told(run)))
+
+
+def _told(run: Path) -> Iterator[str]:
+    names = ("loss", "learning_rate", "grad_norm", "tokens", "tokens_total", "best_loss", "best_step", "text", "sha256")
+    for event in read_events(run / "events.jsonl"):
+        if event.kind in ("step", "validation", "sample", "part_end", "saved", "done"):
+            values = {name: event.values[name] for name in names if name in event.values}
+            yield json.dumps([event.kind, event.stage, event.part, event.step, values])
+
+
+def compare(expected: Result, found: Result) -> list[str]:
+    """What differs, in words; weights first."""
+    lines = []
+    for name in sorted({*expected.files, *found.files}, key=lambda name: (not name.endswith(".safetensors"), name)):
+        if expected.files.get(name) != found.files.get(name):
+            state = "differs" if name in expected.files and name in found.files else "is in one of them only"
+            lines.append(f"{name} {state}")
+    if expected.events != found.events:
+        pairs = zip(expected.events, found.events, strict=False)
+        first = next((f"{a} against {b}" for a, b in pairs if a != b), "one tells more than the other")
+        lines.append(f"events differ ({len(expected.events)} against {len(found.events)}): {first}")
+    return lines
+
+
+def write_books(home: Path) -> None:
+    """A small novel in twelve chapters, another in eight, and sixty short songs."""
+    dice = random.Random(11)
+    people = ("the ferryman", "a clerk", "my sister", "nobody", "the widow Orme")
+    deeds = ("opened the door", "counted the boats", "asked for the river", "wrote it down", "went on without a word")
+    times = ("at dawn", "in the rain", "before anyone woke", "for the third time", "as if it were nothing")
+
+    def sentence() -> str:
+        text = f"{dice.choice(people)} {dice.choice(deeds)} {dice.choice(times)}"
+        return text[0].upper() + text[1:] + "."
+
+    def novel(length: int) -> str:
+        chapters = []
+        for number in range(length):
+            paragraphs = [" ".join(sentence() for _ in range(4)) for _ in range(3)]
+            chapters.append(f"# Chapter {number + 1}\n\n" + "\n\n".join(paragraphs))
+        return "\n\n".join(chapters) + "\n"
+
+    (home / "river.md").write_text(novel(12), encoding="utf-8")
+    songs = [{"title": f"Song {n + 1}", "text": f"{sentence()}\n{sentence()}\n{sentence()}"} for n in range(60)]
+    (home / "songs.jsonl").write_text("".join(json.dumps(song) + "\n" for song in songs), encoding="utf-8")
+    (home / "bridge.md").write_text(novel(8), encoding="utf-8")
+
+
+def write_base(folder: Path) -> Path:
+    """A tiny Llama with random weights."""
+    from quire.model.fresh import make_base
+
+    folder.mkdir()
+    book = (folder.parent / "river.md").read_text(encoding="utf-8")
+    make_base(SHAPE, [book], folder, seed=7)
+    return folder
+
+
+def _load_libraries() -> None:
+    """Everything that training imports, so that copies of this process start at once."""
+    from quire.verbs.quiet import hush, hush_bars
+
+    hush()
+    for name in ("quire.verbs.train", "quire.verbs.decide", "quire.verbs.saving", "quire.training.parts"):
+        importlib.import_module(name)
+    hush_bars()
