@@ -21,6 +21,7 @@ from quire.tokens.stretches import Stretch
 from quire.training.compute import Computation
 from quire.training.loop import Frame
 from quire.training.optimizer import trainable
+from quire.training.relief import Footing
 from quire.training.state import TrainState
 from quire.training.watch import StopWish
 
@@ -70,6 +71,7 @@ class Told:
 
     events: list[tuple[str, int, Mapping[str, JSON]]] = field(default_factory=list)
     hear: Callable[[str, int], None] = lambda kind, step: None
+    footings: list[Footing] = field(default_factory=list)
     synced: list[int] = field(default_factory=list)  # events told so far, whenever they were brought to the disk
 
     def emit(self, kind: str, state: TrainState, values: Mapping[str, JSON]) -> None:
@@ -88,7 +90,22 @@ class Told:
 
 def make_frame(folder: Path, settings: TrainSettings, told: Told, wish: StopWish | None = None) -> Frame:
     """A frame on the CPU in float32."""
-    return Frame(settings, choose_batch(settings), FP32, 7, folder, told.emit, told.sync, wish or StopWish())
+    return Frame(
+        settings=settings,
+        choice=choose_batch(settings),
+        computation=FP32,
+        seed=7,
+        checkpoints=folder,
+        emit=told.emit,
+        sync_events=told.sync,
+        wish=wish or StopWish(),
+        relieved=told.footings.append,
+    )
+
+
+def footing_of(frame: Frame) -> Footing:
+    """As many rows at once as the frame's choice has it, activations kept."""
+    return Footing(frame.choice.batch, False)
 
 
 SENTENCES = (

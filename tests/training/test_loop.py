@@ -21,9 +21,10 @@ from quire.training.checkpoints import list_checkpoints, newest
 from quire.training.compute import batches_of, summed_loss
 from quire.training.loop import Part, check_before, gradient_norm, train_part
 from quire.training.optimizer import trainable
+from quire.training.relief import Footing
 from quire.training.state import TrainState
 from quire.training.watch import StopWish
-from toy import FP32, Told, adapted, digest, make_frame, toy_rows, toy_settings
+from toy import FP32, Told, adapted, digest, footing_of, make_frame, toy_rows, toy_settings
 
 PART = Part(0, toy_rows(), toy_rows((40,), seed=9))
 
@@ -50,7 +51,7 @@ def train(
     frame = make_frame(folder, settings, told, wish)
     resume = newest(folder, lambda problem: None)
     state = resume.state if resume else TrainState()
-    train_part(model, part or part_for(settings), frame, state, resume)
+    train_part(model, part or part_for(settings), frame, footing_of(frame), state, resume)
     return model, told, state
 
 
@@ -163,7 +164,8 @@ def run_to_the_end(
         state = resume.state if resume else TrainState()
         torch.manual_seed(len(waiting))  # what was drawn before a start must not matter
         try:
-            train_part(model, part_for(settings), make_frame(folder, settings, told, wish), state, resume)
+            frame = make_frame(folder, settings, told, wish)
+            train_part(model, part_for(settings), frame, footing_of(frame), state, resume)
             stopped = False
         except Stopped:
             stopped = True
@@ -282,7 +284,7 @@ def test_early_stop_ends_with_the_best_weights(tiny_model: PreTrainedModel, tmp_
     told = Told(hear=lambda kind, step: seen.update({step: digest(model)}) if kind == "validation" else None)
     found.append(model)
     state = TrainState()
-    train_part(model, part_for(settings), make_frame(tmp_path, settings, told), state, None)
+    train_part(model, part_for(settings), make_frame(tmp_path, settings, told), Footing(1, False), state, None)
     losses = dict(zip(told.steps("validation"), told.of("validation", "loss"), strict=True))
     best = min(losses, key=lambda step: losses[step])
     assert state.best_step == best
@@ -315,7 +317,7 @@ def test_mixed_precision_trains_float32_weights(tiny_model: PreTrainedModel, tmp
     told = Told()
     frame = make_frame(tmp_path, settings, told)
     frame = replace(frame, computation=replace(FP32, autocast=torch.bfloat16))
-    train_part(tiny_model, part_for(settings), frame, TrainState(), None)
+    train_part(tiny_model, part_for(settings), frame, footing_of(frame), TrainState(), None)
     assert {p.dtype for p in tiny_model.parameters()} == {torch.float32}
     exact = train(tiny_model, tmp_path / "exact", settings)[1]
     assert told.of("step", "loss")[0] == pytest.approx(exact.of("step", "loss")[0], rel=0.1)
@@ -411,5 +413,5 @@ def test_a_rate_too_small_to_move_any_weight_is_refused(tiny_model: PreTrainedMo
             if "lora_B" in name:
                 p.fill_(1.0)
     with pytest.raises(GuardError, match="no weight moved"):
-        train_part(model, PART, make_frame(tmp_path, settings, Told()), TrainState(), None)
+        train_part(model, PART, make_frame(tmp_path, settings, Told()), Footing(1, False), TrainState(), None)
     assert guards.weights_of(model)

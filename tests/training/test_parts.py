@@ -10,14 +10,16 @@ import pytest
 from quire.errors import GuardError, Stopped
 from quire.planner.bases import find_base
 from quire.planner.schedule import choose_batch, learning_rate_at, part_steps
-from quire.recipe.resolved import Decided
+from quire.recipe.resolved import StageDecided
 from quire.recipe.schema import Recipe
 from quire.run.events import Event, EventLog, read_events
 from quire.run.folder import RunFolder
 from quire.training.checkpoints import list_checkpoints
-from quire.training.learner import make_learner
+from quire.training.learner import Learner, make_learner
+from quire.training.loop import Part
 from quire.training.parts import train_parts
 from quire.training.session import Session
+from quire.training.standing import standing, tell_resume
 from quire.training.state import TrainState
 from quire.training.watch import StopWish
 from toy import digest, toy_rows, toy_settings
@@ -34,27 +36,33 @@ class Run:
         self.base, self.folder = base, RunFolder.create(path)
         self.after: list[tuple[int, int]] = []
         self.saved: dict[str, str] = {}
+        self.kept: list[StageDecided] = []
         self.starts = 0
 
     def start(self, hear: Callable[[Event, StopWish], None] = lambda event, wish: None) -> tuple[TrainState, str]:
         """One start of the run to its end; the last state and the hash of what was learned."""
         learner = make_learner(find_base(str(self.base)), SETTINGS, "fp32", "cpu", seed=7)
         choice = choose_batch(SETTINGS)
-        decided = Decided(base=str(self.base), batch=choice.batch, accumulate=choice.accumulate)
-        recipe = Recipe(shelf=("book.txt",), train=SETTINGS)
+        decided = StageDecided(batch=choice.batch, accumulate=choice.accumulate)
+        stage = Recipe(shelf=("book.txt",), train=SETTINGS).curriculum[0]
         wish = StopWish()
         self.starts += 1
         with EventLog(self.folder.events_file) as log:
-            session = Session(self.folder, log, wish, lambda event: hear(event, wish))
+            session = Session(self.folder, log, wish, lambda event: hear(event, wish), (stage.name,))
 
-            def save(state: TrainState, target: Path) -> None:
+            def save(learner: Learner, state: TrainState, target: Path) -> None:
                 self.saved[target.relative_to(self.folder.path).as_posix()] = digest(learner.model)
 
-            def after(state: TrainState) -> None:
+            def after(learner: Learner, state: TrainState) -> None:
                 self.after.append((state.part, state.step))
 
-            resumes = self.starts > 1
-            state = train_parts(session, learner, recipe, decided, resumes, ROWS, HELD_OUT, after, save)
+            at = standing(self.folder, [stage])
+            if self.starts > 1:
+                tell_resume(session, at)
+            parts = [Part(number, *rows) for number, rows in enumerate(zip(ROWS, HELD_OUT, strict=True))]
+            state = train_parts(
+                session, learner, stage, decided, 7, at.state, at.checkpoint, parts, after, save, self.kept.append
+            )
         return state, digest(learner.model)
 
     def losses(self) -> list[tuple[int, int, object]]:

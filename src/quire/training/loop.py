@@ -37,6 +37,7 @@ from quire.training.checkpoints import (
 from quire.training.compute import Computation, batches_of, summed_loss
 from quire.training.evaluate import validation_loss
 from quire.training.optimizer import make_optimizer, restore_optimizer, set_learning_rate
+from quire.training.ranks import ALONE, Ranks
 from quire.training.relief import Footing, compute_activations_twice, is_out_of_memory, peak_memory, smaller
 from quire.training.state import TrainState
 from quire.training.watch import StopWish
@@ -74,6 +75,7 @@ class Frame:
     sync_events: Callable[[], None]
     wish: StopWish
     relieved: Callable[[Footing], None]
+    ranks: Ranks = ALONE
 
 
 @dataclass
@@ -105,7 +107,9 @@ def train_part(
     work = begin(model, part, frame, footing, state, resume)
     work.model.train()
     while True:
-        stop_if_asked(work, frame, state)
+        overdue = stop_if_asked(work, frame, state)
+        if overdue and not state.validation_due and state.part_step > 0:
+            save(work, frame, state)
         if state.validation_due:
             validate(work, part, frame, state)
         if state.part_step >= steps or (settings.early_stop is not None and state.worse >= settings.early_stop):
@@ -238,7 +242,7 @@ def validate(work: Work, part: Part, frame: Frame, state: TrainState) -> None:
     stop_if_asked(work, frame, state)
     assert loss is not None
     if not math.isfinite(loss):
-        roll_back(work, frame, state, f"the validation loss was {loss}")
+        roll_back(work, frame, state, f"the validation loss is {loss}")
         return
     state.note_validation(loss)
     told: dict[str, JSON] = {"loss": loss, "best_loss": state.best_loss, "best_step": state.best_step}
@@ -254,10 +258,9 @@ def roll_back(work: Work, frame: Frame, state: TrainState, why: str) -> None:
     the same rows the same would happen again.  Raises GuardError where it has happened too often.
     """
     if state.anchor is None or state.rollbacks == MOST_ROLLBACKS:
-        raise GuardError(
-            f"{why} at step {state.step}, and going back did not help",
-            "lower train.learning_rate, or use precision: fp32",
-        )
+        again = ", and going back has not helped" if state.rollbacks else ""
+        remedy = "lower train.learning_rate, or use precision: fp32"
+        raise GuardError(f"{why} at step {state.step}{again}", remedy, guards.GUIDE)
     sound = load_checkpoint(frame.checkpoints / f"{state.anchor:07d}")
     restore_weights(sound.weights, work.model)
     restore_optimizer(work.model, work.optimizer, sound.optimizer)

@@ -17,14 +17,15 @@ from quire.recipe.keys import flatten
 from quire.recipe.resolved import Decided
 from quire.recipe.schema import Recipe, Stage
 from quire.run.atomic import link_tree, require_space
-from quire.run.events import JSON, Event, read_events
+from quire.run.events import JSON
 from quire.run.folder import RunFolder
 from quire.tokens.rows import Rows
-from quire.training.checkpoints import Checkpoint, newest
+from quire.training.checkpoints import Checkpoint
 from quire.training.learner import Learner
 from quire.training.loop import Part
 from quire.training.parts import train_parts
 from quire.training.session import Session
+from quire.training.standing import ended, standing, tell_resume, voice_of
 from quire.training.start import Start
 from quire.training.state import TrainState
 from quire.verbs.decide import load_learner
@@ -32,16 +33,6 @@ from quire.verbs.saving import save_and_check, write_samples
 from quire.verbs.stage_data import StageData
 
 _STAGE_SEEDS = 1_000_003  # apart by more than any number of parts
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Where a run goes on: at `state`, with the checkpoint that holds it, or at the beginning of its stage."""
-
-    state: TrainState
-    checkpoint: Checkpoint | None
-    done: int
-    damaged: tuple[str, ...]
 
 
 @dataclass
@@ -65,51 +56,13 @@ class Undertaking:
         self.keep(self.decided)
 
 
-def standing(folder: RunFolder, stages: Sequence[Stage]) -> Standing:
-    """Where to go on: in the first stage that has not ended, at its newest whole checkpoint."""
-    damaged: list[str] = []
-    checkpoint = newest(folder.checkpoints, damaged.append)
-    ends = ended(folder, stages)
-    if checkpoint is not None and checkpoint.state.stage == len(ends):
-        return Standing(checkpoint.state, checkpoint, len(ends), tuple(damaged))
-    if not ends:
-        return Standing(TrainState(), None, 0, tuple(damaged))
-    # Nobody misses a damaged checkpoint of a stage that has ended.
-    state = TrainState(
-        len(ends) - 1, 0, ends[-1].step, tokens=_whole(ends[-1], "tokens_total"), skipped=_whole(ends[-1], "skipped")
-    )
-    return Standing(state if len(ends) == len(stages) else state.next_stage(), None, len(ends), ())
-
-
-def ended(folder: RunFolder, stages: Sequence[Stage]) -> list[Event]:
-    """The events that say, stage after stage from the first, that one has ended and left its voice."""
-    if len(stages) == 1:
-        return []
-    told = {event.stage: event for event in read_events(folder.events_file) if event.kind == "stage_end"}
-    ends: list[Event] = []
-    for number, stage in enumerate(stages):
-        if stage.name not in told or not voice_of(folder, number, stage).is_dir():
-            break
-        ends.append(told[stage.name])
-    return ends
-
-
-def voice_of(folder: RunFolder, number: int, stage: Stage) -> Path:
-    """Where stage `number` of several leaves what it has learned."""
-    return folder.stage(number, stage.name) / "voice"
-
-
 def carry_out(work: Undertaking, resumes: bool, only: str | None) -> TrainState:
     """Train what is left of the curriculum, or of it the stage `only`; then the run's voice is that of the last one."""
     folder, stages = work.session.folder, work.recipe.curriculum
     at = standing(folder, stages)
     state, checkpoint = at.state, at.checkpoint
     if resumes:
-        name = checkpoint.folder.name if checkpoint else None
-        work.session.emit("resume", state, {"checkpoint": name, "validated": not state.validation_due})
-    for problem in at.damaged:  # after the resume, or that would make readers forget it
-        remedy = "the checkpoint before it is used" if checkpoint else "the stage starts over"
-        work.session.emit("warning", state, {"text": problem, "remedy": remedy})
+        tell_resume(work.session, at)
     for number in range(at.done, len(stages)):
         if only is not None and number > names_of(stages).index(only):
             return state
@@ -232,8 +185,3 @@ def _what_becomes(start: Start, stage: Stage) -> str:
 
 def _plain(value: object) -> str:
     return value if isinstance(value, str) else "–" if value is None else json.dumps(value)
-
-
-def _whole(event: Event, name: str) -> int:
-    value = event.values.get(name)
-    return value if isinstance(value, int) else 0

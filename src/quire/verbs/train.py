@@ -157,8 +157,9 @@ def _carry_out(
     `book` is the shelf of the last stage, where it was read already.
     """
     from quire.tokens.tokenizer import load_tokenizer
+    from quire.training.standing import standing
     from quire.training.state import TrainState
-    from quire.verbs.curriculum import Undertaking, carry_out, standing
+    from quire.verbs.curriculum import Undertaking, carry_out
     from quire.verbs.decide import base_files, foresee
     from quire.verbs.earlier import earlier_start_of
     from quire.verbs.stage_data import prepare_stage
@@ -190,7 +191,9 @@ def _carry_out(
     keep(decided)
     if given.prepare_only:
         return _stand(folder, recipe)
-    foreseen = {} if earlier else {n: foresee(recipe.carried_out(n), decided.stages[n], files, data[n].facts) for n in wanted}
+    foreseen = (
+        {} if earlier else {n: foresee(recipe.carried_out(n), decided.stages[n], files, data[n].facts) for n in wanted}
+    )
     if earlier is None:
         session.emit("start", TrainState(), {"name": recipe.name, "versions": dict(_versions())})
     before = earlier_start_of(recipe.earlier, files) if recipe.earlier is not None else None
@@ -235,7 +238,7 @@ def _shelf(source: Source) -> Shelf | None:
 
 def _stand(folder: RunFolder, recipe: Recipe, already_finished: bool = False) -> Run:
     """How far the run is, where it did not come to its end."""
-    from quire.verbs.curriculum import ended
+    from quire.training.standing import ended
 
     ends = ended(folder, recipe.curriculum)
     left = [] if folder.has_voice else [stage.name for stage in recipe.curriculum[len(ends) :]]

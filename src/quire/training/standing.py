@@ -1,0 +1,72 @@
+"""Where a run stands: which stages have ended, and where the first that has not is gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from quire.recipe.schema import Stage
+from quire.run.events import Event, read_events
+from quire.run.folder import RunFolder
+from quire.training.checkpoints import Checkpoint, newest
+from quire.training.session import Session
+from quire.training.state import TrainState
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a run goes on: at `state`, with the checkpoint that holds it, or at the beginning of its stage."""
+
+    state: TrainState
+    checkpoint: Checkpoint | None
+    done: int
+    damaged: tuple[str, ...]
+
+
+def standing(folder: RunFolder, stages: Sequence[Stage]) -> Standing:
+    """Where to go on: in the first stage that has not ended, at its newest whole checkpoint."""
+    damaged: list[str] = []
+    checkpoint = newest(folder.checkpoints, damaged.append)
+    ends = ended(folder, stages)
+    if checkpoint is not None and checkpoint.state.stage == len(ends):
+        return Standing(checkpoint.state, checkpoint, len(ends), tuple(damaged))
+    if not ends:
+        return Standing(TrainState(), None, 0, tuple(damaged))
+    # Nobody misses a damaged checkpoint of a stage that has ended.
+    state = TrainState(
+        len(ends) - 1, 0, ends[-1].step, tokens=_whole(ends[-1], "tokens_total"), skipped=_whole(ends[-1], "skipped")
+    )
+    return Standing(state if len(ends) == len(stages) else state.next_stage(), None, len(ends), ())
+
+
+def ended(folder: RunFolder, stages: Sequence[Stage]) -> list[Event]:
+    """The events that say, stage after stage from the first, that one has ended and left its voice."""
+    if len(stages) == 1:
+        return []
+    told = {event.stage: event for event in read_events(folder.events_file) if event.kind == "stage_end"}
+    ends: list[Event] = []
+    for number, stage in enumerate(stages):
+        if stage.name not in told or not voice_of(folder, number, stage).is_dir():
+            break
+        ends.append(told[stage.name])
+    return ends
+
+
+def voice_of(folder: RunFolder, number: int, stage: Stage) -> Path:
+    """Where stage `number` of several leaves what it has learned."""
+    return folder.stage(number, stage.name) / "voice"
+
+
+def tell_resume(session: Session, at: Standing) -> None:
+    """Say where the run goes on, and what was found damaged."""
+    name = at.checkpoint.folder.name if at.checkpoint else None
+    session.emit("resume", at.state, {"checkpoint": name, "validated": not at.state.validation_due})
+    for problem in at.damaged:  # after the resume, or that would make readers forget it
+        remedy = "the checkpoint before it is used" if at.checkpoint else "the stage starts over"
+        session.emit("warning", at.state, {"text": problem, "remedy": remedy})
+
+
+def _whole(event: Event, name: str) -> int:
+    value = event.values.get(name)
+    return value if isinstance(value, int) else 0
