@@ -99,3 +99,22 @@ def test_windows_with_a_stride_are_packed_longest_first(sizes: list[int], window
     stride = data.draw(st.integers(1, window - 1))
     rows = cut(sizes, TrainSettings(window=window, stride=stride), 999)
     assert rows == packed(windowed(sizes, window, stride, 0, False), window)
+
+
+def test_a_conversation_stays_in_one_segment_beside_others() -> None:
+    """Two of them fit into one row of 16; the plain text around them is cut as ever; one that is too long is too."""
+
+    def talk(size: int) -> Stretch:
+        mask = np.ones(size, dtype=bool)
+        return Stretch(np.zeros(size, dtype=np.int32), 0, True, mask, repeats=2, words=(3, 1))
+
+    plain = [Stretch(np.zeros(size, dtype=np.int32), 0, False) for size in (20, 3)]
+    table = stretch_table([plain[0], talk(6), plain[1], talk(10), talk(20)])
+    assert table.own_tokens == 20 + 3 + 4 + 8 + 18
+    assert table.stretch(1).words == (3, 1)
+    assert table.stretch(0).words is None
+    for stride in (None, 8):
+        piece = cut_rows(table, TrainSettings(window=16, stride=stride), 999)
+        rows = [piece.rows.of_row(i).tolist() for i in range(len(piece.rows))]
+        assert rows[-1] == [[3, 0, 10, 0], [1, 0, 6, 0]]
+        assert {segment[0] for row in rows[:-1] for segment in row} == {0, 2, 4}

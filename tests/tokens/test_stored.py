@@ -22,6 +22,8 @@ def some_rows(seed: int = 0, masked: bool = False, start: int | None = None) -> 
     ]
     if not masked:
         stretches = [replace(stretch, learned=None) for stretch in stretches]
+    else:
+        stretches[1] = replace(stretches[1], repeats=2, words=(5, 6))
     return make_rows(stretches, TrainSettings(window=32, stride=16), start)
 
 
@@ -35,7 +37,8 @@ def assert_same(one: Rows, other: Rows) -> None:
             assert getattr(a, name).tolist() == getattr(b, name).tolist()
     assert one.count() == other.count()
     assert one.targets().tolist() == other.targets().tolist()
-    assert [s.book for s in one.stretches] == [s.book for s in other.stretches]
+    for name in ("book", "ends_work", "repeats", "words"):
+        assert [getattr(s, name) for s in one.stretches] == [getattr(s, name) for s in other.stretches]
     assert one.ends_not_learned().tolist() == other.ends_not_learned().tolist()
 
 

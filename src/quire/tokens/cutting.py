@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quire.recipe.schema import TrainSettings
-from quire.tokens.tables import FIRST, LAST, STRETCH, TRAINED_FROM, Piece, StretchTable, Whole, row_table
+from quire.tokens.tables import FIRST, LAST, REPEATS, STRETCH, TRAINED_FROM, Piece, StretchTable, Whole, row_table
 
 Segments = NDArray[np.int32]
 
@@ -15,44 +15,61 @@ Segments = NDArray[np.int32]
 def cut_rows(text: StretchTable, settings: TrainSettings, start: int | None) -> Piece:
     """Cut the stretches into rows of at most a window.  Nothing is padded and nothing is dropped.
 
-    Without a `start` token the first token of a stretch has nothing before it, and is only read.
+    Without a `start` token the first token of a stretch has nothing before it, and is only read.  A conversation's
+    stretch that fits into a window stays whole, whatever the stride: cut in its middle it would lose its prompt.
     """
     first = 0 if start is not None else 1
-    if settings.pack and settings.chunk is None and settings.stride in (None, settings.window):
-        segments, offsets = _fill(text, settings.window, first)
-    else:
-        segments = _windows(text, settings, first)
-        offsets = np.arange(len(segments) + 1, dtype=np.int64)
-        if settings.pack:
-            segments, offsets = _pack(segments, settings.window)
+    lengths = np.diff(text.bounds)
+    labelled = np.zeros(len(text), dtype=bool) if text.labels is None else text.labels[:, REPEATS] >= 0
+    whole = labelled & (lengths > first) & (lengths - first <= settings.window)
+    segments, offsets = _cut(np.flatnonzero(~whole), lengths, settings, first)
+    if whole.any():
+        numbers = np.flatnonzero(whole)
+        at = np.full(len(numbers), first)
+        more, sides = _rows_of(_columns(numbers, at, lengths[numbers], at), settings)
+        segments = np.concatenate((segments, more))
+        offsets = np.concatenate((offsets, sides[1:] + offsets[-1]))
     return Piece(text, row_table(text, segments, offsets))
 
 
-def _fill(text: StretchTable, window: int, first: int) -> tuple[Segments, Whole]:
+def _cut(numbers: Whole, lengths: Whole, settings: TrainSettings, first: int) -> tuple[Segments, Whole]:
+    """Rows of the stretches of these numbers."""
+    if settings.pack and settings.chunk is None and settings.stride in (None, settings.window):
+        return _fill(numbers, lengths, settings.window, first)
+    return _rows_of(_windows(numbers, lengths, settings, first), settings)
+
+
+def _rows_of(segments: Segments, settings: TrainSettings) -> tuple[Segments, Whole]:
+    """Each segment as a row, or several of them packed into one."""
+    if settings.pack:
+        return _pack(segments, settings.window)
+    return segments, np.arange(len(segments) + 1, dtype=np.int64)
+
+
+def _fill(numbers: Whole, lengths: Whole, window: int, first: int) -> tuple[Segments, Whole]:
     """Rows filled to the brim, stretch after stretch, each cut where the row is full.
 
     Laid end to end, the targets are cut wherever a stretch begins and at every multiple of the window.
     """
-    lengths = np.maximum(np.diff(text.bounds) - first, 0)
-    ends = np.cumsum(lengths)
-    starts = ends - lengths
+    used = numbers[lengths[numbers] > first]
+    ends = np.cumsum(lengths[used] - first)
+    starts = ends - (lengths[used] - first)
     total = int(ends[-1]) if len(ends) else 0
-    used = np.flatnonzero(lengths)
-    cuts = np.union1d(starts[used], np.arange(0, total, window, dtype=np.int64))
-    stretch = used[np.searchsorted(starts[used], cuts, side="right") - 1]
+    cuts = np.union1d(starts, np.arange(0, total, window, dtype=np.int64))
+    among = np.searchsorted(starts, cuts, side="right") - 1
     stops = np.concatenate((cuts[1:], [total])) if len(cuts) else cuts
-    at = cuts - starts[stretch] + first
-    segments = _columns(stretch, at, at + (stops - cuts), at)
+    at = cuts - starts[among] + first
+    segments = _columns(used[among], at, at + (stops - cuts), at)
     heads = np.flatnonzero(cuts % window == 0)
     return segments, np.concatenate((heads, [len(segments)])).astype(np.int64)
 
 
-def _windows(text: StretchTable, settings: TrainSettings, first: int) -> Segments:
+def _windows(numbers: Whole, lengths: Whole, settings: TrainSettings, first: int) -> Segments:
     """Windows over each stretch, `stride` apart; the last one is as long as what is left of the text."""
-    lengths = np.diff(text.bounds)
     window, stride = settings.window, settings.stride or settings.window
-    counts = np.where(lengths > first, 1 + -(-np.maximum(lengths - first - window, 0) // stride), 0)
-    stretch = np.repeat(np.arange(len(lengths)), counts)
+    sizes = lengths[numbers]
+    counts = np.where(sizes > first, 1 + -(-np.maximum(sizes - first - window, 0) // stride), 0)
+    stretch = np.repeat(numbers, counts)
     number = np.arange(len(stretch)) - np.repeat(np.cumsum(counts) - counts, counts)
     at = first + number * stride
     last = np.minimum(at + window, lengths[stretch])

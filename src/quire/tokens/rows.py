@@ -113,7 +113,7 @@ class Rows:
 
     def count(self, reached: Collection[int] | None = None) -> TokenCount:
         """What is trained and what is not; together they are all there is.  `reached`: only these rows are seen."""
-        text = sum(len(piece.text.ids) for piece in self.pieces)
+        text = sum(piece.text.own_tokens for piece in self.pieces)
         trained = sum(count_targets(piece.text, segments) for piece, segments in self._segments(reached))
         every = self.targets()
         targets = int(every.sum() if reached is None else every[np.fromiter(reached, np.int64, len(reached))].sum())

@@ -19,12 +19,14 @@ from quire.tokens.tables import LAST, STRETCH, Piece, RowTable, StretchTable
 FORMAT = 1
 ABOUT, WEIGHTS = "rows.json", "weights.npy"
 _CHUNK = 1 << 24
+_OPTIONAL = ("learned", "labels")
 _TYPES = {
     "ids": np.int32,
     "bounds": np.int64,
     "books": np.int32,
     "ends": np.bool_,
     "learned": np.bool_,
+    "labels": np.int32,
     "segments": np.int32,
     "offsets": np.int64,
     "targets": np.int32,
@@ -72,9 +74,9 @@ def load_piece(folder: Path) -> Piece:
     arrays: dict[str, NDArray[np.generic] | None] = {
         name: _array(folder / f"{name}.npy", kind)
         for name, kind in _TYPES.items()
-        if name != "learned" or (folder / "learned.npy").exists()
+        if name not in _OPTIONAL or (folder / f"{name}.npy").exists()
     }
-    text = StretchTable(*(arrays.get(name) for name in ("ids", "bounds", "books", "ends", "learned")))  # type: ignore[arg-type]
+    text = StretchTable(*(arrays.get(name) for name in ("ids", "bounds", "books", "ends", *_OPTIONAL)))  # type: ignore[arg-type]
     rows = RowTable(*(arrays[name] for name in ("segments", "offsets", "targets")))  # type: ignore[arg-type]
     piece = Piece(text, rows)
     _check(piece)
@@ -120,6 +122,7 @@ def _check(piece: Piece) -> None:
         len(text.bounds) == len(text.books) + 1 == len(text.ends) + 1
         and int(text.bounds[-1]) == len(text.ids)
         and (text.learned is None or len(text.learned) == len(text.ids))
+        and (text.labels is None or text.labels.shape == (len(text), 3))
         and len(rows.offsets) == len(rows.targets) + 1
         and rows.segments.ndim == 2
         and int(rows.offsets[-1]) == len(rows.segments)

@@ -6,7 +6,7 @@ A *piece* is a table of stretches and a table of the rows that are cut from them
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import overload
 
 import numpy as np
@@ -19,6 +19,8 @@ Mask = NDArray[np.bool_]
 
 STRETCH, FIRST, LAST, TRAINED_FROM = range(4)
 """The columns of `RowTable.segments`."""
+REPEATS, WORDS_LEARNED, WORDS_READ = range(3)
+"""The columns of `StretchTable.labels`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ Row = tuple[Segment, ...]
 class StretchTable:
     """`ids` of all stretches one after another; stretch i is `ids[bounds[i]:bounds[i + 1]]`.
 
-    `learned` says of every token whether it may be a target; None where all may.
+    `learned` says of every token whether it may be a target; None where all may.  `labels` (n, 3) int32 are what a
+    conversation's stretch says besides (repeats, words learned, words only read), -1 for others; None without any.
     """
 
     ids: NDArray[np.int32]
@@ -54,6 +57,13 @@ class StretchTable:
     books: NDArray[np.int32]
     ends: Mask
     learned: Mask | None = None
+    labels: NDArray[np.int32] | None = None
+
+    @property
+    def own_tokens(self) -> int:
+        """All of them, each once: what a piece of a conversation repeats is not counted again."""
+        repeats = 0 if self.labels is None else int(np.maximum(self.labels[:, REPEATS], 0).sum())
+        return len(self.ids) - repeats
 
     def __len__(self) -> int:
         return len(self.books)
@@ -62,7 +72,11 @@ class StretchTable:
         """One of them, as a look into the arrays."""
         start, stop = int(self.bounds[number]), int(self.bounds[number + 1])
         learned = None if self.learned is None else self.learned[start:stop]
-        return Stretch(self.ids[start:stop], int(self.books[number]), bool(self.ends[number]), learned)
+        plain = Stretch(self.ids[start:stop], int(self.books[number]), bool(self.ends[number]), learned)
+        if self.labels is None or self.labels[number, REPEATS] < 0:
+            return plain
+        repeats, words, read = self.labels[number].tolist()
+        return replace(plain, repeats=repeats, words=(words, read))
 
 
 @dataclass(frozen=True)
@@ -105,7 +119,14 @@ def stretch_table(stretches: Sequence[Stretch]) -> StretchTable:
                 learned[start : start + len(stretch.ids)] = stretch.learned
     books = np.fromiter((s.book for s in stretches), np.int32, len(stretches))
     ends = np.fromiter((s.ends_work for s in stretches), bool, len(stretches))
-    return StretchTable(ids.astype(np.int32, copy=False), bounds, books, ends, learned)
+    return StretchTable(ids.astype(np.int32, copy=False), bounds, books, ends, learned, _labels(stretches))
+
+
+def _labels(stretches: Sequence[Stretch]) -> NDArray[np.int32] | None:
+    if not any(s.words is not None for s in stretches):
+        return None
+    each = [(-1, -1, -1) if s.words is None else (s.repeats, *s.words) for s in stretches]
+    return np.array(each, dtype=np.int32).reshape(-1, 3)
 
 
 def row_table(text: StretchTable, segments: NDArray[np.int32], offsets: Whole) -> RowTable:
@@ -197,7 +218,8 @@ def _with_segments(text: StretchTable, segments: NDArray[np.int32], offsets: Who
     shift = (begin - heads[run])[:, None]
     moved = np.concatenate((run[:, None], segments[:, FIRST:].astype(np.int64) + shift), axis=1).astype(np.int32)
     learned = None if text.learned is None else np.asarray(text.learned[seen])
-    table = StretchTable(np.asarray(text.ids[seen]), bounds, text.books[owner], ends, learned)
+    labels = None if text.labels is None else text.labels[owner]
+    table = StretchTable(np.asarray(text.ids[seen]), bounds, text.books[owner], ends, learned, labels)
     return Piece(table, row_table(table, moved, np.asarray(offsets)))
 
 
