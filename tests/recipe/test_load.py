@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from quire.errors import BookError, RecipeError
 from quire.recipe.bases import Advice
-from quire.recipe.load import Loaded, dump_recipe, load_recipe, parse_setting, recipe_for
+from quire.recipe.load import DEFAULT, Loaded, dump_recipe, load_recipe, parse_setting, recipe_for
 from quire.recipe.schema import BaseChoice, FreshBase
 from quire.recipe.yaml_text import parse_yaml
 from quire.units import Warmup
@@ -146,8 +146,8 @@ def test_all_mistakes_of_all_sections_are_told_together() -> None:
             "base": {"gpu": "x"},
             "shelf": [{"path": "a", "pth": 1, "format": "conversations"}, {"stream": True, "sample": "tale"}, {}],
             "train": {
-                "learnig_rate": 3, "epochs": -1, "window": "wide", "stride": 2.5, "batch": "many", "goldfish": 3,
-                "warmup": "soon", "method": {"lora": {"r": 8, "init": "pissa"}, "full": True}, "steps": 1, "samples": 1,
+                "learnig_rate": 3, "epochs": -1, "window": "wide", "stride": 2.5, "batch": "many", "goldfish": 1,
+                "warmup": "soon", "method": {"lora": {"r": 8, "init": "warm"}, "full": True}, "steps": 1, "samples": 1,
             },
             "stages": [{}],
             "write": {"temperatur": 1, "num_return_sequences": 3, "num_beams": 2, "top_p": 0},
@@ -158,7 +158,6 @@ def test_all_mistakes_of_all_sections_are_told_together() -> None:
         "lr: unknown key; did you mean train.learning_rate?",
         "base.cpu: is missing",
         "shelf.0.pth: unknown key; did you mean shelf.0.path?",
-        "shelf.0.format: not yet: conversations is planned but not built",
         "shelf.1: stream is for tables and hub data sets",
         "shelf.2: give exactly one of path, hub, sample",
         "train.learnig_rate: unknown key; did you mean train.learning_rate?",
@@ -167,13 +166,13 @@ def test_all_mistakes_of_all_sections_are_told_together() -> None:
         "train.window: must be a whole number (it is wide)",
         "train.stride: must be a whole number (it is 2.5)",
         "train.batch: must be a whole number or auto (it is many)",
-        "train.goldfish: not yet: goldfish is planned but not built",
+        "train.goldfish: must be at least 2 (it is 1)",
         "train.warmup: expected a share such as 10% or 0.1 (it is soon)",
         "train.method.lora.r: unknown key; did you mean train.method.lora.rank?",
-        "train.method.lora.init: not yet: init is planned but not built",
-        "train.method: give exactly one of lora, full",
+        "train.method.lora.init: must be default, gaussian or pissa (it is warm)",
+        "train.method: give exactly one of lora, qlora, full, inherit",
         "train: give steps or samples, not both",
-        "stages: not yet: stages is planned but not built",
+        "stages.0.name: is missing",
         "write.temperatur: unknown key; did you mean write.temperature?",
         "write.top_p: must be more than 0 (it is 0)",
         "write: num_return_sequences cannot exceed num_beams",
@@ -291,7 +290,7 @@ def test_units_are_written_as_people_write_them() -> None:
     assert "warmup: 100\n" in text
     assert load_recipe(SHELF | {"train": {"warmup": "100"}}).recipe.train.warmup == Warmup(steps=100)
     assert "not_yet" not in text
-    assert "stages" not in text
+    assert "push" not in text
 
 
 def test_a_recipe_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
@@ -306,3 +305,67 @@ def test_a_recipe_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
         load_recipe(tmp_path / "nowhere.yaml")
     with pytest.raises(RecipeError, match="cannot be read"):
         load_recipe(tmp_path / ("n" * 300 + ".yaml"))
+
+
+CURRICULUM = """
+shelf: [book.txt]
+train:
+  window: 512
+  epochs: 2
+  effective_batch: 16
+stages:
+  - name: wide
+    method: full
+    samples: 100
+    shelf: [corpus.txt]
+  - name: imprint
+    method: inherit
+    window: 1024
+    effective_batch: 4
+"""
+
+
+def test_what_train_says_is_under_every_stage_and_says_where_it_came_from(tmp_path: Path) -> None:
+    loaded = load_recipe(write(tmp_path, CURRICULUM))
+    wide, imprint = loaded.recipe.stages
+    assert (wide.window, wide.effective_batch, wide.samples) == (512, 16, 100)
+    assert (imprint.window, imprint.effective_batch, imprint.epochs) == (1024, 4, 2)
+    assert wide.epochs == 3, "a stage that counts windows is not told epochs"
+    assert wide.shelf[0].path == str(tmp_path / "corpus.txt")
+    origins = loaded.provenance
+    assert origins["stages.wide.window"] == "recipe.yaml, line 4"
+    assert origins["stages.imprint.window"] == "recipe.yaml, line 14"
+    assert origins["stages.imprint.clip"] == DEFAULT
+
+
+def test_a_stage_is_set_by_its_name(tmp_path: Path) -> None:
+    path = write(tmp_path, CURRICULUM)
+    loaded = load_recipe(path, {"stages.imprint.epochs": 7, "train.window": 64})
+    assert [stage.epochs for stage in loaded.recipe.stages] == [3, 7]
+    assert [stage.window for stage in loaded.recipe.stages] == [64, 1024]
+    assert loaded.provenance["stages.imprint.epochs"] == loaded.provenance["stages.wide.window"] == "set by hand"
+    with pytest.raises(RecipeError, match="no such stage: the stages are wide, imprint"):
+        load_recipe(path, {"stages.narrow.epochs": 7})
+
+
+def test_mistakes_in_a_stage_name_it_and_its_line(tmp_path: Path) -> None:
+    path = write(tmp_path, CURRICULUM.replace("samples: 100", "sample: 100").replace("1024", "wide"))
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path)
+    assert "stages.wide.sample (line 10): unknown key; did you mean stages.wide.samples?" in caught.value.what
+    assert "stages.imprint.window (line 14): must be a whole number (it is wide)" in caught.value.what
+
+
+def test_a_curriculum_is_written_and_read_back_as_the_same(tmp_path: Path) -> None:
+    recipe = load_recipe(write(tmp_path, CURRICULUM)).recipe
+    again = load_recipe(write(tmp_path, dump_recipe(recipe))).recipe
+    assert again == recipe
+
+
+def test_a_recipe_whose_stages_all_have_shelves_needs_none_itself(tmp_path: Path) -> None:
+    loaded = load_recipe(write(tmp_path, "stages: [{name: a, shelf: [a.txt]}, {name: b, shelf: [b.txt]}]\n"))
+    assert [stage.shelf[0].path for stage in loaded.recipe.curriculum] == [
+        str(tmp_path / n) for n in ("a.txt", "b.txt")
+    ]
+    with pytest.raises(RecipeError, match="no text is named"):
+        load_recipe(write(tmp_path, "stages: [{name: a, shelf: [a.txt]}, {name: b}]\n"))

@@ -34,7 +34,7 @@ def test_a_good_recipe_has_none_and_is_given_back() -> None:
         ({"write": {"stop": "END"}}, "write.stop: must be a list: [a, b] (it is END)"),
         ({"write": [1]}, "write: must be a section of keys (it is [1])"),
         ({"name": ["a"]}, "name: must be text (it is ['a'])"),
-        ({"imprint": 3}, "imprint: not yet: imprint is planned but not built"),
+        ({"push": 3}, "push: not yet: push is planned but not built"),
     ],
 )
 def test_each_kind_of_mistake_is_told_in_words(data: dict[str, object], line: str) -> None:

@@ -6,12 +6,13 @@ import pytest
 
 from quire.errors import RecipeError
 from quire.recipe.load import load_recipe, recipe_for
-from quire.recipe.resolved import Decided, ResolvedRecipe, changed_sources, differences, load_resolved
+from quire.recipe.resolved import Decided, ResolvedRecipe, StageDecided, changed_sources, differences, load_resolved
 
 
 def resolved() -> ResolvedRecipe:
     recipe = load_recipe({"shelf": ["/novel.txt"], "train": {"learning_rate": 5e-5}}).recipe
-    decided = Decided(base="embedded", precision="bf16", batch=8, accumulate=1, threads=2, precision_reason="fast: 2×")
+    stage = StageDecided(precision="bf16", batch=8, accumulate=1, precision_reason="fast: 2×")
+    decided = Decided(base="embedded", threads=2, stages=(stage,), prompts=("He went",))
     return ResolvedRecipe(
         recipe=recipe, decided=decided, versions={"quire": "0.1.0", "torch": "2.13.0"}, sources={"/novel.txt": "1e10"}
     )
@@ -59,3 +60,16 @@ def test_differences_name_key_old_and_new() -> None:
 
 def test_changed_sources_are_named() -> None:
     assert changed_sources({"a": "1", "b": "2", "c": "3"}, {"a": "1", "b": "x", "d": "4"}) == ["b", "c", "d"]
+
+
+def test_what_a_run_decided_before_there_were_stages_is_that_of_its_only_stage() -> None:
+    old = {"base": "embedded", "device": "cpu", "threads": 2, "precision": "bf16", "batch": 8, "packs": True}
+    decided = Decided.model_validate(old)
+    assert (decided.base, decided.threads) == ("embedded", 2)
+    assert decided.stages == (StageDecided(precision="bf16", batch=8, packs=True),)
+
+
+def test_what_one_stage_finds_out_leaves_the_others_alone() -> None:
+    decided = Decided(base="embedded", stages=(StageDecided(batch=1), StageDecided(batch=2), StageDecided(batch=3)))
+    changed = decided.with_stage(1, StageDecided(batch=9))
+    assert [stage.batch for stage in changed.stages] == [1, 9, 3]

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from quire.recipe.keys import walk
 from quire.recipe.method import Lora, Method
 from quire.recipe.schema import (
+    PLAIN_STAGE,
     BaseChoice,
     FreshBase,
     Recipe,
@@ -27,17 +28,20 @@ from quire.units import Warmup
         ({"lora": None}, "lora", 16),
         ({"full": True}, "full", None),
         ({}, "lora", 16),
+        ("qlora", "qlora", 16),
+        ({"qlora": {"rank": 4}}, "qlora", 4),
+        ("inherit", "inherit", None),
     ],
 )
 def test_the_method_in_all_its_forms(written: object, kind: str, rank: int | None) -> None:
     method = Method.model_validate(written)
     assert method.kind == kind
-    assert (method.lora.rank if method.lora else None) == rank
+    assert (method.adapter.rank if method.adapter else None) == rank
     assert Method.model_validate(method.model_dump()) == method
 
 
 @pytest.mark.parametrize(
-    "written", ["qlora", "LoRA", {"full": True, "lora": {}}, {"full": False, "lora": None, "x": 1}]
+    "written", ["mlora", "LoRA", {"full": True, "lora": {}}, {"full": False, "lora": None, "x": 1}]
 )
 def test_methods_that_there_are_not(written: object) -> None:
     with pytest.raises(ValidationError):
@@ -76,7 +80,11 @@ def test_shares_and_warmup_are_written_as_people_write_them() -> None:
         ({"chunk": {"sentences": 2}, "stride": 8}, "chunk and stride exclude each other"),
         ({"batch": 0}, "at least 1"),
         ({"learning_rate": float("nan")}, "finite"),
-        ({"optimizer": "adafactor"}, "not yet"),
+        ({"optimizer": "sgd"}, "adamw_8bit"),
+        ({"method": "full", "precision": "int8"}, "weights in int8 cannot learn"),
+        ({"method": "qlora", "precision": "bf16"}, "the base of qlora is in int8 or nf4"),
+        ({"method": {"lora": {"dora": True}}, "onto": "stack"}, "adapters that add up"),
+        ({"method": {"lora": {"dora": True, "init": "pissa"}}}, "pissa goes neither"),
     ],
 )
 def test_settings_of_the_training_that_contradict_each_other(settings: dict[str, object], why: str) -> None:
@@ -106,3 +114,56 @@ def test_every_key_has_a_help_that_ends_as_a_sentence() -> None:
     helps = {key.dotted: key.help for key in walk()}
     assert len(helps) > 80
     assert [name for name, text in helps.items() if not text or text[-1] not in ".?"] == []
+
+
+CURRICULUM = {
+    "shelf": ["book.txt"],
+    "train": {"window": 512},
+    "stages": [
+        {"name": "wide", "method": "full", "shelf": [{"path": "corpus.jsonl", "stream": True}]},
+        {"name": "narrow", "method": {"qlora": {"rank": 8}}},
+        {"name": "imprint", "method": "inherit"},
+    ],
+}
+
+
+def test_a_recipe_without_stages_is_a_curriculum_of_one() -> None:
+    recipe = Recipe.model_validate({"shelf": ["book.txt"], "train": {"epochs": 2}})
+    (stage,) = recipe.curriculum
+    assert (stage.name, stage.epochs, stage.shelf) == (PLAIN_STAGE, 2, recipe.shelf)
+    assert stage.model_dump(exclude={"name", "shelf"}) == recipe.train.model_dump()
+
+
+def test_a_stage_without_a_shelf_has_that_of_the_recipe() -> None:
+    recipe = Recipe.model_validate(CURRICULUM)
+    assert [stage.shelf[0].path for stage in recipe.curriculum] == ["corpus.jsonl", "book.txt", "book.txt"]
+    assert recipe.as_plain(0).shelf == recipe.stages[0].shelf
+    assert recipe.as_plain(1).curriculum[0].method == recipe.stages[1].method
+
+
+def test_a_stage_that_inherits_is_carried_out_by_the_method_before_it() -> None:
+    recipe = Recipe.model_validate(CURRICULUM)
+    assert [recipe.carried_out(number).method.kind for number in range(3)] == ["full", "qlora", "qlora"]
+    assert recipe.curriculum[2].method.kind == "inherit"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"stages": [{"name": "a", "method": "full"}, {"name": "a"}]}, "two stages are called a"),
+        ({"stages": [{"name": "a", "method": "inherit"}]}, "nothing to inherit"),
+        ({"stages": [{"name": "A Stage"}]}, "small letters"),
+        ({"stages": [{"name": "3"}]}, "small letters"),
+        ({"train": {"method": "inherit"}, "stages": []}, "name it with from:"),
+        ({"from": "runs/first", "base": "embedded"}, "brings its own base"),
+    ],
+)
+def test_curricula_that_cannot_be(changes: dict[str, object], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        Recipe.model_validate(CURRICULUM | changes)
+
+
+def test_an_earlier_voice_can_be_inherited() -> None:
+    recipe = Recipe.model_validate({"from": "runs/first", "shelf": ["b.txt"], "train": {"method": "inherit"}})
+    assert recipe.earlier == "runs/first"
+    assert recipe.method_of(0) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -86,7 +86,7 @@ def load_recipe(
     share_train(merged)
     advised = _advise(advice or {}, merged)
     recipe, found = check(merged)
-    problems += found
+    problems += _told_once(found)
     if need_shelf and not _has_shelf(merged):
         problems.append(Problem("shelf", "no text is named: add shelf: [{path: novel.epub}]"))
     if problems:
@@ -111,6 +111,18 @@ def share_train(data: dict[str, Any]) -> None:
             silenced = {key for words in _ONE_THING for key in words if any(word in stage for word in words)}
             shared = {key: copy.deepcopy(value) for key, value in train.items() if key not in silenced}
             stages[number] = {**shared, **stage}
+
+
+def _told_once(problems: Sequence[Problem]) -> list[Problem]:
+    """Without those of a stage that `train` has given it."""
+    of_train = {(problem.key, problem.what) for problem in problems}
+
+    def shared(problem: Problem) -> bool:
+        section, _, key = problem.key.partition(".")
+        rest = key.partition(".")[2]
+        return section == STAGES and (f"train.{rest}" if rest else "train", problem.what) in of_train
+
+    return [problem for problem in problems if not shared(problem)]
 
 
 def _has_shelf(data: Mapping[str, Any]) -> bool:

@@ -30,6 +30,12 @@ class Lora(Settings):
         1.0, "Learning rate of the second matrix over that of the first (LoRA+, arXiv 2402.12354; 16 there).", gt=0
     )
 
+    @model_validator(mode="after")
+    def agree(self) -> Lora:
+        if self.init == "pissa" and (self.dora or self.bias != "none"):
+            raise ValueError("init: pissa goes neither with dora nor with biases")
+        return self
+
 
 class Method(Settings):
     """How a stage changes the base: by an adapter, or in all its weights; or going on with what was there."""

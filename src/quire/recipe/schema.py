@@ -152,6 +152,13 @@ class TrainSettings(Settings):
             )
         if self.chunk is not None and self.stride is not None:
             raise ValueError("chunk and stride exclude each other: chunks do not overlap")
+        if self.method.full and self.precision in ("int8", "nf4"):
+            raise ValueError(f"weights in {self.precision} cannot learn: use method qlora, or another precision")
+        if self.method.qlora is not None and self.precision not in ("auto", "int8", "nf4"):
+            raise ValueError(f"the base of qlora is in int8 or nf4, not in {self.precision}: use method lora")
+        adapter = self.method.adapter
+        if self.onto == "stack" and adapter is not None and (adapter.dora or adapter.bias != "none"):
+            raise ValueError("onto: stack is for adapters that add up: neither with dora nor with biases")
         return self
 
     @field_validator("batch", "accumulate")
