@@ -23,9 +23,9 @@ Ids = NDArray[np.int32]
 class Stretch:
     """Token ids (n,) of an unbroken run of text of one work; the last one is end-of-text where the work ends here.
 
-    `learned` (n,) says which of them may be a target; None where all may.  Of a conversation, or a piece of one, `words`
-    are those of the text that are learned and those that are only read, for marks of the template are no words; it stays
-    in one segment.  Its first `repeats` tokens were counted with an earlier piece already.
+    `learned` (n,) says which of them may be a target; None where all may.  Of a conversation, or a piece of one,
+    `words` are those of the text that are learned and those that are only read, for marks of the template are no
+    words; it stays in one segment.  Its first `repeats` tokens were counted with an earlier piece already.
     """
 
     ids: Ids
