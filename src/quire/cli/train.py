@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -15,10 +15,14 @@ from quire.cli.flags import Set, base_flag, parse_set
 from quire.run.folder import RUNS
 from quire.units import parse_duration
 
+if TYPE_CHECKING:
+    from quire.verbs.train import Run
+
 EXAMPLES = (
     "quire train novel.epub",
     "quire train sample:novella --base embedded --set train.epochs=1",
     "quire train recipe.yaml --run runs/second-try --max-time 90m",
+    "quire train recipes/unfinished-novel.yaml --stage acculturate --prepare-only",
 )
 
 
@@ -33,6 +37,12 @@ def train(
         typer.Option("--run", metavar="DIR", help="The run folder. Default: runs/ and the name.", show_default=False),
     ] = None,
     settings: Set = [],
+    stage: Annotated[
+        str | None, typer.Option("--stage", metavar="NAME", help="Of a recipe with stages, train this one alone.")
+    ] = None,
+    prepare_only: Annotated[
+        bool, typer.Option("--prepare-only", help="Make the data ready, of one --stage or of all; train nothing.")
+    ] = False,
     max_time: Annotated[
         str | None, typer.Option("--max-time", metavar="TIME", help="Stop, resumable, after so long: 90m, 1h30m.")
     ] = None,
@@ -55,15 +65,30 @@ def train(
             base=base,
             run=run,
             settings=parse_set(settings),
+            stage=stage,
+            prepare_only=prepare_only,
             max_time=limit,
             download=download,
             listener=display,
         )
     name = escape(shlex.quote(done.path.name if done.path.parent == RUNS else str(done.path)))
-    if done.already_finished:
-        console.print(f"{name} is already finished, after {done.steps} steps; to train anew, name another with --run")
-    console.print(f'next: quire judge {name}, or quire write {name} "…"')
+    for line in _what_now(done, name, source if run is None else f"{source} --run {run}", prepare_only, stage):
+        console.print(line)
     print(done.path)
+
+
+def _what_now(done: Run, name: str, again: str, prepared: bool, stage: str | None) -> list[str]:
+    """What has come of it, where that is not plain, and the next thing to do."""
+    if prepared:
+        return ["the data is ready", f"next: quire train {again}"]
+    if done.left:
+        was = f"stage {stage} was trained already" if done.already_finished else f"stage {stage} is trained"
+        left = f"next: quire train {again} --stage {done.left[0]}, or without --stage for all that is left"
+        return [f"{was}; {len(done.left)} to go", left]
+    lines = []
+    if done.already_finished:
+        lines.append(f"{name} is already finished, after {done.steps} steps; to train anew, name another with --run")
+    return [*lines, f'next: quire judge {name}, or quire write {name} "…"']
 
 
 def _seconds(text: str) -> float:
