@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quire.errors import DiskFault, DiskFull
-from quire.run.events import JSON, Event, EventLog, forget, read_all_events, read_events
+from quire.run.events import JSON, Event, EventLog, forget, read_all_events, read_events, read_new_events
 
 
 def test_events_are_read_as_they_were_written(tmp_path: Path) -> None:
@@ -29,6 +29,20 @@ def test_unknown_kinds_are_kept(tmp_path: Path) -> None:
     with EventLog(tmp_path / "e") as log:
         log.append("of a later quire", values={"x": 1})
     assert [event.kind for event in read_events(tmp_path / "e")] == ["of a later quire"]
+
+
+def test_whoever_follows_a_run_hears_every_event_once(tmp_path: Path) -> None:
+    assert read_new_events(tmp_path / "e", 0) == ([], 0)
+    heard, offset = [], 0
+    with EventLog(tmp_path / "e") as log:
+        for step in range(1, 4):
+            log.append("step", step=step, values={"text": "é"})
+            events, offset = read_new_events(tmp_path / "e", offset)
+            heard += events
+    with (tmp_path / "e").open("ab") as file:
+        file.write(b'{"time": 1, "kind": "half')
+    assert read_new_events(tmp_path / "e", offset) == ([], offset)
+    assert [event.step for event in heard] == [1, 2, 3]
 
 
 def test_numbers_that_json_lacks_become_null(tmp_path: Path) -> None:

@@ -112,12 +112,20 @@ def read_all_events(path: Path) -> list[Event]:
 
     A line that is no event is left out: a power cut or a flipped bit must not cost a run that is otherwise whole.
     """
+    return read_new_events(path, 0)[0]
+
+
+def read_new_events(path: Path, offset: int) -> tuple[list[Event], int]:
+    """The events that stand behind byte `offset`, and where the next ones will: for whoever follows a run."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            file.seek(offset)
+            data = file.read()
     except FileNotFoundError:
-        return []
+        return [], offset
     whole = data[: data.rfind(b"\n") + 1]
-    return [event for line in whole.split(b"\n") if line and (event := _event(line)) is not None]
+    events = [event for line in whole.split(b"\n") if line and (event := _event(line)) is not None]
+    return events, offset + len(whole)
 
 
 def forget(events: Iterable[Event]) -> list[Event]:
