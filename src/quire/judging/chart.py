@@ -90,6 +90,24 @@ def units_chart(rows: Sequence[tuple[str, float, float]]) -> Markup:
     return _svg(bottom + 8, "Bits per byte of base and voice, by chapter", parts)
 
 
+def imprint_line(value: float, low: float, high: float) -> Markup:
+    """From style (0) to memorisation (1): the voice's place, and its interval as a thicker stretch."""
+    left, right, y = 90, WIDTH - 90, 26
+
+    def at(share: float) -> float:
+        return left + (right - left) * share
+
+    parts = [
+        _segment(left, y, right, y, "section"),
+        _segment(at(low), y, at(high), y, "pair"),
+        _dot(at(value), y, "voice"),
+        _text(left - 12, y + 4, "style", "name", "end"),
+        _text(right + 12, y + 4, "memory", "name"),
+        _text(at(value), y + 24, f"{value:.0%}", "tick", "middle"),
+    ]
+    return _svg(62, "From style to memorisation: where the voice ended", parts)
+
+
 def ticks(low: float, high: float, most: int) -> list[float]:
     """Round numbers (1, 2 or 5 times a power of ten) between `low` and `high`, at most about `most`."""
     rough = (high - low) / most or 1

@@ -10,12 +10,12 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from quire.judging.chart import loss_chart, units_chart
+from quire.judging.chart import imprint_line, loss_chart, units_chart
 from quire.judging.curve import Curve
 from quire.judging.wording import number, percent
 from quire.writing.visible import without_controls
 
-QUESTIONS = {"loss": "Did it learn?", "copying": "Does it copy?"}
+QUESTIONS = {"loss": "Did it learn?", "imprint": "Style or memory?", "copying": "Does it copy?"}
 CONTEXT_WORDS = 18
 MOST_SPANS = 12
 MOST_UNITS = 40
@@ -36,6 +36,7 @@ def page_of(data: Mapping[str, Any]) -> str:
         facts=data["facts"],
         questions=_questions(data["findings"]),
         curve=loss_chart(curve),
+        imprint=_imprint(data["findings"]),
         works=any(finding["details"].get("resampled") == "works" for finding in data["findings"]),
         units=units_chart(_units(data["findings"])),
         differs=any("relative_difference" in finding["details"] for finding in data["findings"]),
@@ -119,6 +120,14 @@ def _units(findings: Sequence[Mapping[str, Any]]) -> list[tuple[str, float, floa
     """Base and voice for each chapter or work, where there are several but not too many to show."""
     rows: list[dict[str, Any]] = next((f["details"]["by_unit"] for f in findings if "by_unit" in f["details"]), [])
     return [(row["name"], row["base"], row["voice"]) for row in rows] if 1 < len(rows) <= MOST_UNITS else []
+
+
+def _imprint(findings: Sequence[Mapping[str, Any]]) -> Markup:
+    """The line from style to memorisation with the voice's place on it; empty where it has none."""
+    found = next((finding for finding in findings if finding["name"] == "memory share"), None)
+    if found is None or found["value"] is None:
+        return Markup("")
+    return imprint_line(found["value"], found["low"], found["high"])
 
 
 def _all_spans(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -214,7 +214,9 @@ class JudgeSettings(Settings):
     """What is asked of a voice."""
 
     prompts: list[str] = setting([], "Prompts to be continued by base and voice; taken from held-out text if empty.")
-    questions: list[Literal["loss", "copying"]] = setting(["loss", "copying"], "What to judge.", min_length=1)
+    questions: list[Literal["loss", "imprint", "copying"]] = setting(
+        ["loss", "imprint", "copying"], "What to judge.", min_length=1
+    )
     against: None = later("Other voices to compare with.")
     words: None = later("Words to write for judging style.")
 

@@ -38,12 +38,14 @@ def judge(
             "name the run folder that it came from",
         )
     folder, resolved = opened.found.run, opened.resolved
-    material = gather(opened.recipe)
+    # A curriculum is judged by the text of its last stage: what came before prepared the base for it.
+    recipe = opened.recipe.as_plain(len(opened.recipe.curriculum) - 1)
+    material = gather(recipe)
     _same_sources(folder, resolved, material)
     hush_bars()
     from quire.verbs.trial import hold_trial, set_task
 
-    task = set_task(opened.recipe, material, listener)
+    task = set_task(recipe, material, listener)
     return hold_trial(opened, folder, resolved, material, task)
 
 

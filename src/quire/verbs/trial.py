@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from peft import PeftModel
 from transformers import PreTrainedModel
 
+from quire.books.book import Split
 from quire.errors import RunError
 from quire.judging.continuations import Continuation, Prompt, continue_all, first_words, prompts_from
 from quire.judging.copying import TrainingText, judge_copying
 from quire.judging.held_out import HeldOut, held_out, place_name
+from quire.judging.imprint import Pages, judge_imprint
 from quire.judging.loss import judge_loss
 from quire.judging.report import Facts, Report, result_line, write_report
 from quire.model.base import load_base
@@ -21,6 +24,7 @@ from quire.model.machine import device_name
 from quire.model.scoring import BlockLoss, score_blocks
 from quire.planner.bases import find_base
 from quire.recipe.keys import flatten
+from quire.recipe.method import Method
 from quire.recipe.resolved import ResolvedRecipe
 from quire.recipe.schema import FreshBase, Recipe
 from quire.run.events import JSON, Event, read_events
@@ -32,6 +36,7 @@ from quire.tokens.tokenizer import Tokenizer
 from quire.units import show_duration
 from quire.verbs.decide import OWN_BASE
 from quire.verbs.material import Material
+from quire.verbs.pages import pages
 from quire.verbs.voices import Opened, load_opened, precision_of
 from quire.writing.reader import positions_of
 from quire.writing.sampler import candidate_seed
@@ -43,6 +48,7 @@ class Task:
 
     recipe: Recipe
     texts: HeldOut
+    material: Material
     prompts: Sequence[Prompt]
     tell: Callable[[str, int, int], None]
 
@@ -57,6 +63,8 @@ class Heard:
 
     scores: Sequence[BlockLoss]
     texts: Sequence[str]
+    seen: Sequence[BlockLoss]
+    unseen: Sequence[BlockLoss]
 
 
 def set_task(recipe: Recipe, material: Material, listener: Callable[[Event], None] | None) -> Task:
@@ -73,7 +81,7 @@ def set_task(recipe: Recipe, material: Material, listener: Callable[[Event], Non
         if listener is not None:
             listener(Event(time.time(), "judging", values={"doing": doing, "done": done, "total": total}))
 
-    return Task(recipe, texts, prompts, tell)
+    return Task(recipe, texts, material, prompts, tell)
 
 
 def hold_trial(opened: Opened, folder: RunFolder, resolved: ResolvedRecipe, material: Material, task: Task) -> Report:
@@ -97,7 +105,7 @@ def _listen(opened: Opened, folder: RunFolder, resolved: ResolvedRecipe, task: T
     voice = load_opened(opened)
     model = cast("PreTrainedModel", voice.model)
     heard = _hear("the voice", model, voice.tokenizer, task)
-    if opened.recipe.train.method.kind == "lora":
+    if isinstance(voice.model, PeftModel) and voice.base_name == resolved.decided.base:
         with voice.without_adapter() as base:
             return _hear("the base", base, voice.tokenizer, task), heard
     tokenizer = voice.tokenizer
@@ -133,7 +141,19 @@ def _hear(who: str, model: PreTrainedModel, tokenizer: Tokenizer, task: Task) ->
         task.seed,
         lambda number: task.tell(f"{who} writes", number + 1, len(prompts)),
     )
-    return Heard(scores, written)
+    seen, unseen = (_score_pages(who, model, tokenizer, task, split) for split in ("train", "test"))
+    return Heard(scores, written, seen, unseen)
+
+
+def _score_pages(
+    who: str, model: PreTrainedModel, tokenizer: Tokenizer, task: Task, split: Split
+) -> Sequence[BlockLoss]:
+    """Scores of pages that the voice has learned from, or of such that it has not."""
+    if "imprint" not in task.recipe.judge.questions:
+        return []
+    texts = pages(task.material, tokenizer, split)
+    task.tell(f"{who} reads {'trained' if split == 'train' else 'unseen'} pages", 0, len(texts))
+    return score_blocks(model, tokenizer, texts, positions_of(model)) if texts else []
 
 
 def _side_by_side(task: Task, base: Heard, voice: Heard) -> list[Continuation]:
@@ -155,6 +175,9 @@ def _findings(task: Task, material: Material, base: Heard, voice: Heard) -> list
     for question in task.recipe.judge.questions:
         if question == "loss":
             findings += judge_loss(base.scores, voice.scores, task.texts.units, task.texts.kind)
+        elif question == "imprint":
+            if voice.seen and voice.unseen:
+                findings += judge_imprint(Pages(base.seen, voice.seen), Pages(base.unseen, voice.unseen))
         else:
             findings += _copying(task, material, base, voice)
     return findings
@@ -187,7 +210,7 @@ def _facts(
         run=folder.name,
         title=material.shelf.title,
         base=_base_name(resolved.decided.base),
-        method=_method(recipe),
+        method=_methods(resolved.recipe),
         author=", ".join(sorted(authors)) if len(authors) <= 3 else "",
         language=material.language,
         words=_counts(decided.get("words")),
@@ -216,9 +239,16 @@ def _counts(value: JSON) -> dict[str, int]:
     return {name: number for name, number in value.items() if isinstance(number, int)}
 
 
-def _method(recipe: Recipe) -> str:
-    lora = recipe.train.method.lora
-    return f"LoRA of rank {lora.rank}, alpha {lora.alpha:g}" if lora else "training all its weights"
+def _methods(recipe: Recipe) -> str:
+    """What was done to the base, stage after stage."""
+    return ", then ".join(_method(stage.method) for stage in recipe.curriculum)
+
+
+def _method(method: Method) -> str:
+    if method.adapter is None:
+        return "training all its weights" if method.full else "going on with it"
+    name = "LoRA" if method.lora else "QLoRA"
+    return f"{name} of rank {method.adapter.rank}, alpha {method.adapter.alpha:g}"
 
 
 def _base_name(base: str) -> str:
