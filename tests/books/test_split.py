@@ -284,3 +284,46 @@ def test_a_data_sets_own_splits_are_kept_and_what_they_share_is_named() -> None:
 def test_a_text_that_only_repeats_itself_is_cut_all_the_same() -> None:
     story = Book("a", "a", tuple(chapter(f"{n}", [paragraph(1, 60)] * 5) for n in range(12)))
     assert {p.split for p in cut(Shelf((story,)), 0.1, 0.1)} == {"train", "validation", "test"}
+
+
+def own_novel(chapters: int, name: str) -> Book:
+    """One whose words no other has."""
+    book = novel(chapters, name=name)
+    return replace(
+        book,
+        chapters=tuple(
+            replace(c, blocks=tuple(replace(b, text=b.text.replace("w", f"{name}w")) for b in c.blocks))
+            for c in book.chapters
+        ),
+    )
+
+
+def share_of(shelf: Shelf, passages: list[Passage], book: int, split: str) -> float:
+    held = sum(count_words(p.text) for p in passages if p.book == book and p.split == split)
+    return held / shelf.books[book].words
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_books_may_hold_out_different_shares(parts: int) -> None:
+    shelf = Shelf(tuple(own_novel(20, name) for name in "abc"))
+    shares = [(0.05, 0.05), (0.1, 0.3), (0.05, 0.05)]
+    passages = cut(shelf, 0, 0, parts, shares=shares)
+    assert_whole(shelf, passages)
+    assert share_of(shelf, passages, 1, "test") == pytest.approx(0.3, abs=0.03)
+    assert share_of(shelf, passages, 1, "validation") == pytest.approx(0.1, abs=0.04)
+    both = (share_of(shelf, passages, 0, "test") + share_of(shelf, passages, 2, "test")) / 2
+    assert both == pytest.approx(0.05, abs=0.02)
+    assert {p.part for p in passages} == set(range(parts))
+
+
+def test_a_source_with_a_share_of_nothing_is_all_trained_on() -> None:
+    shelf = Shelf((own_novel(12, "a"), own_novel(12, "b")))
+    passages = cut(shelf, 0, 0, shares=[(0.0, 0.0), (0.1, 0.1)])
+    assert {p.split for p in passages if p.book == 0} == {"train"}
+    assert {p.split for p in passages if p.book == 1} == {"train", "validation", "test"}
+
+
+def test_equal_shares_given_for_each_book_are_the_shares_given_for_all() -> None:
+    shelf = Shelf((own_novel(12, "a"), own_novel(9, "b")))
+    for parts in (1, 2):
+        assert cut(shelf, 0.05, 0.1, parts) == cut(shelf, 0, 0, parts, shares=[(0.05, 0.1)] * 2)

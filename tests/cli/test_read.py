@@ -169,4 +169,4 @@ def test_streams_are_not_trained_on_yet(corpus: Path, capsys: pytest.CaptureFixt
     recipe.write_text("base: embedded\nshelf: [{path: corpus.jsonl, stream: true}]\n")
     for verb in ("plan", "train"):
         assert run([verb, str(recipe)]) == 2
-        assert "not yet: training on a stream" in capsys.readouterr().err
+        assert "is a stream, which is not held in memory" in capsys.readouterr().err

@@ -83,7 +83,7 @@ def test_a_recipe_names_what_is_read(tmp_path: Path) -> None:
     assert (item.path, item.text) == (str(tmp_path / "a.jsonl"), "age")
     recipe.write_text("shelf: [{path: a.jsonl, text: words, stream: true}]\n")
     assert [seen.tally.works for seen in look(recipe)] == [3]
-    with pytest.raises(RecipeError, match="not yet: training on a stream"):
+    with pytest.raises(RecipeError, match="is a stream, which is not held in memory"):
         read(recipe)
 
 

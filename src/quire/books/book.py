@@ -125,11 +125,12 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """All the works that a source names, in order."""
+    """All the works that a source names, in order.  `items` are the sources' numbers in the recipe, one a book."""
 
     books: tuple[Book, ...]
     unreadable: tuple[Unreadable, ...] = ()
     sources: tuple[str, ...] = field(default=())
+    items: tuple[int, ...] = ()
 
     def __iter__(self) -> Iterator[Book]:
         return iter(self.books)

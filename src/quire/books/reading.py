@@ -37,16 +37,17 @@ def read_shelf(items: Sequence[ShelfItem], strict: bool = False, forgiving: bool
     also: dict[str, list[Path]] = {}
     unreadable: list[Unreadable] = []
     sources: list[str] = []
-    for item in items:
+    numbers: list[int] = []
+    for number, item in enumerate(items):
         if item.stream:
             raise RecipeError(
-                f"not yet: training on a stream, and holding one in memory ({item.name})",
-                "leave out stream: true; or look at it with quire read --stream",
+                f"{item.name} is a stream, which is not held in memory", "look at it with quire read --stream"
             )
         options = options_of(item)
         if item.hub is not None:
             found, source = _read_hub(item, options)
             books.extend(found)
+            numbers += [number] * len(found)
             sources.append(source)
             continue
         for path, named in files_of(item, unreadable, strict):
@@ -63,10 +64,11 @@ def read_shelf(items: Sequence[ShelfItem], strict: bool = False, forgiving: bool
                 unreadable.append(Unreadable(str(path), _reason(error, path), error.code))
                 continue
             books.extend(found)
+            numbers += [number] * len(found)
             sources.append(str(path))
     if not books:
         raise (first if forgiving and first else _nothing(items, unreadable))
-    return Shelf(tuple(_with_splits(_with_names(books, also))), tuple(unreadable), tuple(sources))
+    return Shelf(tuple(_with_splits(_with_names(books, also))), tuple(unreadable), tuple(sources), tuple(numbers))
 
 
 def read_path(path: Path | str, options: ReadOptions | None = None) -> list[Book]:

@@ -45,17 +45,24 @@ Mode = Literal["works", "chapters", "blocks"]
 
 
 def cut(
-    shelf: Shelf, validation: float, test: float, parts: int = 1, seed: int = 7, repeats: Repeats | None = None
+    shelf: Shelf,
+    validation: float,
+    test: float,
+    parts: int = 1,
+    seed: int = 7,
+    repeats: Repeats | None = None,
+    shares: Sequence[tuple[float, float]] | None = None,
 ) -> list[Passage]:
     """Every character of the shelf in one passage (but white space between passages), in reading order.
 
     `validation` and `test` are shares of the words, held out as exactly as whole units allow and never empty when
-    asked for.  A data set's own splits are kept.  With several `parts`, test text is held out first; the rest is cut
-    in reading order into contiguous slices of about the same number of words, each with validation text of its own.
+    asked for; `shares` are such pairs for each book, where they differ: books of the same pair are cut together.  A
+    data set's own splits are kept.  With several `parts`, test text is held out first; the rest is cut in reading order
+    into contiguous slices of about the same number of words, each with validation text of its own.
     Copies follow what they repeat: a work, a chapter, a paragraph that stands twice, nearly so too, is on one side.
     `repeats` are those of this shelf, where they are known.  Raises BookError when the shelf is too short.
     """
-    atoms = [atom for number, book in enumerate(shelf.books) for atom in _atoms(number, book)]
+    atoms = [atom for number, book in enumerate(shelf.books) for atom in atoms_of(number, book)]
     splits: list[Split] = ["train"] * len(atoms)
     part_of = [0] * len(atoms)
     originals = _originals(repeats or find_repeats(shelf), atoms)
@@ -64,25 +71,38 @@ def cut(
         splits[index] = shelf.books[atom.book].split or "train"
     free = [index for index in range(len(atoms)) if originals[index] == index and splits[index] == "train"]
     chooser = _Chooser(shelf, atoms, random.Random(seed))
-    mode = chooser.mode(free)
-    if test > 0:
-        open_to_test = [i for i in free if not ("test" in own and shelf.books[atoms[i].book].split)]
-        _hold_out(chooser, open_to_test, test, "test", splits, mode, needed=3 if validation > 0 else 2)
+    pairs = shares or [(validation, test)] * len(shelf)
+    groups = {pair: {n for n, other in enumerate(pairs) if other == pair} for pair in dict.fromkeys(pairs)}
+
+    def of_group(books: set[int], among: Sequence[int], split: Split | None = None) -> list[int]:
+        """Atoms of a group of books; with `split`, those that may be held out as such."""
+        mine = [i for i in among if atoms[i].book in books]
+        return [i for i in mine if not (split in own and shelf.books[atoms[i].book].split)] if split else mine
+
+    modes = {pair: chooser.mode(of_group(books, free)) for pair, books in groups.items()}
+    for pair, books in groups.items():
+        if pair[1] > 0:
+            needed = 3 if pair[0] > 0 else 2
+            _hold_out(chooser, of_group(books, free, "test"), pair[1], "test", splits, modes[pair], needed)
     free = [index for index in free if splits[index] == "train"]
-    open_to_validation = [i for i in free if not ("validation" in own and shelf.books[atoms[i].book].split)]
     if parts > 1:
-        _cut_parts(chooser, free, set(open_to_validation), validation, parts, splits, part_of)
-    elif validation > 0:
-        total = sum(atoms[i].words for i in free) + sum(atoms[i].words for i, s in enumerate(splits) if s == "test")
-        share = validation * total / max(1, sum(atoms[i].words for i in open_to_validation)) if not own else validation
-        _hold_out(chooser, open_to_validation, share, "validation", splits, mode, needed=2)
+        held = [(pair[0], books, set(of_group(books, free, "validation"))) for pair, books in groups.items()]
+        _cut_parts(chooser, free, held, parts, splits, part_of)
+    for pair, books in groups.items() if parts == 1 else ():
+        if pair[0] > 0:
+            open_to = of_group(books, free, "validation")
+            tested = [i for i, split in enumerate(splits) if split == "test" and atoms[i].book in books]
+            total = chooser.words(of_group(books, free)) + chooser.words(tested)
+            share = pair[0] * total / max(1, chooser.words(open_to)) if not own else pair[0]
+            _hold_out(chooser, open_to, share, "validation", splits, modes[pair], needed=2)
     for index, original in enumerate(originals):
         if shelf.books[atoms[index].book].split is None:
             splits[index], part_of[index] = splits[original], part_of[original]
     return _passages(shelf, atoms, splits, part_of)
 
 
-def _atoms(number: int, book: Book) -> list[Atom]:
+def atoms_of(number: int, book: Book) -> list[Atom]:
+    """What is never cut of a work, in reading order; `number` is what the atoms call the book."""
     found: list[Atom] = []
     for index, chapter in enumerate(book.chapters):
         if book.kind in SAID:
@@ -294,19 +314,22 @@ def _too_short(chooser: _Chooser, among: Sequence[int]) -> BookError:
 def _cut_parts(
     chooser: _Chooser,
     free: Sequence[int],
-    open_to_validation: set[int],
-    validation: float,
+    held: Sequence[tuple[float, set[int], set[int]]],
     parts: int,
     splits: list[Split],
     part_of: list[int],
 ) -> None:
-    """Slices of about the same number of words, and validation text in each."""
+    """Slices of about the same number of words, and validation text in each.
+
+    `held` are the shares to hold out, each with the books it holds for and the atoms that are open to it.
+    """
     total = chooser.words(free)
-    size = round(max(SMALLEST_BLOCK_WORDS / 2, min(BLOCK_WORDS, max(validation, 0.05) * total / parts)))
+    most = max(share for share, _, _ in held)
+    size = round(max(SMALLEST_BLOCK_WORDS / 2, min(BLOCK_WORDS, max(most, 0.05) * total / parts)))
     blocks = chooser.blocks(free, size)
     if len(chapters := chooser.chapters(free)) >= WHOLE_UNITS * parts:
         blocks = chapters
-    least = 2 if validation > 0 else 1
+    least = 2 if most > 0 else 1
     if len(blocks) < least * parts:
         raise BookError(
             f"{chooser.shelf.title} is too short for {parts} parts: {total} words",
@@ -316,11 +339,13 @@ def _cut_parts(
         inside = [index for block in slice_ for index in block]
         for index in inside:
             part_of[index] = number
-        candidates = [block for block in slice_ if all(index in open_to_validation for index in block)]
-        if validation > 0 and len(candidates) >= 2:
-            for block in chooser.spread(chooser.not_last(candidates, 2), validation * chooser.words(inside)):
-                for index in block:
-                    splits[index] = "validation"
+        for share, books, open_to in held:
+            mine = [index for index in inside if chooser.atoms[index].book in books]
+            candidates = [block for block in slice_ if all(index in open_to for index in block)]
+            if share > 0 and len(candidates) >= 2:
+                for block in chooser.spread(chooser.not_last(candidates, 2), share * chooser.words(mine)):
+                    for index in block:
+                        splits[index] = "validation"
 
 
 def _slices(blocks: Sequence[Unit], words: Sequence[int], parts: int, least: int) -> list[list[Unit]]:

@@ -129,7 +129,7 @@ def test_one_too_large_to_be_read_at_once_is_not_even_fetched(
 
 
 def test_a_stream_is_not_held_in_memory(served: LoopbackHub) -> None:
-    with pytest.raises(RecipeError, match="not yet: training on a stream"):
+    with pytest.raises(RecipeError, match="is a stream, which is not held in memory"):
         read_shelf([ShelfItem(hub="owner/poems", stream=True)])
     assert served.fetched == []
 
