@@ -310,7 +310,8 @@ def test_books_may_hold_out_different_shares(parts: int) -> None:
     passages = cut(shelf, 0, 0, parts, shares=shares)
     assert_whole(shelf, passages)
     assert share_of(shelf, passages, 1, "test") == pytest.approx(0.3, abs=0.03)
-    assert share_of(shelf, passages, 1, "validation") == pytest.approx(0.1, abs=0.04)
+    room = 0.04 if parts == 1 else 0.06  # of a slice, whole chapters of what test text has left
+    assert share_of(shelf, passages, 1, "validation") == pytest.approx(0.1, abs=room)
     both = (share_of(shelf, passages, 0, "test") + share_of(shelf, passages, 2, "test")) / 2
     assert both == pytest.approx(0.05, abs=0.02)
     assert {p.part for p in passages} == set(range(parts))
