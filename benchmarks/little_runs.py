@@ -9,7 +9,6 @@ import hashlib
 import importlib
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -18,11 +17,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.little_books import write_books, write_recipes
 from quire.cli.app import run as quire
 from quire.recipe.schema import Fresh
 from quire.run.events import read_events
 
 RUN = "run"
+TURNS = "stages, one after the other"  # each by a command of its own
 PATIENCE = 300.0  # seconds until a start counts as hanging
 SHAPE = Fresh(hidden=32, layers=2, heads=4, key_value_heads=2, intermediate=64, positions=128, vocabulary=400)
 STOPPED = 75
@@ -55,7 +56,17 @@ CONFIGURATIONS: Mapping[str, Mapping[str, str]] = {
     "early stop": {"train.parts": "2", "train.early_stop": "1", "train.evaluate_every": "2", "train.epochs": "4"}
     | {"train.learning_rate": "1e-1"},
     "bf16": {"train.precision": "bf16", "train.steps": "8", "train.method.lora.dropout": "0.1"},
+    "adafactor": {"train.method": "full", "train.optimizer": "adafactor", "train.steps": "8"},
+    "adamw_8bit": {"train.method": "full", "train.optimizer": "adamw_8bit", "train.steps": "8"},
+    "int8": {"train.method": "{qlora: {rank: 4, dropout: 0.1}}", "train.precision": "int8", "train.steps": "8"},
+    "noise": {"train.neftune": "5", "train.goldfish": "4", "train.steps": "8"},
+    "stages": {"book": "stages.yaml"},
+    "stages in turn": {"book": "stages.yaml", TURNS: "whole long book"},
+    "stacked": {"book": "stacked.yaml"},
+    "stream": {"book": "stream.yaml"},
+    "earlier voice": {"book": "replay.yaml", "base": ""},
 }
+SLOWLY = ("accumulate 50",)  # those of which one start takes long
 
 
 @dataclass(frozen=True)
@@ -78,22 +89,37 @@ def prepare(home: Path, base: str | None = None) -> str:
     """Books and a base in `home`, the libraries loaded; the base's name."""
     _load_libraries()
     write_books(home)
+    write_recipes(home)
     return base or str(write_base(home / "base"))
+
+
+def make_earlier(home: Path, base: str) -> None:
+    """The run whose voice `earlier voice` goes on from."""
+    if not (home / "earlier").exists():
+        carry_out(settings_of("plain", base) | {"train.steps": "4"}, home, home / "earlier")
 
 
 def settings_of(name: str, base: str) -> dict[str, str]:
     """All settings of a configuration, its book among them."""
-    return {"base": base, "book": "river.md"} | COMMON | CONFIGURATIONS[name]
+    changes = CONFIGURATIONS[name]
+    common = {} if changes.get("book", "").endswith(".yaml") else COMMON
+    return {"base": base, "book": "river.md"} | common | changes
+
+
+def commands(settings: Mapping[str, str], home: Path) -> list[list[str]]:
+    """The arguments of `quire`, of every start until it ends well; of a run in turns one list for each turn."""
+    plain = [(key, value) for key, value in settings.items() if key not in ("base", "book", TURNS)]
+    sets = [part for key, value in plain for part in ("--set", f"{key}={value}")]
+    base = settings["base"]
+    named = ["--set", f"base={base}"] if base.startswith("{") else ["--base", base] if base else []
+    whole = ["train", str(home / settings["book"]), "--run", RUN, *named, *sets]
+    return [[*whole, "--stage", stage] for stage in settings[TURNS].split()] if TURNS in settings else [whole]
 
 
 def command(settings: Mapping[str, str], home: Path) -> list[str]:
-    """The arguments of `quire`, the same for every start."""
-    sets = [
-        part for key, value in settings.items() if key not in ("base", "book") for part in ("--set", f"{key}={value}")
-    ]
-    base = settings["base"]
-    named = ["--set", f"base={base}"] if base.startswith("{") else ["--base", base] if base else []
-    return ["train", str(home / settings["book"]), "--run", RUN, *named, *sets]
+    """The only command of a run that is not carried out in turns."""
+    (only,) = commands(settings, home)
+    return only
 
 
 def in_place(arguments: Sequence[str], place: Path, first: Callable[[], None] | None = None) -> Callable[[], int]:
@@ -163,9 +189,14 @@ def said_in(place: Path) -> str:
     return (place / "log").read_text(encoding="utf-8", errors="replace")[-2500:]
 
 
-def carry_out(settings: Mapping[str, str], home: Path, place: Path) -> None:
+def carry_out(settings: Mapping[str, str], home: Path, place: Path, first: Callable[[], None] | None = None) -> None:
     """Start it and let it be; ends the whole test where it does not end well."""
-    code = end_of(start_warm(command(settings, home), place))
+    for arguments in commands(settings, home):
+        require_end(end_of(start_warm(arguments, place, first)), place)
+
+
+def require_end(code: int, place: Path) -> None:
+    """End the whole test where a start has not ended well."""
     if code != 0:
         sys.exit(f"quire train ended with exit code {code} in {place}:\n{said_in(place)}")
 
@@ -200,30 +231,6 @@ def compare(expected: Result, found: Result) -> list[str]:
         first = next((f"{a} against {b}" for a, b in pairs if a != b), "one tells more than the other")
         lines.append(f"events differ ({len(expected.events)} against {len(found.events)}): {first}")
     return lines
-
-
-def write_books(home: Path) -> None:
-    """A small novel in twelve chapters, another in eight, and sixty short songs."""
-    dice = random.Random(11)
-    people = ("the ferryman", "a clerk", "my sister", "nobody", "the widow Orme")
-    deeds = ("opened the door", "counted the boats", "asked for the river", "wrote it down", "went on without a word")
-    times = ("at dawn", "in the rain", "before anyone woke", "for the third time", "as if it were nothing")
-
-    def sentence() -> str:
-        text = f"{dice.choice(people)} {dice.choice(deeds)} {dice.choice(times)}"
-        return text[0].upper() + text[1:] + "."
-
-    def novel(length: int) -> str:
-        chapters = []
-        for number in range(length):
-            paragraphs = [" ".join(sentence() for _ in range(4)) for _ in range(3)]
-            chapters.append(f"# Chapter {number + 1}\n\n" + "\n\n".join(paragraphs))
-        return "\n\n".join(chapters) + "\n"
-
-    (home / "river.md").write_text(novel(12), encoding="utf-8")
-    songs = [{"title": f"Song {n + 1}", "text": f"{sentence()}\n{sentence()}\n{sentence()}"} for n in range(60)]
-    (home / "songs.jsonl").write_text("".join(json.dumps(song) + "\n" for song in songs), encoding="utf-8")
-    (home / "bridge.md").write_text(novel(8), encoding="utf-8")
 
 
 def write_base(folder: Path) -> Path:

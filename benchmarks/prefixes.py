@@ -75,11 +75,11 @@ def replay(settings: Mapping[str, str], home: Path, place: Path, dice: random.Ra
     expected = result_of(place / "recorded" / RUN)
     found = Replayed(len(operations))
     kept: list[tuple[int, str, Tree]] = []
-    shaken = place / "shaken"
+    shaken, known = place / "shaken", set[bytes]()
     for number, kind, saved, tree in states(operations, dice):
         found.states += 1
         lay_out(tree, shaken)
-        if (fault := _fault(shaken / RUN, saved)) is not None:
+        if (fault := _fault(shaken / RUN, saved, known)) is not None:
             found.faults.append(f"before operation {number} ({_name(operations, number)}), {kind}: {fault}")
         shutil.rmtree(shaken)
         kept.append((number, kind, tree))
@@ -96,8 +96,8 @@ def replay(settings: Mapping[str, str], home: Path, place: Path, dice: random.Ra
     return found
 
 
-def _fault(run: Path, saved: int) -> str | None:
-    """What is wrong with the checkpoints of this state, as the next start would find them."""
+def _fault(run: Path, saved: int, known: set[bytes]) -> str | None:
+    """What is wrong with this state, as the next start would find it; `known` are recipes that were read before."""
     complaints: list[str] = []
     if run.exists():
         remove_leftovers(run)
@@ -106,7 +106,10 @@ def _fault(run: Path, saved: int) -> str | None:
     if step < saved:
         return f"step {saved} was saved, {step} is what loads {complaints}"
     try:
-        earlier_start(RunFolder(run))
+        recipe = (run / "recipe.yaml").read_bytes() if (run / "recipe.yaml").exists() else b""
+        if recipe not in known:
+            earlier_start(RunFolder(run))
+            known.add(recipe)
         read_events(run / "events.jsonl")
     except QuireError as error:
         return f"the next start would end with: {error}"
