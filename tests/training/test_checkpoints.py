@@ -10,7 +10,7 @@ from torch import nn
 
 from quire.errors import DiskFull, RunError
 from quire.run.manifest import MANIFEST
-from quire.training import checkpoints
+from quire.training import shards
 from quire.training.checkpoints import (
     OPTIMIZER,
     RANDOM,
@@ -147,16 +147,16 @@ def left(root: Path) -> list[int]:
 
 def test_the_newest_and_the_best_stay(tmp_path: Path) -> None:
     fill(tmp_path, 10, 20, 30, 40, 50)
-    forget_old(tmp_path, 50, keep=2, best_step=20)
+    forget_old(tmp_path, 50, 2, 20)
     assert left(tmp_path) == [20, 40, 50]
-    forget_old(tmp_path, 50, keep=1, best_step=None)
+    forget_old(tmp_path, 50, 1, None)
     assert left(tmp_path) == [50]
 
 
 def test_a_damaged_one_of_a_later_step_does_not_push_out_whole_ones(tmp_path: Path) -> None:
     """60 was damaged, so the run went on from 40 and has now saved 50: 60 is no newer checkpoint."""
     fill(tmp_path, 30, 40, 50, 60)
-    forget_old(tmp_path, 50, keep=1, best_step=None)
+    forget_old(tmp_path, 50, 1, None)
     assert left(tmp_path) == [50]
 
 
@@ -172,7 +172,7 @@ def test_a_full_disk_leaves_the_earlier_checkpoints_whole(
             raise error
         path.write_bytes(b"whole")
 
-    monkeypatch.setattr(checkpoints, "save_file", fail)
+    monkeypatch.setattr(shards, "save_file", fail)
     for step in (20, 30):
         with pytest.raises(DiskFull if isinstance(error, OSError) else RuntimeError):
             save_checkpoint(two, TrainState(step=step), model, optimizer)

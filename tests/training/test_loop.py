@@ -16,7 +16,7 @@ from quire.errors import DiskFull, GuardError, Stopped
 from quire.planner.schedule import learning_rate_at, part_steps
 from quire.recipe.schema import TrainSettings
 from quire.tokens.stream import order_of
-from quire.training import checkpoints, guards
+from quire.training import guards, shards
 from quire.training.checkpoints import list_checkpoints, newest
 from quire.training.compute import batches_of, summed_loss
 from quire.training.loop import Part, check_before, gradient_norm, train_part
@@ -326,18 +326,18 @@ def test_mixed_precision_trains_float32_weights(tiny_model: PreTrainedModel, tmp
 def test_a_full_disk_ends_the_training_with_the_earlier_checkpoint_whole(
     tiny_model: PreTrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = checkpoints.save_file, []
+    real, calls = shards.save_file, []
 
     def sometimes(tensors: dict[str, Tensor], path: Path) -> None:
         calls.append(path)
-        if len(calls) > 8:
+        if len(calls) > 5:
             raise OSError(errno.ENOSPC, "No space left on device")
         real(tensors, path)
 
     settings = toy_settings(save_every=1)
     expected = digest(train(tiny_model, tmp_path / "straight", settings)[0])
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints, "save_file", sometimes)
+        patch.setattr(shards, "save_file", sometimes)
         with pytest.raises(DiskFull, match="0000002"):
             train(tiny_model, tmp_path / "run", settings)
     found = newest(tmp_path / "run", pytest.fail)

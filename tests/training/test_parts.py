@@ -20,6 +20,7 @@ from quire.training.loop import Part
 from quire.training.parts import train_parts
 from quire.training.session import Session
 from quire.training.standing import standing, tell_resume
+from quire.training.start import Start
 from quire.training.state import TrainState
 from quire.training.watch import StopWish
 from toy import digest, toy_rows, toy_settings
@@ -41,7 +42,7 @@ class Run:
 
     def start(self, hear: Callable[[Event, StopWish], None] = lambda event, wish: None) -> tuple[TrainState, str]:
         """One start of the run to its end; the last state and the hash of what was learned."""
-        learner = make_learner(find_base(str(self.base)), SETTINGS, "fp32", "cpu", seed=7)
+        learner = make_learner(Start(find_base(str(self.base))), SETTINGS, "fp32", "cpu", seed=7)
         choice = choose_batch(SETTINGS)
         decided = StageDecided(batch=choice.batch, accumulate=choice.accumulate)
         stage = Recipe(shelf=("book.txt",), train=SETTINGS).curriculum[0]
@@ -60,8 +61,13 @@ class Run:
             if self.starts > 1:
                 tell_resume(session, at)
             parts = [Part(number, *rows) for number, rows in enumerate(zip(ROWS, HELD_OUT, strict=True))]
-            state = train_parts(
-                session, learner, stage, decided, 7, at.state, at.checkpoint, parts, after, save, self.kept.append
+
+            def keep(settled: StageDecided, alone: bool) -> None:
+                assert not alone
+                self.kept.append(settled)
+
+            state, learner = train_parts(
+                session, learner, stage, decided, 7, at.state, at.checkpoint, parts, after, save, keep, lambda: learner
             )
         return state, digest(learner.model)
 

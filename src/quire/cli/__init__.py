@@ -10,8 +10,10 @@ def main() -> None:
     """Run the command in `sys.argv` and leave with its exit code."""
     if sys.argv[1:2] == ["train"]:
         from quire.training.watch import hold_back
+        from quire.verbs.launch import end_with_launcher
 
         hold_back()
+        end_with_launcher()
     try:
         from quire.cli.app import run
     except KeyboardInterrupt:

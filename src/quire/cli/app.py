@@ -37,7 +37,11 @@ def run(arguments: Sequence[str]) -> int:
     if asked[0] in LATER:
         return failing.tell(f"quire {asked[0]}: not yet", "quire --help lists what there is", failing.FIXABLE)
     verb = asked[0] if asked[0] in VERBS else None
-    return failing.guarded(lambda: build(verb)(args=asked, prog_name="quire", standalone_mode=False), asked, verb)
+
+    def carry_out() -> object:
+        return build(verb)(args=asked, prog_name="quire", standalone_mode=False, obj=asked)
+
+    return failing.guarded(carry_out, asked, verb)
 
 
 def build(verb: str | None) -> typer.Typer:

@@ -17,9 +17,9 @@ def results() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 
 
-def progress() -> Console:
-    """For what happens meanwhile."""
-    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDE)
+def progress(quiet: bool = False) -> Console:
+    """For what happens meanwhile; nothing of it is shown where another process shows it already."""
+    return Console(stderr=True, highlight=False, quiet=quiet, width=None if sys.stderr.isatty() else WIDE)
 
 
 def print_json(facts: Any) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.markup import escape
 
 from quire.cli import screen
-from quire.cli.failing import usage_error
+from quire.cli.failing import tell, usage_error
 from quire.cli.flags import Set, base_flag, parse_set
 from quire.run.folder import RUNS
+from quire.run.place import place_here
 from quire.units import parse_duration
+from quire.verbs.source import load_source
 
 if TYPE_CHECKING:
     from quire.verbs.train import Run
@@ -22,11 +25,13 @@ EXAMPLES = (
     "quire train novel.epub",
     "quire train sample:novella --base embedded --set train.epochs=1",
     "quire train recipe.yaml --run runs/second-try --max-time 90m",
+    "quire train recipe.yaml --processes 4",
     "quire train recipes/unfinished-novel.yaml --stage acculturate --prepare-only",
 )
 
 
 def train(
+    context: typer.Context,
     source: Annotated[
         str,
         typer.Argument(metavar="SOURCE", help="A book, a folder of books, sample:NAME, a recipe, or a run to resume."),
@@ -49,6 +54,9 @@ def train(
     download: Annotated[
         bool, typer.Option("--download", help="Let base: auto fetch a larger base from the hub.")
     ] = False,
+    processes: Annotated[
+        int, typer.Option("--processes", metavar="N", min=1, help="Train in so many processes of this machine.")
+    ] = 1,
 ) -> None:
     """Ctrl-C once finishes the step, saves and leaves with exit code 75; twice leaves at once. Nothing is lost.
 
@@ -58,7 +66,10 @@ def train(
     from quire.verbs.train import train as carry_out
 
     limit = _seconds(max_time) if max_time is not None else None
-    console = screen.progress()
+    if processes > 1:
+        load_source(source, base, parse_set(settings))  # a mistake is told here, once
+        _launch(context.obj, processes)
+    console = screen.progress(quiet=not place_here().first)
     with watching(console) as display:
         done = carry_out(
             source,
@@ -74,7 +85,20 @@ def train(
     name = escape(shlex.quote(done.path.name if done.path.parent == RUNS else str(done.path)))
     for line in _what_now(done, name, source if run is None else f"{source} --run {run}", prepare_only, stage):
         console.print(line)
-    print(done.path)
+    if place_here().first:
+        print(done.path)
+
+
+def _launch(arguments: list[str], processes: int) -> NoReturn:
+    """Start the same command as several workers and leave as they do."""
+    from quire.verbs.launch import arguments_without, launch
+
+    if place_here().count > 1:
+        usage_error("--processes: this is one of several processes already")
+    ended = launch(arguments_without(arguments, "--processes"), processes, shlex.join(["quire", *arguments]))
+    if ended.said:
+        print(ended.said, file=sys.stderr)
+    raise typer.Exit(tell(ended.what, ended.then, ended.code) if ended.what else ended.code)
 
 
 def _what_now(done: Run, name: str, again: str, prepared: bool, stage: str | None) -> list[str]:

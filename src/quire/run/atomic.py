@@ -178,6 +178,15 @@ def named_disk_errors(path: Path) -> Iterator[None]:
         raise
 
 
+def sync_file(path: Path) -> None:
+    """Bring to the disk what was written to a file."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def sync_folder(path: Path) -> None:
     """Make the names in a folder durable."""
     if sys.platform == "win32":  # folders cannot be opened there, and need not be
@@ -196,11 +205,7 @@ def _sibling(path: Path, kind: str) -> Path:
 def _sync_tree(folder: Path) -> None:
     for parent, _, files in os.walk(folder, topdown=False):
         for name in files:
-            handle = os.open(Path(parent) / name, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            sync_file(Path(parent) / name)
         sync_folder(Path(parent))
 
 

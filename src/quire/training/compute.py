@@ -54,6 +54,13 @@ def batches_of(rows: Rows, indices: Sequence[int], size: int, device: str) -> li
     ]
 
 
+def ghost_of(rows: Rows, index: int, device: str) -> Batch:
+    """One token of a row, for a process that has none left where all must compute together; it counts for nothing."""
+    row = rows.arrays(index)
+    ids, positions = _stack([row.inputs[:1]], device), _stack([row.positions[:1]], device)
+    return Batch(ids, positions, torch.full_like(ids, IGNORED), (1,))
+
+
 def summed_loss(model: PreTrainedModel, batch: Batch, computation: Computation) -> Tensor:
     """Cross-entropy in nats, summed over the batch's targets, in float32."""
     kind = batch.inputs.device.type

@@ -7,7 +7,9 @@ from transformers import PreTrainedModel
 
 from quire.model.mode import evaluating
 from quire.tokens.rows import Rows
-from quire.training.compute import Computation, batches_of, summed_loss
+from quire.training.compute import Computation, batches_of, ghost_of, summed_loss
+from quire.training.ranks import ALONE, Ranks
+from quire.training.sliced import is_sliced
 from quire.training.watch import StopWish
 
 # A live curve needs no more: 64 rows of 1,024 tokens tell differences of a few hundredths of a nat, and a large
@@ -15,17 +17,28 @@ from quire.training.watch import StopWish
 MOST_ROWS = 64
 
 
-def validation_loss(model: PreTrainedModel, rows: Rows, computation: Computation, wish: StopWish) -> float | None:
-    """Mean nats per target over the rows (at most MOST_ROWS, spread evenly); None if a stop was asked for."""
+def validation_loss(
+    model: PreTrainedModel, rows: Rows, computation: Computation, wish: StopWish, ranks: Ranks = ALONE
+) -> float | None:
+    """Mean nats per target over the rows (at most MOST_ROWS, spread evenly); None if a stop was asked for.
+
+    Several processes share the rows out and sum up what they find.
+    """
     nats, targets = 0.0, 0
+    indices = spread(len(rows), MOST_ROWS)
+    mine = ranks.share(indices)
     with torch.no_grad(), evaluating(model):
-        for index in spread(len(rows), MOST_ROWS):
-            if wish.reason is not None:
+        for turn in range(-(-len(indices) // ranks.count)):
+            if ranks.any(wish.reason is not None):
                 return None
-            for batch in batches_of(rows, [index], 1, computation.device):
-                nats += float(summed_loss(model, batch, computation))
-            targets += rows.targets_in(index)
-    return nats / targets
+            if turn < len(mine):
+                for batch in batches_of(rows, [mine[turn]], 1, computation.device):
+                    nats += float(summed_loss(model, batch, computation))
+                targets += rows.targets_in(mine[turn])
+            elif is_sliced(model):  # the layers are put together from all processes
+                summed_loss(model, ghost_of(rows, indices[0], computation.device), computation)
+    nats, summed = ranks.sum(nats, targets)
+    return nats / summed
 
 
 def spread(count: int, most: int) -> list[int]:

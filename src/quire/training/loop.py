@@ -11,10 +11,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 
 from quire.errors import GuardError, Stopped
@@ -34,13 +37,14 @@ from quire.training.checkpoints import (
     restore_weights,
     save_checkpoint,
 )
-from quire.training.compute import Computation, batches_of, summed_loss
+from quire.training.compute import Computation, batches_of, ghost_of, summed_loss
 from quire.training.evaluate import validation_loss
 from quire.training.optimizer import make_optimizer, restore_optimizer, set_learning_rate
 from quire.training.ranks import ALONE, Ranks
 from quire.training.relief import Footing, compute_activations_twice, is_out_of_memory, peak_memory, smaller
+from quire.training.sliced import is_sliced
 from quire.training.state import TrainState
-from quire.training.watch import StopWish
+from quire.training.watch import StopWish, reason_of
 
 Emit = Callable[[str, TrainState, Mapping[str, JSON]], None]
 
@@ -64,7 +68,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Frame:
-    """What stays the same in all parts of a stage.  `relieved` hears how its steps are computed from now on."""
+    """What stays the same in all parts of a stage.
+
+    `relieved` hears how its steps are computed from now on, and whether this process alone knows of it.
+    """
 
     settings: TrainSettings
     choice: BatchChoice
@@ -74,7 +81,7 @@ class Frame:
     emit: Emit
     sync_events: Callable[[], None]
     wish: StopWish
-    relieved: Callable[[Footing], None]
+    relieved: Callable[[Footing, bool], None]
     ranks: Ranks = ALONE
 
 
@@ -107,9 +114,7 @@ def train_part(
     work = begin(model, part, frame, footing, state, resume)
     work.model.train()
     while True:
-        overdue = stop_if_asked(work, frame, state)
-        if overdue and not state.validation_due and state.part_step > 0:
-            save(work, frame, state)
+        stop_if_asked(work, frame, state)
         if state.validation_due:
             validate(work, part, frame, state)
         if state.part_step >= steps or (settings.early_stop is not None and state.worse >= settings.early_stop):
@@ -118,12 +123,12 @@ def train_part(
         if state.bad_in_a_row == MOST_BAD_IN_A_ROW:
             roll_back(work, frame, state, f"{MOST_BAD_IN_A_ROW} steps in a row were not finite")
         state.validation_due = state.part_step % pace == 0 or state.part_step == steps
-        overdue = time.monotonic() - work.saved_at > SECONDS_BETWEEN_SAVES
+        overdue = frame.ranks.any(time.monotonic() - work.saved_at > SECONDS_BETWEEN_SAVES)
         if not state.validation_due and (state.part_step % save_every == 0 or overdue):
             save(work, frame, state)
     if settings.early_stop is not None and state.best_step != state.step:
         assert state.best_step is not None
-        restore_weights(load_checkpoint(frame.checkpoints / f"{state.best_step:07d}").weights, work.model)
+        restore_weights(load_checkpoint(frame.checkpoints / f"{state.best_step:07d}", frame.ranks).weights, work.model)
     work.accelerator.free_memory()
     return work.footing
 
@@ -133,13 +138,13 @@ def begin(
 ) -> Work:
     """Optimiser, order of rows and random numbers: fresh for the part, or as the checkpoint has them."""
     accelerator = Accelerator(cpu=frame.computation.device == "cpu")
-    model, optimizer = accelerator.prepare(model, make_optimizer(model, frame.settings))
+    optimizer = accelerator.prepare(make_optimizer(model, frame.settings))
     # Where a GPU lacks bf16: small fp16 gradients are scaled up before they can vanish (Micikevicius et al. 2018).
     scaler = torch.amp.GradScaler(enabled=frame.computation.autocast is torch.float16)
     work = Work(model, optimizer, scaler, accelerator, Stream(len(part.rows), frame.seed, part.number), footing)
-    if resume is None:
-        torch.manual_seed(frame.seed * 1009 + part.number)
-    else:
+    if resume is None or not resume.random:
+        torch.manual_seed(seed_of(frame.seed * 1009 + part.number, state.part_step, frame.ranks))
+    if resume is not None:
         restore(resume, model, optimizer)
         scaler.load_state_dict(state.scaler)
         work.stream.seek(Position(state.rows))
@@ -161,7 +166,7 @@ def step(work: Work, part: Part, frame: Frame, state: TrainState, steps: int) ->
     # A scaled fp16 step may overflow: the scaler then leaves it out by itself and lowers the scale.
     good = math.isfinite(loss) and (math.isfinite(norm) or work.scaler.is_enabled())
     if good:
-        apply(work, norm, state)
+        apply(work, norm, state, frame.ranks)
     else:
         guards.first_step_is_finite(loss, norm, state.step + 1, first=state.part_step == 0)
         work.optimizer.zero_grad(set_to_none=True)
@@ -185,42 +190,91 @@ def step(work: Work, part: Part, frame: Frame, state: TrainState, steps: int) ->
 def gradients_within_memory(
     work: Work, rows: Rows, indices: Sequence[int], targets: int, frame: Frame, state: TrainState
 ) -> tuple[float, float]:
-    """`gradients`, begun again on a smaller footing where memory runs out."""
+    """Mean loss over the targets of all rows, and the norm of its gradient, which is clipped and left in the model.
+
+    Begun again on a smaller footing where memory runs out: of several processes by all, if it does so in any.
+    """
     drawn = random_state()
+    mine = frame.ranks.share(indices)
     while True:
+        share, ran_out = 0.0, False
         try:
-            return gradients(work, rows, indices, targets, frame)
+            share = gradients(work, rows, mine, indices[0], targets, frame)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
+            ran_out = True
         # Outside of the except block: what failed is let go of before anything is tried again.
+        if ran_out and is_sliced(work.model) and frame.ranks.several:
+            begin_again(work, frame)
+        ran_out_somewhere, broken = frame.ranks.most(ran_out, not math.isfinite(share))
+        if not ran_out_somewhere:
+            if broken:
+                return (share if frame.ranks.count == 1 else math.nan), math.nan
+            [total] = frame.ranks.sum(share)
+            return total, finish(work, frame)
         work.optimizer.zero_grad(set_to_none=True)
-        if frame.computation.device == "cuda":
-            torch.cuda.empty_cache()
         restore_random(drawn)
-        before, work.footing = work.footing, smaller(work.footing, frame.choice.rows_per_step)
-        if work.footing.checkpointing and not before.checkpointing:
-            compute_activations_twice(work.model)
-        frame.relieved(work.footing)
-        accumulate = -(-frame.choice.rows_per_step // work.footing.batch)
-        told: dict[str, JSON] = {"batch": work.footing.batch, "accumulate": accumulate}
-        frame.emit("recovered", state, {**told, "checkpointing": work.footing.checkpointing})
+        relieve(work, frame, state)
 
 
-def gradients(work: Work, rows: Rows, indices: Sequence[int], targets: int, frame: Frame) -> tuple[float, float]:
-    """Mean loss over the targets of all rows, and the norm of its gradient, which is clipped and left in the model."""
+def gradients(work: Work, rows: Rows, mine: Sequence[int], any_row: int, targets: int, frame: Frame) -> float:
+    """The gradient of this process's rows, left in the model; their share of the mean loss over all `targets`.
+
+    Where every process holds a slice of the model all compute equally often: one that has fewer batches takes a single
+    token of `any_row`, for nothing.
+    """
+    batches = batches_of(rows, mine, work.footing.batch, frame.computation.device)
+    sliced = is_sliced(work.model)
     total = 0.0
-    for batch in batches_of(rows, indices, work.footing.batch, frame.computation.device):
+    for batch in batches:
         loss = summed_loss(work.model, batch, frame.computation) / targets
         total += float(loss.detach())
-        if not math.isfinite(total):
-            return total, math.nan
+        if not math.isfinite(total) and not sliced:
+            return total
         work.accelerator.backward(work.scaler.scale(loss))
+    for _ in range(int(frame.ranks.most(len(batches))[0]) - len(batches) if sliced else 0):
+        work.accelerator.backward(
+            summed_loss(work.model, ghost_of(rows, any_row, frame.computation.device), frame.computation)
+        )
+    return total
+
+
+def finish(work: Work, frame: Frame) -> float:
+    """Sum up what all processes have found, clip it, and return its norm."""
+    if not is_sliced(work.model):
+        frame.ranks.sum_gradients([p for p in work.model.parameters() if p.requires_grad])
     work.scaler.unscale_(work.optimizer)
-    return total, gradient_norm(work.model, frame.settings.clip)
+    return gradient_norm(work.model, frame.settings.clip)
 
 
-def apply(work: Work, norm: float, state: TrainState) -> None:
+def relieve(work: Work, frame: Frame, state: TrainState) -> None:
+    """Go on with a smaller footing, and say so.  Raises OutOfMemory where there is none."""
+    if frame.computation.device == "cuda":
+        torch.cuda.empty_cache()
+    before, work.footing = work.footing, smaller(work.footing, frame.choice.rows_per_step)
+    if work.footing.checkpointing and not before.checkpointing:
+        compute_activations_twice(work.model)
+    frame.relieved(work.footing, False)
+    accumulate = -(-frame.choice.rows_per_step // work.footing.batch)
+    told: dict[str, JSON] = {"batch": work.footing.batch, "accumulate": accumulate}
+    frame.emit("recovered", state, {**told, "checkpointing": work.footing.checkpointing})
+
+
+def begin_again(work: Work, frame: Frame) -> NoReturn:
+    """Keep a smaller footing for the next start and leave: the others wait inside a layer, where nobody can tell them.
+
+    Raises Stopped, or OutOfMemory where there is no smaller footing.
+    """
+    footing = smaller(work.footing, frame.choice.rows_per_step)
+    frame.relieved(footing, True)
+    raise Stopped(
+        f"memory ran out in process {frame.ranks.rank + 1} of {frame.ranks.count}; "
+        f"the run goes on from its newest checkpoint with {footing.batch} rows at once"
+    )
+
+
+def apply(work: Work, norm: float, state: TrainState, ranks: Ranks) -> None:
     """Move the weights by the gradients; the first step of a part must be seen to do so."""
     first = state.part_step == 0 and not work.scaler.is_enabled()
     if first:
@@ -230,15 +284,18 @@ def apply(work: Work, norm: float, state: TrainState) -> None:
     work.scaler.update()
     work.optimizer.zero_grad(set_to_none=True)
     if before is not None:
-        guards.weights_moved(before, work.model)
+        guards.weights_moved(before, work.model, ranks)
 
 
 def validate(work: Work, part: Part, frame: Frame, state: TrainState) -> None:
     """The loss on held-out text, into state and events, and a checkpoint; where it is not finite, back to one."""
-    loss = validation_loss(work.model, part.validation, frame.computation, frame.wish)
-    watched: dict[str, JSON] = {
-        name: validation_loss(work.model, rows, frame.computation, frame.wish) for name, rows in part.watched.items()
+    held_out = {"": part.validation, **part.watched}
+    losses = {
+        name: validation_loss(work.model, rows, frame.computation, frame.wish, frame.ranks)
+        for name, rows in held_out.items()
     }
+    loss = losses.pop("")
+    watched: dict[str, JSON] = dict(losses)
     stop_if_asked(work, frame, state)
     assert loss is not None
     if not math.isfinite(loss):
@@ -261,7 +318,7 @@ def roll_back(work: Work, frame: Frame, state: TrainState, why: str) -> None:
         again = ", and going back has not helped" if state.rollbacks else ""
         remedy = "lower train.learning_rate, or use precision: fp32"
         raise GuardError(f"{why} at step {state.step}{again}", remedy, guards.GUIDE)
-    sound = load_checkpoint(frame.checkpoints / f"{state.anchor:07d}")
+    sound = load_checkpoint(frame.checkpoints / f"{state.anchor:07d}", frame.ranks)
     restore_weights(sound.weights, work.model)
     restore_optimizer(work.model, work.optimizer, sound.optimizer)
     work.scaler.load_state_dict(sound.state.scaler)
@@ -274,18 +331,20 @@ def save(work: Work, frame: Frame, state: TrainState) -> None:
     """A checkpoint, with every event that led to it on the disk before; then those that nobody needs any more go."""
     state.scaler = work.scaler.state_dict()
     frame.sync_events()
-    folder = save_checkpoint(frame.checkpoints, state, work.model, work.optimizer)
+    folder = save_checkpoint(frame.checkpoints, state, work.model, work.optimizer, frame.ranks)
     frame.emit("checkpoint", state, {"path": folder.name})
-    forget_old(frame.checkpoints, state.step, frame.settings.keep, state.best_step, state.anchor)
+    needed = (state.best_step, state.anchor)
+    frame.ranks.lead(lambda: forget_old(frame.checkpoints, state.step, frame.settings.keep, *needed))
     work.saved_at = time.monotonic()
 
 
 def stop_if_asked(work: Work, frame: Frame, state: TrainState) -> None:
-    """Save and raise Stopped where somebody wants it."""
-    if frame.wish.reason is not None:
+    """Save and raise Stopped where somebody wants it: of several processes all, if any was asked."""
+    reason = reason_of(int(frame.ranks.most(frame.wish.code)[0]))
+    if reason is not None:
         save(work, frame, state)
-        frame.emit("stopped", state, {"reason": frame.wish.reason})
-        raise Stopped(f"training stopped at step {state.step} ({frame.wish.reason})")
+        frame.emit("stopped", state, {"reason": reason})
+        raise Stopped(f"training stopped at step {state.step} ({reason})")
 
 
 def check_before(model: PreTrainedModel, parts: Sequence[Part]) -> None:
@@ -302,4 +361,14 @@ def gradient_norm(model: PreTrainedModel, clip: float) -> float:
     parameters = [p for p in model.parameters() if p.grad is not None]
     limit = clip if clip > 0 else float("inf")
     norm: Tensor = torch.nn.utils.clip_grad_norm_(parameters, limit)
-    return float(norm)
+    return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
+
+
+def seed_of(seed: int, step: int, ranks: Ranks) -> int:
+    """Of the random numbers of a process: its own dropout for each, the first one's as if it were alone.
+
+    `step` is where another number of processes goes on, whose random numbers nobody has; 0 at a beginning.
+    """
+    if ranks.first and step == 0:
+        return seed
+    return int(np.random.SeedSequence((seed % 2**64, step, ranks.rank)).generate_state(1, np.uint64)[0])

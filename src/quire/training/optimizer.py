@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from quire.recipe.schema import TrainSettings
+from quire.training.shards import memory_for
 
 BETAS = (0.9, 0.95)  # the usual choice for language models since GPT-3: a shorter memory of squared gradients
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
@@ -41,10 +44,14 @@ def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dic
     return found
 
 
-def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """The inverse of `optimizer_tensors`."""
     for name, parameter in trainable(model):
-        memory = {moment: tensors[f"{name}:{moment}"] for moment in MOMENTS if f"{name}:{moment}" in tensors}
+        # The count of steps too: fused AdamW wants it beside the moments.
+        memory = {
+            moment: memory_for(parameter, tensors, f"{name}:{moment}")
+            for moment in MOMENTS
+            if f"{name}:{moment}" in tensors
+        }
         if memory:
-            # The count of steps too: fused AdamW wants it beside the moments.
-            optimizer.state[parameter] = {moment: tensor.to(parameter.device) for moment, tensor in memory.items()}
+            optimizer.state[parameter] = memory

@@ -44,6 +44,7 @@ class Ranks:
 
     place: Place = field(default_factory=Place)
     control: dist.ProcessGroup | None = None
+    threads: int = 0  # that each of several processes may take, lest they get in each other's way
 
     @property
     def rank(self) -> int:
@@ -177,18 +178,19 @@ def joined() -> Iterator[Ranks]:
     if place.count == 1:
         yield ALONE
         return
-    own_gpu(place)
     store = meeting_point(place)
     dist.init_process_group(
         "nccl" if torch.cuda.is_available() else "gloo", store=store, rank=place.number, world_size=place.count
     )
     try:
-        yield Ranks(place, dist.new_group(backend="gloo", timeout=PATIENCE))
+        own_gpu(place)
+        yield Ranks(place, dist.new_group(backend="gloo", timeout=PATIENCE), torch.get_num_threads())
     except Exception as error:
-        if not is_lost(error):
-            _say_why(store, place, exit_code_of(error))
-            raise
-        raise _reason(store, place) from error
+        if is_lost(error):
+            raise _reason(store, place) from error
+        if not _may_speak(store, place, exit_code_of(error)):
+            raise Echo(exit_code_of(error)) from error
+        raise
     finally:
         with suppress(RuntimeError):
             dist.destroy_process_group()
@@ -225,21 +227,26 @@ def exit_code_of(error: BaseException) -> int:
     return 130 if isinstance(error, KeyboardInterrupt) else 1
 
 
-def _say_why(store: Store, place: Place, code: int) -> None:
-    """Leave word of an error for the others, who will find their connections closed."""
-    with suppress(RuntimeError):
-        store.set(FAILED, str(code))
+def _may_speak(store: Store, place: Place, code: int) -> bool:
+    """Leave word of an error for the others, who will find their connections closed; False where one did so before."""
+    own = f"{place.number}:{code}"
+    try:
+        said = store.compare_set(FAILED, "", own).decode()
         dist.destroy_process_group()
+        store.add(LEFT, 1)
         until = time.monotonic() + FAREWELL
-        while place.first and store.add(LEFT, 0) < place.count - 1 and time.monotonic() < until:
+        while place.first and store.add(LEFT, 0) < place.count and time.monotonic() < until:
             time.sleep(0.05)
+    except RuntimeError:  # the first, with which the store is gone
+        return False
+    return said == own
 
 
 def _reason(store: Store, place: Place) -> QuireError:
     """Why another process is gone: what it said itself, or else that it said nothing."""
     with suppress(RuntimeError):
         if store.check([FAILED]):
-            code = int(store.get(FAILED))
+            code = int(store.get(FAILED).decode().split(":")[1])
             store.add(LEFT, 1)
             return Echo(code)
         store.add(LEFT, 1)

@@ -10,22 +10,28 @@ from quire.errors import DiskFull, QuireError, Stopped
 from quire.recipe.resolved import Decided, StageDecided
 from quire.run.events import JSON, Event, EventLog
 from quire.run.folder import RunFolder
+from quire.training.ranks import ALONE, Ranks
 from quire.training.state import TrainState
 from quire.training.watch import StopWish
 
 
 @dataclass(frozen=True)
 class Session:
-    """Events go to the log first: what a listener has seen is on the disk.  `stages` are the names of the stages."""
+    """Events go to the log first: what a listener has seen is on the disk.  `stages` are the names of the stages.
+
+    Of several processes only the first tells anything.
+    """
 
     folder: RunFolder
     log: EventLog
     wish: StopWish
     listener: Callable[[Event], None]
     stages: tuple[str, ...]
+    ranks: Ranks = ALONE
 
     def emit(self, kind: str, state: TrainState, values: Mapping[str, JSON]) -> None:
-        self.listener(self.log.append(kind, self.stages[state.stage], state.part, state.step, values))
+        if self.ranks.first:
+            self.listener(self.log.append(kind, self.stages[state.stage], state.part, state.step, values))
 
     @contextmanager
     def telling_errors(self) -> Iterator[None]:

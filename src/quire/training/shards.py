@@ -142,6 +142,20 @@ def fill(target: Tensor, tensors: Mapping[str, Tensor], name: str) -> None:
             target.copy_(tensors[name])
 
 
+def memory_for(parameter: Tensor, tensors: Mapping[str, Tensor], name: str) -> Tensor:
+    """The tensor `name` beside `parameter`, such as a moment of its optimiser: in slices where that lies in slices."""
+    if isinstance(parameter, DTensor) and isinstance(tensors, SlicedTensors):
+        alike = tensors.shape(name) == tuple(parameter.shape)
+    else:
+        alike = isinstance(parameter, DTensor) and tensors[name].shape == parameter.shape
+    if not alike:
+        return tensors[name].to(parameter.device)
+    first = tensors.rows(name, 0, 0) if isinstance(tensors, SlicedTensors) else tensors[name]
+    memory = torch.zeros_like(parameter, dtype=first.dtype)
+    fill(memory, tensors, name)
+    return memory
+
+
 def _plain(tensor: Tensor) -> Tensor:
     """A tensor as this process holds it: its own slice, where it lies in slices."""
     return tensor.to_local().detach() if isinstance(tensor, DTensor) else tensor.detach()

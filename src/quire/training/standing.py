@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 from quire.recipe.schema import Stage
 from quire.run.events import Event, read_events
 from quire.run.folder import RunFolder
-from quire.training.checkpoints import Checkpoint, newest
+from quire.training.checkpoints import Checkpoint, load_checkpoint, newest
+from quire.training.ranks import ALONE, Ranks
 from quire.training.session import Session
 from quire.training.state import TrainState
 
@@ -24,10 +26,22 @@ class Standing:
     damaged: tuple[str, ...]
 
 
-def standing(folder: RunFolder, stages: Sequence[Stage]) -> Standing:
+def standing_of_all(folder: RunFolder, stages: Sequence[Stage], ranks: Ranks) -> Standing:
+    """`standing` as the first process finds it, in all of them."""
+    found = ranks.lead(lambda: standing(folder, stages, ranks))
+    name = found.checkpoint.folder.name if found is not None and found.checkpoint is not None else ""
+    told = ranks.told(json.dumps([name, found.done, found.state.to_json()]) if found is not None else "")
+    if found is not None:
+        return found
+    name, done, state = json.loads(told)
+    checkpoint = load_checkpoint(folder.checkpoints / name, ranks) if name else None
+    return Standing(TrainState.from_json(state), checkpoint, done, ())
+
+
+def standing(folder: RunFolder, stages: Sequence[Stage], ranks: Ranks = ALONE) -> Standing:
     """Where to go on: in the first stage that has not ended, at its newest whole checkpoint."""
     damaged: list[str] = []
-    checkpoint = newest(folder.checkpoints, damaged.append)
+    checkpoint = newest(folder.checkpoints, damaged.append, ranks)
     ends = ended(folder, stages)
     if checkpoint is not None and checkpoint.state.stage == len(ends):
         return Standing(checkpoint.state, checkpoint, len(ends), tuple(damaged))

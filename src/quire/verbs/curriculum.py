@@ -9,6 +9,7 @@ from pathlib import Path
 
 from quire.errors import RunError
 from quire.model.adapters import is_adapter
+from quire.model.machine import set_threads
 from quire.planner.bases import BaseFiles
 from quire.planner.memory import disk_of
 from quire.planner.plan import Plan
@@ -25,7 +26,7 @@ from quire.training.learner import Learner
 from quire.training.loop import Part
 from quire.training.parts import train_parts
 from quire.training.session import Session
-from quire.training.standing import ended, standing, tell_resume, voice_of
+from quire.training.standing import ended, standing_of_all, tell_resume, voice_of
 from quire.training.start import Start
 from quire.training.state import TrainState
 from quire.verbs.decide import load_learner
@@ -47,19 +48,24 @@ class Undertaking:
     data: Mapping[int, StageData]
     foreseen: Mapping[int, Plan | None]
     watched: Mapping[str, Rows]
-    keep: Callable[[Decided], None]
+    keep: Callable[[Decided, bool], None]
 
-    def settle(self, number: int, **found: object) -> None:
-        """Keep what was found out about stage `number`."""
+    def settle(self, number: int, alone: bool = False, **found: object) -> None:
+        """Keep what was found out about stage `number`: the same in all processes, or by this one `alone`."""
         settled = self.decided.stages[number].model_copy(update=found)
         self.decided = self.decided.with_stage(number, settled)
-        self.keep(self.decided)
+        self.keep(self.decided, alone)
+
+    def agree(self) -> None:
+        """Take the first process's findings, which were measured there."""
+        self.decided = Decided.model_validate_json(self.session.ranks.told(self.decided.model_dump_json()))
 
 
 def carry_out(work: Undertaking, resumes: bool, only: str | None) -> TrainState:
     """Train what is left of the curriculum, or of it the stage `only`; then the run's voice is that of the last one."""
     folder, stages = work.session.folder, work.recipe.curriculum
-    at = standing(folder, stages)
+    ranks = work.session.ranks
+    at = standing_of_all(folder, stages, ranks)
     state, checkpoint = at.state, at.checkpoint
     if resumes:
         tell_resume(work.session, at)
@@ -69,7 +75,7 @@ def carry_out(work: Undertaking, resumes: bool, only: str | None) -> TrainState:
         state = train_stage(work, number, state if state.stage == number else state.next_stage(), checkpoint)
         checkpoint = None
     if len(stages) > 1 and not folder.has_voice:
-        link_tree(voice_of(folder, len(stages) - 1, stages[-1]), folder.voice)
+        ranks.lead(lambda: link_tree(voice_of(folder, len(stages) - 1, stages[-1]), folder.voice))
     work.session.emit("done", state, {"voice": folder.voice.name})
     return state
 
@@ -103,8 +109,16 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
         work.settle(number, checkpointing=plan.checkpointing)
     seed = recipe.seed + _STAGE_SEEDS * number
     bases = session.folder.path / "bases" / f"{number + 1:02d}-{stage.name}"
-    learner = load_learner(start, stage, work.decided, number, seed, bases)
-    require_space(session.folder.path, disk_of(learner.trainable, stage.keep))
+    work.agree()
+
+    def load() -> Learner:
+        made = load_learner(start, stage, work.decided, number, seed, bases)
+        if session.ranks.several:  # the run may have been started by fewer, with more threads for each
+            set_threads(min(work.decided.threads, session.ranks.threads))
+        return made
+
+    learner = session.ranks.lead(load) or load()  # the others find what the first has made
+    session.ranks.lead(lambda: require_space(session.folder.path, disk_of(learner.trainable, stage.keep)))
     work.settle(number, packs=learner.computation.packs)
     settled = work.decided.stages[number]
     if several or work.earlier is not None:
@@ -121,7 +135,7 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
     def save(learner: Learner, state: TrainState, target: Path) -> None:
         save_and_check(session, learner, recipe, data, state, target)
 
-    state = train_parts(
+    state, whole = train_parts(
         session,
         learner,
         stage,
@@ -132,9 +146,11 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
         parts,
         after_part=lambda learner, state: write_samples(session, learner, recipe, work.decided.prompts, state),
         save_part=save,
-        keep=lambda settled: work.settle(number, **settled.model_dump()),
+        keep=lambda settled, alone: work.settle(number, alone, **settled.model_dump()),
+        remake=load,
     )
-    save(learner, state, voice_of(session.folder, number, stage) if several else session.folder.voice)
+    target = voice_of(session.folder, number, stage) if several else session.folder.voice
+    session.ranks.lead(lambda: save(whole, state, target))
     if several:
         ends: dict[str, JSON] = {"tokens_total": state.tokens, "skipped": state.skipped, "best_loss": state.best_loss}
         session.emit("stage_end", state, ends)
@@ -151,9 +167,9 @@ def start_of(folder: RunFolder, stages: Sequence[Stage], number: int, files: Bas
 def start_from(voice: Path, files: BaseFiles) -> Start:
     """A voice as something to go on from; `files` are those of the base it was trained on, where it brings none."""
     if not is_adapter(voice):
-        return Start(BaseFiles(str(voice), voice, "", "folder"))
+        return Start(BaseFiles(str(voice), voice, "", "run"))
     own = voice / "base"
-    return Start(BaseFiles(str(own), own, "", "folder") if own.is_dir() else files, voice)
+    return Start(BaseFiles(str(own), own, "", "run") if own.is_dir() else files, voice)
 
 
 def inherited(recipe: Recipe, number: int, start: Start) -> dict[str, JSON]:

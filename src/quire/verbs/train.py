@@ -13,12 +13,13 @@ from quire.books.book import Shelf
 from quire.errors import Stopped
 from quire.planner.bases import BasePick, pick_for
 from quire.recipe.advice import advice_on
-from quire.recipe.resolved import Decided, ResolvedRecipe
+from quire.recipe.resolved import Decided, ResolvedRecipe, load_resolved
 from quire.recipe.schema import Recipe
 from quire.run.atomic import hash_file, remove_leftovers, write_text
 from quire.run.events import Event, EventLog, read_events
 from quire.run.folder import RunFolder
 from quire.run.lock import hold
+from quire.verbs.company import Call, company, heard
 from quire.verbs.crash import crash_kept_in
 from quire.verbs.material import Material, cut_shelf, gather
 from quire.verbs.quiet import hush, hush_bars
@@ -26,10 +27,14 @@ from quire.verbs.resume import earlier_start, go_on_with, same_base, same_device
 from quire.verbs.source import Source, load_source, name_of, run_path
 
 if TYPE_CHECKING:
+    from quire.planner.bases import BaseFiles
+    from quire.training.ranks import Ranks
     from quire.training.session import Session
     from quire.training.watch import StopWish
+    from quire.verbs.stage_data import StageData
 
 Listener = Callable[[Event], None]
+_BEGIN, _GO_ON = "begin", "go on"  # what the first of several processes tells the others
 
 
 def _nobody(_event: Event) -> None:
@@ -73,18 +78,23 @@ def train(
     hush()
     from quire.training.watch import listening
 
-    with listening(max_time) as wish:
+    with listening(max_time) as wish, company() as ranks:
+        call = Call(ranks)
+        given = _Given(source, base, settings or {}, stage, prepare_only, download, call)
         now = load_source(source, base, settings or {})
+        if ranks is not None and not ranks.first:
+            return _follow(given, ranks, run_path(source, run, now.recipe), wish)
         folder = RunFolder.create(run_path(source, run, now.recipe))
         with hold(folder.lock), crash_kept_in(folder.crash_file), EventLog(folder.events_file) as log:
             remove_leftovers(folder.path)
-            given = _Given(source, base, settings or {}, stage, prepare_only, download)
             earlier = earlier_start(folder)
             if earlier is None:
                 folder.events_file.unlink(missing_ok=True)  # of a start that was refused or ended before its first step
                 return _start(given, now.recipe, folder, log, wish, listener or _nobody)
             recipe = go_on_with(folder, earlier, now)
-            return _resume(given, recipe, earlier, folder, log, wish, listener or _nobody)
+            done = _resume(given, recipe, earlier, folder, log, wish, listener or _nobody)
+            call.close(folder)
+            return done
 
 
 @dataclass(frozen=True)
@@ -97,6 +107,13 @@ class _Given:
     stage: str | None
     prepare_only: bool
     download: bool
+    call: Call
+
+    @property
+    def ranks(self) -> Ranks:
+        from quire.training.ranks import ALONE
+
+        return self.call.ranks or ALONE
 
 
 def _start(given: _Given, recipe: Recipe, folder: RunFolder, log: EventLog, wish: StopWish, listener: Listener) -> Run:
@@ -113,7 +130,7 @@ def _start(given: _Given, recipe: Recipe, folder: RunFolder, log: EventLog, wish
 
     picked = _pick(recipe, book, given.download)
     recipe = _advised(given, picked.name)
-    session = Session(folder, log, wish, listener, tuple(stage.name for stage in recipe.curriculum))
+    session = Session(folder, log, wish, listener, tuple(stage.name for stage in recipe.curriculum), given.ranks)
     decided = decide(recipe, picked).model_copy(update={"prompts": tuple(fixed_prompts(recipe, book))})
     with session.telling_errors():
         return _carry_out(session, given, recipe, decided, book.shelf, None)
@@ -139,9 +156,24 @@ def _resume(
     if given.stage is not None and not given.prepare_only and not require_turn(folder, recipe.curriculum, given.stage):
         return _stand(folder, recipe, already_finished=True)
     same_device(folder, earlier.decided)
-    session = Session(folder, log, wish, listener, tuple(stage.name for stage in recipe.curriculum))
+    session = Session(folder, log, wish, listener, tuple(stage.name for stage in recipe.curriculum), given.ranks)
     with session.telling_errors():
         return _carry_out(session, given, recipe, earlier.decided, _shelf(given.source), earlier)
+
+
+def _follow(given: _Given, ranks: Ranks, path: Path, wish: StopWish) -> Run:
+    """What every process but the first does: wait until that has decided everything, then do its share."""
+    from quire.training.session import Session
+
+    message = heard(ranks, path)
+    folder = RunFolder.open(path)
+    resolved = load_resolved(folder.recipe_file)
+    if not message:
+        return _stand(folder, resolved.recipe, already_finished=True)
+    stages = tuple(stage.name for stage in resolved.recipe.curriculum)
+    session = Session(folder, EventLog(folder.events_file), wish, _nobody, stages, ranks)
+    earlier = resolved if message == _GO_ON else None
+    return _carry_out(session, given, resolved.recipe, resolved.decided, _shelf(given.source), earlier)
 
 
 def _carry_out(
@@ -157,42 +189,59 @@ def _carry_out(
     `book` is the shelf of the last stage, where it was read already.
     """
     from quire.tokens.tokenizer import load_tokenizer
-    from quire.training.standing import standing
+    from quire.training.standing import standing_of_all
     from quire.training.state import TrainState
+    from quire.training.watch import reason_of
     from quire.verbs.curriculum import Undertaking, carry_out
     from quire.verbs.decide import base_files, foresee
     from quire.verbs.earlier import earlier_start_of
     from quire.verbs.stage_data import prepare_stage
     from quire.writing.sampler import check_settings
 
-    folder, stages = session.folder, recipe.curriculum
+    folder, stages, ranks = session.folder, recipe.curriculum, session.ranks
     check_settings(recipe.write)  # samples are written when a part has ended: too late to hear of a mistake
-    files = base_files(recipe, decided, lambda: _texts(given.source, recipe), folder.path, resumes=earlier is not None)
+    if ranks.several and ranks.first:
+        if earlier is None:
+            _keep(folder, ResolvedRecipe(recipe=recipe, decided=decided, versions=_versions(), sources={}))
+        given.call.make(folder, _GO_ON if earlier is not None else _BEGIN)
+
+    def find() -> BaseFiles:
+        made = earlier is not None or not ranks.first
+        return base_files(recipe, decided, lambda: _texts(given.source, recipe), folder.path, resumes=made)
+
+    files = ranks.lead(find) or find()  # the others find what the first has made or fetched
     if earlier is None:
         decided = decided.model_copy(update={"base_revision": files.revision})
     else:
         same_base(files.revision, files.name, decided)
-    if session.wish.reason is not None:
-        raise Stopped(f"training stopped before a step was taken ({session.wish.reason})")
+    if (reason := reason_of(int(ranks.most(session.wish.code)[0]))) is not None:
+        raise Stopped(f"training stopped before a step was taken ({reason})")
     hush_bars()
     tokenizer = load_tokenizer(files.path)
-    done = standing(folder, stages).done if earlier is not None else 0
+    done = standing_of_all(folder, stages, ranks).done if earlier is not None else 0
     wanted = [n for n, stage in enumerate(stages) if n >= done and given.stage in (None, stage.name)]
     shelves = {number: book if stages[number].shelf == stages[-1].shelf else None for number in wanted}
-    data = {number: prepare_stage(recipe, number, tokenizer, shelves[number]) for number in wanted}
+
+    def prepare() -> dict[int, StageData]:
+        return {number: prepare_stage(recipe, number, tokenizer, shelves[number]) for number in wanted}
+
+    data = ranks.lead(prepare) or prepare()
     hashes = {name: value for part in data.values() for name, value in part.material.hashes().items()}
-    if earlier is not None:
+    if earlier is not None and ranks.first:
         same_sources(folder, earlier, {**earlier.sources, **hashes})
     resolved = ResolvedRecipe(recipe=recipe, decided=decided, versions=_versions(), sources=hashes)
 
-    def keep(decided: Decided) -> None:
-        write_text(folder.recipe_file, resolved.model_copy(update={"decided": decided}).to_yaml())
+    def keep(decided: Decided, alone: bool = False) -> None:
+        if ranks.first or alone:
+            _keep(folder, resolved.model_copy(update={"decided": decided}))
 
     keep(decided)
     if given.prepare_only:
         return _stand(folder, recipe)
     foreseen = (
-        {} if earlier else {n: foresee(recipe.carried_out(n), decided.stages[n], files, data[n].facts) for n in wanted}
+        {}
+        if earlier or not ranks.first
+        else {n: foresee(recipe.carried_out(n), decided.stages[n], files, data[n].facts) for n in wanted}
     )
     if earlier is None:
         session.emit("start", TrainState(), {"name": recipe.name, "versions": dict(_versions())})
@@ -200,6 +249,10 @@ def _carry_out(
     work = Undertaking(session, recipe, decided, files, before, data, foreseen, {}, keep)
     state = carry_out(work, resumes=earlier is not None, only=given.stage)
     return Run(folder.path, state.step, left=_stand(folder, recipe).left)
+
+
+def _keep(folder: RunFolder, resolved: ResolvedRecipe) -> None:
+    write_text(folder.recipe_file, resolved.to_yaml())
 
 
 def _last_material(source: Source, recipe: Recipe) -> Material:
