@@ -16,6 +16,7 @@ from quire.planner.bases import find_base
 from quire.recipe.schema import WriteSettings
 from quire.training.learner import Learner, make_learner
 from quire.training.optimizer import trainable
+from quire.training.start import Start
 from quire.training.voice import answer, check_voice, generation_defaults, probe_of, save_voice
 from toy import random_ids, toy_rows, toy_settings
 
@@ -24,7 +25,7 @@ PROBE = random_ids(40)
 
 def learned(base: Path, method: object) -> Learner:
     """A model whose learning weights all stand elsewhere than at the start."""
-    learner = make_learner(find_base(str(base)), toy_settings(method=method), "fp32", "cpu", seed=7)
+    learner = make_learner(Start(find_base(str(base))), toy_settings(method=method), "fp32", "cpu", seed=7)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for _, p in trainable(learner.model):
@@ -59,7 +60,7 @@ def test_a_voice_is_what_peft_and_transformers_load_by_themselves(
 @pytest.mark.parametrize("method", [{"lora": {"rank": 4}}, "full"], ids=["lora", "full"])
 def test_what_learned_nothing_is_no_voice_and_leaves_no_folder(method: object, tiny_base: Path, tmp_path: Path) -> None:
     """An adapter whose second half is still zero, and a model that is its base."""
-    learner = make_learner(find_base(str(tiny_base)), toy_settings(method=method), "fp32", "cpu", seed=7)
+    learner = make_learner(Start(find_base(str(tiny_base))), toy_settings(method=method), "fp32", "cpu", seed=7)
     with pytest.raises(GuardError, match="the voice in voice answers exactly as its base"):
         save(learner, tmp_path / "voice")
     assert list(tmp_path.iterdir()) == []
@@ -128,7 +129,7 @@ def test_saving_again_replaces_and_a_failed_proof_leaves_what_was_there(
     folder = tmp_path / "voice"
     save(learner, folder)
     before = (folder / ADAPTER_FILE).read_bytes()
-    fresh = make_learner(find_base(str(tiny_base)), toy_settings(), "fp32", "cpu", seed=7)
+    fresh = make_learner(Start(find_base(str(tiny_base))), toy_settings(), "fp32", "cpu", seed=7)
     with pytest.raises(GuardError):
         save(fresh, folder)
     assert (folder / ADAPTER_FILE).read_bytes() == before

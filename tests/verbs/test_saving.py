@@ -16,6 +16,7 @@ from quire.run.folder import RunFolder
 from quire.training.learner import Learner, make_learner
 from quire.training.optimizer import trainable
 from quire.training.session import Session
+from quire.training.start import Start
 from quire.training.state import TrainState
 from quire.training.watch import StopWish
 from quire.verbs.material import Material, gather, rows_of
@@ -44,7 +45,7 @@ def session(tmp_path: Path) -> Iterator[Session]:
 
 @pytest.fixture
 def learner(tiny_base: Path, material: Material) -> Learner:
-    return make_learner(find_base(str(tiny_base)), material.recipe.train, "fp32", "cpu", seed=7)
+    return make_learner(Start(find_base(str(tiny_base))), material.recipe.train, "fp32", "cpu", seed=7)
 
 
 def teach(learner: Learner) -> None:

@@ -10,20 +10,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import nn
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from quire.errors import RecipeError, VoiceError
 from quire.model.base import load_base, load_model
 from quire.model.machine import Precision
-from quire.planner.bases import find_base
+from quire.model.stacking import (
+    EARLIER,
+    LEARNING,
+    START,
+    joined,
+    lora_config,
+    require_stackable,
+    start_at_strongest,
+    use_together,
+)
+from quire.planner.bases import BaseFiles, find_base
 from quire.recipe.method import Lora
 from quire.tokens.tokenizer import Tokenizer, load_tokenizer
 
 ADAPTER_FILE = "adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter_config.json"
+
+# Beside an adapter whose base was changed by training and is to be had nowhere else.  The name is relative to the
+# voice's folder, so that the folder can be moved, and means nothing to a hub: nobody loads another base by mistake.
+OWN_BASE = "./base"
 
 ALL_LINEAR = "all-linear"
 BASE_BIAS = "bias_of_base"
@@ -60,24 +76,33 @@ def attach(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
 
     Adapter weights are float32 whatever the base's precision.  Raises RecipeError where no layer bears a target's name.
     """
-    targets = [lora.targets] if isinstance(lora.targets, str) and lora.targets != ALL_LINEAR else lora.targets
-    _check_targets(model, targets)
-    config = LoraConfig(
-        r=lora.rank,
-        lora_alpha=lora.alpha,  # type: ignore[arg-type]  # peft only divides it by the rank
-        lora_dropout=lora.dropout,
-        target_modules=targets,
-        bias=lora.bias,
-        use_rslora=lora.rslora,
-        use_dora=lora.dora,
-        task_type="CAUSAL_LM",
-    )
+    targets = _targets(model, lora)
     if lora.bias != "none":
         _keep_biases(model)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        adapted = get_peft_model(model, config)
+        adapted = get_peft_model(model, lora_config(lora, targets))
     assert isinstance(adapted, PeftModel)
+    if lora.init == "pissa":
+        start_at_strongest(adapted, lora, targets)
+        use_together(adapted, [START])
+    return adapted
+
+
+def stack_on(model: PreTrainedModel, folder: Path, lora: Lora, seed: int) -> PeftModel:
+    """Put the adapter in `folder` on `model`, frozen, and a fresh one beside it that learns.
+
+    Saved, they are one plain adapter.  Raises RecipeError where the earlier one is of a kind that cannot be added up.
+    """
+    require_stackable(folder)
+    targets = _targets(model, lora)
+    adapted = put_on(model, folder, name=EARLIER)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        adapted.add_adapter(LEARNING, lora_config(lora, targets))
+    if lora.init == "pissa":
+        start_at_strongest(adapted, lora, targets)
+    use_together(adapted, [EARLIER, START] if lora.init == "pissa" else [EARLIER])
     return adapted
 
 
@@ -98,11 +123,26 @@ def merge(folder: Path, device: str = "cpu") -> tuple[PreTrainedModel, Tokenizer
     return voice.model.merge_and_unload(safe_merge=True), voice.tokenizer
 
 
+def merge_onto(files: BaseFiles, folder: Path) -> tuple[PreTrainedModel, Tokenizer]:
+    """The base `files` with the adapter in `folder` melted into it, in float32."""
+    base = load_base(files, "fp32")
+    return put_on(base.model, folder).merge_and_unload(safe_merge=True), base.tokenizer
+
+
 def save_adapter(model: PeftModel, tokenizer: Tokenizer, base_name: str, folder: Path) -> None:
-    """Write the adapter in PEFT's layout, the tokenizer beside it, and the base's name into its config."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # peft looks for the base on the hub to compare vocabularies
-        model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
+    """Write the adapter in PEFT's layout, the tokenizer beside it, and the base's name into its config.
+
+    Adapters that count together are written as the one adapter that they are.
+    """
+    if len(model.active_adapters) > 1:
+        tensors, one = joined(model)
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, folder / ADAPTER_FILE, {"format": "pt"})
+        one.save_pretrained(str(folder))
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # peft looks for the base on the hub to compare vocabularies
+            model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
     config_file = folder / ADAPTER_CONFIG
     config = json.loads(config_file.read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = base_name
@@ -126,14 +166,13 @@ def load_voice(folder: Path, precision: Precision, device: str = "cpu") -> Voice
         if (folder / "config.json").exists():
             return Voice(load_model(folder, precision, device), load_tokenizer(folder), base_name_of(folder), folder)
         raise VoiceError(f"{folder} holds no voice", "name a run folder that `quire train` has finished")
-    config = _adapter_config(folder)
-    base_name = str(config["base_model_name_or_path"])
+    base_name = base_name_of(folder)
     base = load_base(find_base(base_name), precision, device)
     return Voice(put_on(base.model, folder), base.tokenizer, base_name, folder)
 
 
-def put_on(model: PreTrainedModel, folder: Path, trainable: bool = False) -> PeftModel:
-    """The adapter in `folder` on an already loaded base.  Every tensor must find its place."""
+def put_on(model: PreTrainedModel, folder: Path, trainable: bool = False, name: str = LEARNING) -> PeftModel:
+    """The adapter in `folder` on a loaded base, frozen unless `trainable`.  Every tensor must find its place."""
     if _adapter_config(folder).get("bias", "none") != "none":
         _keep_biases(model)
     with warnings.catch_warnings():
@@ -141,16 +180,20 @@ def put_on(model: PreTrainedModel, folder: Path, trainable: bool = False) -> Pef
         try:
             with safe_open(folder / ADAPTER_FILE, "pt") as file:
                 there = set(file.keys())
+            config = PeftConfig.from_pretrained(str(folder))
+            config.inference_mode = not trainable
+            if isinstance(config, LoraConfig) and not trainable:
+                config.lora_dropout = 0.0  # it may lie frozen under one that learns
             with torch.random.fork_rng():  # peft draws weights before it reads them
                 adapted = PeftModel.from_pretrained(
-                    model, str(folder), is_trainable=trainable, torch_device=str(model.device)
+                    model, str(folder), name, trainable, config, torch_device=str(model.device)
                 )
         except (RuntimeError, ValueError, SafetensorError) as error:
             reason = str(error).strip().splitlines()[0]
             raise VoiceError(
                 f"{folder} cannot be put on its base: {reason}", "copy the voice again, or name its base"
             ) from error
-        wanted = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
+        wanted = set(get_peft_model_state_dict(adapted, adapter_name=name, save_embedding_layers=False))
     if wanted != there:
         raise VoiceError(
             f"{folder} does not fit its base: {len(wanted ^ there)} tensors have no counterpart, such as "
@@ -166,9 +209,18 @@ def is_adapter(folder: Path) -> bool:
 
 
 def base_name_of(folder: Path) -> str:
-    """What a voice in `folder` was trained from; a whole model names itself."""
-    config = folder / ADAPTER_CONFIG
-    return str(_adapter_config(folder)["base_model_name_or_path"]) if config.exists() else str(folder)
+    """What a voice in `folder` was trained from; a whole model names itself.
+
+    Raises VoiceError where the base should lie beside it and does not.
+    """
+    if not is_adapter(folder):
+        return str(folder)
+    name = str(_adapter_config(folder)["base_model_name_or_path"])
+    if name != OWN_BASE:
+        return name
+    if not (folder / OWN_BASE).is_dir():
+        raise VoiceError(f"{folder} lacks the folder base, which holds the base of this voice", "copy the voice whole")
+    return str(folder / OWN_BASE)
 
 
 def _adapter_config(folder: Path) -> dict[str, object]:
@@ -206,17 +258,21 @@ def _swap_biases(model: nn.Module) -> None:
             kept.copy_(learned)
 
 
-def _check_targets(model: PreTrainedModel, targets: list[str] | str) -> None:
-    if isinstance(targets, str):
-        return
+def _targets(model: PreTrainedModel, lora: Lora) -> list[str]:
+    """The names of the layers to adapt; all linear ones but the output head where none are named."""
     linear = {
-        name.rsplit(".", 1)[-1]
-        for name, m in model.named_modules()
-        if name and hasattr(m, "weight") and m.weight.dim() == 2
+        path.rsplit(".", 1)[-1]: layer
+        for path, layer in model.named_modules()
+        if isinstance(layer, nn.Linear | Conv1D | nn.Embedding)
     }
+    if lora.targets == ALL_LINEAR:
+        head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+        return sorted(name for name, m in linear.items() if not isinstance(m, nn.Embedding) and m is not head)
+    targets = [lora.targets] if isinstance(lora.targets, str) else lora.targets
     unknown = [target for target in targets if target not in linear]
     if unknown:
         raise RecipeError(
             f"train.method.lora.targets: this base has no layer named {', '.join(unknown)}",
             f"choose among {', '.join(sorted(linear))}, or all-linear",
         )
+    return targets

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from quire.errors import BaseModelError
+from quire.model.lowbit import lasting_dtype, require_nf4, to_int8, to_nf4
 from quire.model.machine import DTYPES, Precision
 from quire.planner.bases import BaseFiles
 from quire.tokens.tokenizer import Tokenizer, load_tokenizer
@@ -31,8 +32,14 @@ def load_base(files: BaseFiles, precision: Precision, device: str = "cpu") -> Ba
 
 
 def load_model(folder: Path, precision: Precision, device: str = "cpu") -> PreTrainedModel:
-    """A causal language model in plain transformers layout."""
+    """A causal language model in plain transformers layout.
+
+    One in 8 or 4 bits is read in 16 and changed layer by layer: it takes 2 bytes a weight at most (4 on a processor
+    without bf16), and on a GPU never more than its own size and one matrix.
+    """
     config = _config(folder)
+    if precision == "nf4":
+        require_nf4()
     if "auto_map" in config:
         raise BaseModelError(
             f"{folder} wants to run code of its own", "choose a base that transformers knows by itself"
@@ -40,7 +47,7 @@ def load_model(folder: Path, precision: Precision, device: str = "cpu") -> PreTr
     try:
         loaded: tuple[object, dict[str, set[str]]] = AutoModelForCausalLM.from_pretrained(  # type: ignore[assignment]
             folder,
-            dtype=DTYPES[precision],
+            dtype=weights_dtype(precision, device),
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
@@ -56,8 +63,17 @@ def load_model(folder: Path, precision: Precision, device: str = "cpu") -> PreTr
         lost = sorted(report["missing_keys"])
         raise BaseModelError(f"{folder} lacks the weights {lost[0]} ({len(lost)} in all)", "download the base again")
     assert isinstance(model, PreTrainedModel)
+    if precision == "int8":
+        to_int8(model)
+    elif precision == "nf4":
+        to_nf4(model, device)
     torch.nn.Module.to(model, device)  # in place; transformers' own `to` is untyped
     return model
+
+
+def weights_dtype(precision: Precision, device: str) -> torch.dtype:
+    """The floating format of a base's weights; of one in 8 or 4 bits, that of what is not quantised."""
+    return DTYPES[precision] if precision in DTYPES else lasting_dtype(device)
 
 
 def window_limit(model: PreTrainedModel) -> int | None:
@@ -70,7 +86,13 @@ def window_limit(model: PreTrainedModel) -> int | None:
 def count_parameters(model: torch.nn.Module) -> tuple[int, int]:
     """(trainable, all) parameters; shared ones count once."""
     every = list(model.parameters())
-    return sum(p.numel() for p in every if p.requires_grad), sum(p.numel() for p in every)
+    return sum(p.numel() for p in every if p.requires_grad), sum(_numbers_in(p) for p in every)
+
+
+def _numbers_in(parameter: torch.nn.Parameter) -> int:
+    """How many weights a parameter holds; bitsandbytes packs two into a byte and keeps the shape beside it."""
+    packed = vars(parameter).get("quant_state")
+    return int(packed.shape.numel()) if packed is not None else parameter.numel()
 
 
 def _config(folder: Path) -> dict[str, object]:

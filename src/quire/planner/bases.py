@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -11,17 +12,19 @@ from typing import TYPE_CHECKING, Literal
 
 from quire.errors import BaseModelError
 from quire.planner.facts import MachineFacts
-from quire.recipe.bases import AUTO, EMBEDDED, FRESH, bases_for
-from quire.recipe.schema import BaseChoice, FreshBase, Recipe
+from quire.planner.fitting import Suits, suiting_bases
+from quire.recipe.bases import AUTO, EMBEDDED, FRESH, Advice
+from quire.recipe.schema import BaseChoice, FreshBase, Recipe, TrainSettings
 from quire.run.atomic import named_disk_errors
+from quire.units import show_size
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-Kind = Literal["embedded", "folder", "hub"]
+Kind = Literal["embedded", "folder", "hub", "run"]
 
-# Assumed where nobody measured the memory.
-USUAL_MEMORY = 8 * 2**30
+# Assumed where nobody measured: a laptop of 8 GB.
+USUAL_MACHINE = MachineFacts(2, 8 * 2**30, 8 * 2**30, 2**40, native=("fp32",))
 
 _INDEX = "model.safetensors.index.json"
 _WEIGHTS = "model.safetensors"
@@ -33,7 +36,8 @@ _OFFLINE_WAYS = "use base: embedded (inside Quire), the folder of a model, or go
 
 @dataclass(frozen=True)
 class BaseFiles:
-    """A base on this machine.  `revision` is the hub's commit, empty for other kinds."""
+    """A base on this machine.  `revision` is the hub's commit, empty for other kinds.  One of the kind `run` was changed
+    by training and is to be had nowhere else: it goes along with the voices on it."""
 
     name: str
     path: Path
@@ -43,43 +47,75 @@ class BaseFiles:
 
 @dataclass(frozen=True)
 class BasePick:
-    """The base that a recipe comes to on this machine, why, and whether it may be fetched from the hub."""
+    """The base that a recipe comes to on this machine, why, and whether it may be fetched from the hub.  `precision` is
+    the number format that its weights need to fit; None where the usual one does."""
 
     name: str
     reason: str
     download: bool
+    precision: str | None = None
+
+    def advice(self, stages: Sequence[str] = ()) -> dict[str, Advice]:
+        """The precision as advice for `train`, or for each of the stages that are named."""
+        if self.precision is None:
+            return {}
+        why = f"{self.name} fits this machine's memory only so"
+        return {f"{path}.precision": Advice(self.precision, why) for path in map(_path, stages)} or {
+            "train.precision": Advice(self.precision, why)
+        }
 
 
 def pick_base(
     base: str | BaseChoice,
     language: str | None = None,
-    gpu: bool = False,
-    memory_bytes: int = USUAL_MEMORY,
+    machine: MachineFacts = USUAL_MACHINE,
     download: bool = False,
+    stages: Sequence[TrainSettings] = (TrainSettings(),),
 ) -> BasePick:
     """Settle `auto` and `{gpu: …, cpu: …}`.  A base that the recipe names is fetched; one that `auto` finds is not,
-    unless `download` allows it.  `memory_bytes` is the memory of the GPU where there is one."""
+    unless `download` allows it.  `stages` are the trainings that must fit into the machine's memory on it."""
     if isinstance(base, BaseChoice):
+        gpu = machine.gpu is not None
         name, device = (base.gpu, "has a GPU") if gpu else (base.cpu, "has no GPU")
         return BasePick(name, f"the recipe's base for a machine that {device}", True)
     if base != AUTO:
         return BasePick(base, "as the recipe says", True)
-    suiting = bases_for(language, gpu, memory_bytes)
-    for known in suiting:
-        if cached_snapshot(known.name) is not None:
-            return BasePick(known.name, "the largest known base that suits this machine and is already here", False)
-    if download and suiting:
-        return BasePick(suiting[0].name, "the largest known base that suits this machine and language", True)
-    why = "no hub base is cached; --download would fetch one" if suiting else "no hub base is known to suit"
-    return BasePick(EMBEDDED, why, False)
+    suiting = list(suiting_bases(language, machine, stages))
+    for one in suiting:
+        if cached_snapshot(one.known.name) is not None:
+            return BasePick(one.known.name, _why(one, language, machine, "and is already here"), False, one.precision)
+    if not suiting:
+        what = f"no known base for {language or 'this language'} fits {show_size(machine.room)} of memory"
+        return BasePick(EMBEDDED, what, False)
+    if not download:
+        first = suiting[0].known.name
+        return BasePick(EMBEDDED, f"no hub base is cached; --download would fetch {first}", False)
+    for one in suiting:
+        try:
+            find_base(one.known.name, download=True, weights=False)
+        except _Unreachable as error:
+            return BasePick(EMBEDDED, f"{error.reason}, and no suitable base is cached", False)
+        except BaseModelError:
+            continue  # gone, gated by now, or no safetensors: the next one
+        return BasePick(one.known.name, _why(one, language, machine, ""), True, one.precision)
+    return BasePick(EMBEDDED, "the hub has none of the known bases that would suit", False)
 
 
 def pick_for(recipe: Recipe, language: str, machine: MachineFacts, download: bool) -> BasePick:
     """`pick_base` by a recipe, the language of its text and this machine; a fresh base is named FRESH."""
     if isinstance(recipe.base, FreshBase):
         return BasePick(FRESH, "made from scratch in this run", False)
-    memory = machine.gpu_memory_bytes or machine.memory_bytes
-    return pick_base(recipe.base, recipe.language or language or None, machine.gpu is not None, memory, download)
+    stages = [recipe.carried_out(number) for number in range(len(recipe.curriculum))]
+    return pick_base(recipe.base, recipe.language or language or None, machine, download, stages)
+
+
+def _why(one: Suits, language: str | None, machine: MachineFacts, more: str) -> str:
+    """Language, memory and device, as they led to this base."""
+    knows = f" knows {language}," if language else ""
+    where = "the GPU's" if machine.gpu else "the free"
+    form = f" in {one.precision}" if one.precision else ""
+    fits = f"takes about {show_size(one.memory_bytes)}{form} of {where} {show_size(machine.room)}"
+    return f"the largest known base that{knows} {fits}{' ' + more if more else ''}"
 
 
 def find_base(name: str, download: bool = False, weights: bool = True) -> BaseFiles:

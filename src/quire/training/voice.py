@@ -11,13 +11,14 @@ from peft import PeftModel
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from quire.model.adapters import load_voice, save_adapter, save_full
+from quire.model.adapters import OWN_BASE, load_voice, save_adapter, save_full
 from quire.model.base import load_base
 from quire.model.machine import Precision
 from quire.model.mode import evaluating
 from quire.planner.bases import BaseFiles
 from quire.recipe.schema import WriteSettings
-from quire.run.atomic import fresh_folder, write_text
+from quire.run.atomic import fresh_folder, link_tree, write_text
+from quire.run.manifest import seal
 from quire.tokens.rows import Rows
 from quire.tokens.tokenizer import Tokenizer
 from quire.training.guards import voice_is_real
@@ -34,18 +35,21 @@ def save_voice(
     card: str,
     prove: Callable[[Path], None],
 ) -> None:
-    """Write a voice: weights, tokenizer, generation defaults, card.
+    """Write a voice: weights, tokenizer, generation defaults, card; and its base, where that was changed by training.
 
     The folder appears whole and only after `prove` has loaded it without raising, or not at all.
     """
     with fresh_folder(folder) as target:
         if isinstance(model, PeftModel):
-            save_adapter(model, tokenizer, base.name, target)
+            save_adapter(model, tokenizer, OWN_BASE if base.kind == "run" else base.name, target)
+            if base.kind == "run":
+                link_tree(base.path, target / OWN_BASE)
         else:
             save_full(model, tokenizer, target)
         write_text(target / "generation_config.json", generation_defaults(tokenizer, writing))
         write_text(target / "README.md", card)
         prove(target)
+        seal(target, exempt=("README.md",))
 
 
 def check_voice(
@@ -56,14 +60,21 @@ def check_voice(
     `probe` is (1, length) ids, `where` the name that an error gives the folder.  Raises GuardError otherwise.
     """
     device = str(model.device)
-    trained = answer(model, probe)
-    reloaded = load_voice(folder, precision, device)
-    if isinstance(reloaded.model, PeftModel):
-        with reloaded.without_adapter():
-            original = answer(reloaded.model, probe)
-    else:
-        original = answer(load_base(base, precision, device).model, probe)
-    voice_is_real(answer(reloaded.model, probe), trained, original, where)
+    reloaded, original = _answers_on_disk(folder, base, precision, device, probe)
+    voice_is_real(reloaded, answer(model, probe), original, where)
+
+
+def _answers_on_disk(
+    folder: Path, base: BaseFiles, precision: Precision, device: str, probe: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What the voice in `folder` and its base answer.  Only one more model is in memory than there was, at any time."""
+    voice = load_voice(folder, precision, device)
+    reloaded = answer(voice.model, probe)
+    if isinstance(voice.model, PeftModel):
+        with voice.without_adapter():
+            return reloaded, answer(voice.model, probe)
+    del voice
+    return reloaded, answer(load_base(base, precision, device).model, probe)
 
 
 @torch.no_grad()

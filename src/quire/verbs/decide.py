@@ -89,7 +89,6 @@ def load_learner(start: Start, stage: Stage, decided: Decided, number: int, seed
     be made for it, out of an earlier adapter and its base, is kept in `bases`."""
     set_threads(decided.threads)
     settled = decided.stages[number]
-    assert start.adapter is None  # until the learner takes a Start
     return make_learner(
-        start.base, stage, settled.precision, decided.device, seed, settled.checkpointing, settled.packs
+        start, stage, settled.precision, decided.device, seed, settled.checkpointing, settled.packs, bases
     )

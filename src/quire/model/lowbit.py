@@ -1,0 +1,180 @@
+"""A frozen base in 8 or 4 bits, under an adapter that stays in full precision.
+
+`int8` is our own, made for processors: weights in 8 bits with a scale for every output, activations rounded to 8 bits
+with a scale for every token, so that both the product and its gradient are whole-number products (torch._int_mm).
+`nf4` is bitsandbytes' (QLoRA, arXiv 2305.14314): 4 bits in blocks of 64, their scales in 8 bits.
+
+`to_int8` and `to_nf4` are the only places where layers change, one after the other, so that never more than one matrix
+stands there twice.  The output head, embeddings, norms and biases stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from quire.errors import RecipeError
+
+LEVELS = 127  # of a signed byte; -128 is left out, so that the scale is the same on both sides
+_SMALLEST = 1e-30  # a row of zeros has a scale too
+
+
+class Int8Linear(nn.Linear):
+    """A frozen linear layer in 8 bits, which any adapter that can lie on `nn.Linear` can lie on.
+
+    `codes` (outputs, inputs) times `scale` (outputs,) are the weights; `weight` gives them as numbers, made anew each
+    time it is asked for (adapters that measure the weights, such as DoRA, ask).
+    """
+
+    codes: nn.Parameter
+    scale: Tensor
+
+    def __init__(self, weight: Tensor, bias: nn.Parameter | None) -> None:
+        """Of a weight (outputs, inputs) in any floating format, which `weight` and the output will have."""
+        nn.Module.__init__(self)
+        self.out_features, self.in_features = weight.shape
+        self.dtype = weight.dtype
+        codes, scale = quantise_rows(weight.detach())
+        self.codes = nn.Parameter(codes, requires_grad=False)
+        self.register_buffer("scale", scale[:, 0])
+        self.register_parameter("bias", bias)
+
+    @property
+    def weight(self) -> Tensor:  # type: ignore[override]  # a parameter there, numbers made on demand here
+        return dequantise(self.codes, self.scale, self.dtype)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(…, inputs) to (…, outputs), in the format of `input`."""
+        product: Tensor = _Product.apply(input.flatten(0, -2), self.codes, self.scale)  # type: ignore[no-untyped-call]
+        output = product.reshape(*input.shape[:-1], self.out_features)
+        return output if self.bias is None else output + self.bias
+
+
+class _Product(torch.autograd.Function):
+    """x (tokens, inputs) times the weights, and the gradient back to x.  Nothing but the layer's own codes is kept."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, codes: Tensor, scale: Tensor) -> Tensor:
+        ctx.save_for_backward(codes, scale)
+        if not multiplies_bytes(x.device.type):
+            return functional.linear(x, dequantise(codes, scale, x.dtype))
+        return whole_number_product(x, codes.t()).mul_(scale).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        codes, scale = ctx.saved_tensors  # type: ignore[attr-defined]
+        (gradient,) = gradients
+        if not multiplies_bytes(gradient.device.type):
+            return gradient @ dequantise(codes, scale, gradient.dtype), None, None
+        # The outputs' scales lie along the sum here, so they go into the gradient before it is rounded.
+        return whole_number_product(gradient * scale, codes).to(gradient.dtype), None, None
+
+
+def whole_number_product(x: Tensor, codes: Tensor) -> Tensor:
+    """x (tokens, n) rounded to 8 bits times whole numbers (n, m), in float32.
+
+    The sum of products is exact: below 133,000 columns it cannot exceed a 32-bit number.
+    """
+    rounded, scale = quantise_rows(x)
+    return torch._int_mm(rounded, codes).float().mul_(scale)
+
+
+def quantise_rows(x: Tensor) -> tuple[Tensor, Tensor]:
+    """(codes int8, scale float32 (rows, 1)) of a matrix: the largest number of every row becomes ±127.
+
+    A row with NaN or infinity has such a scale, so that it is not hidden.
+    """
+    scale = x.abs().amax(dim=1, keepdim=True).float().clamp_min_(_SMALLEST).div_(LEVELS)
+    return torch.round(x.float() / scale).to(torch.int8), scale
+
+
+def dequantise(codes: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+    """The numbers that codes stand for."""
+    return (codes.float() * scale[:, None]).to(dtype)
+
+
+@cache
+def multiplies_bytes(device: str) -> bool:
+    """Whether products of bytes are faster here than those of floating numbers: processors with instructions for them.
+
+    Elsewhere the weights are made into numbers matrix by matrix, which is slower but takes no more memory.
+    """
+    can = torch.cpu.get_capabilities()
+    return device == "cpu" and any(can.get(name, False) for name in ("avx512_vnni", "avx_vnni", "amx_int8", "i8mm"))
+
+
+@cache
+def lasting_dtype(device: str) -> torch.dtype:
+    """The format of what stays unquantised, and of the computation: bf16 where the hardware has it.
+
+    Told by the processor's flags and not measured, so that a resumed run computes as before.  A GPU without bf16 takes
+    fp16, whose loss must be scaled; a processor fp32, for on one without bf16 instructions it is far faster.
+    """
+    if device == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    can = torch.cpu.get_capabilities()
+    native = any(can.get(name, False) for name in ("avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16"))
+    return torch.bfloat16 if native else torch.float32
+
+
+def to_int8(model: PreTrainedModel) -> None:
+    """Change every linear layer of `model` but its output head to 8 bits, in place."""
+    _exchange(model, Int8Linear)
+
+
+def to_nf4(model: PreTrainedModel, device: str) -> None:
+    """Change every linear layer of `model` but its output head to bitsandbytes' 4 bits on `device`, in place."""
+    require_nf4()
+    layers = import_module("bitsandbytes.nn")
+
+    def layer(weight: Tensor, bias: nn.Parameter | None) -> nn.Linear:
+        outputs, inputs = weight.shape
+        four: nn.Linear = layers.Linear4bit(
+            inputs, outputs, bias is not None, compute_dtype=weight.dtype, device="meta"
+        )
+        four.weight = layers.Params4bit(
+            weight.detach().contiguous(), requires_grad=False, compress_statistics=True, quant_type="nf4", module=four
+        ).to(device)
+        four.register_parameter("bias", bias)
+        # Otherwise it repacks itself for inference on its first pass without gradients, and never gives one again.
+        four.support_avx512bf16_for_cpu = False  # type: ignore[assignment]
+        return four
+
+    _exchange(model, layer)
+
+
+def require_nf4() -> None:
+    """RecipeError where bitsandbytes is not installed."""
+    if find_spec("bitsandbytes") is None:
+        raise RecipeError(
+            "precision nf4 needs bitsandbytes, which is not installed",
+            "install it with: pip install 'quire[gpu]'; or use --set train.precision=int8",
+        )
+
+
+def _exchange(model: PreTrainedModel, make: Callable[[Tensor, nn.Parameter | None], nn.Linear]) -> None:
+    """Put what `make` gives for (weight (outputs, inputs), bias) in the place of every linear layer but the head."""
+    for parent, name in list(_linear_layers(model)):  # only names: a layer that is held could not be freed
+        layer = parent.get_submodule(name)
+        assert isinstance(layer, nn.Linear | Conv1D)
+        weight = layer.weight.t() if isinstance(layer, Conv1D) else layer.weight
+        bias = layer.bias
+        if bias is not None:
+            bias.requires_grad_(False)
+        setattr(parent, name, make(weight, bias).train(layer.training))
+
+
+def _linear_layers(model: PreTrainedModel) -> Iterator[tuple[nn.Module, str]]:
+    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    for parent in model.modules():
+        for name, layer in parent.named_children():
+            if isinstance(layer, nn.Linear | Conv1D) and layer is not head:
+                yield parent, name
