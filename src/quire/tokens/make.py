@@ -9,8 +9,9 @@ from pathlib import Path
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 
+from quire.prompts.shapes import CHARACTER, SYSTEM, USER
+
 END, BEGIN = "<|end|>", "<|begin|>"
-SYSTEM, USER, CHARACTER = "<|system|>", "<|user|>", "<|character|>"
 SPECIAL = (END, BEGIN, SYSTEM, USER, CHARACTER)
 
 # Words with the space before them, runs of letters, single digits, punctuation, white space: GPT-2's split with

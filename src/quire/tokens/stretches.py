@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from quire.books.book import BLOCK_GAP, CHAPTER_GAP, Passage, Split
 from quire.books.sentences import split_sentences
+from quire.tokens.labels import Labelled, label
 from quire.tokens.tokenizer import Tokenizer
 
 Ids = NDArray[np.int32]
@@ -73,20 +74,33 @@ def encode(
     part: int | None = None,
     sentences: int | None = None,
     language: str = "",
+    window: int | None = None,
 ) -> list[Stretch]:
-    """The stretches of one split and part.  With `sentences`, each run of so many sentences is a stretch of its own."""
+    """The stretches of one split and part.  With `sentences`, each run of so many sentences is a stretch of its own.
+
+    Conversations come after all other text, those that are longer than `window` in pieces.
+    """
     texts: list[str] = []
     marks: list[tuple[int, bool]] = []
+    said: list[Stretch] = []
     for group in join_passages(passages, split, part):
+        if group[0].turns:
+            said += [_said(piece, group[0].book) for piece in label(group[0], tokenizer, window)]
+            continue
         chunks = _chunks(text_of(group), sentences, language)
         for number, chunk in enumerate(chunks, start=1):
             texts.append(chunk)
             marks.append((group[-1].book, group[-1].ends_work and number == len(chunks)))
-    return [
+    told = [
         _stretch(ids, book, ends, tokenizer)
         for ids, (book, ends) in zip(tokenizer.encode_all(texts), marks, strict=True)
         if ids
     ]
+    return told + said
+
+
+def _said(piece: Labelled, book: int) -> Stretch:
+    return Stretch(piece.ids, book, piece.ends_work, piece.learned, piece.repeats, piece.words)
 
 
 def _stretch(ids: list[int], book: int, ends_work: bool, tokenizer: Tokenizer) -> Stretch:

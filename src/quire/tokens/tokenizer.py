@@ -9,12 +9,17 @@ import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import tokenizers
 
 from quire.errors import BaseModelError
+from quire.prompts.builder import Builder
+from quire.prompts.frames import Writer
+from quire.prompts.shapes import MARKS, MarkedWriter, PlainWriter
+from quire.prompts.templates import TemplateWriter, find_template
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 
@@ -40,6 +45,43 @@ class Tokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids`, special tokens left out."""
         return self.core.decode(list(ids), skip_special_tokens=True)
+
+    @cached_property
+    def marked(self) -> tokenizers.Tokenizer:
+        """The same tokenizer, but one that knows special tokens where a text spells them: for what a base's own
+        template writes, never for what a book or a person says."""
+        return _read_core(self.folder / "tokenizer.json")
+
+    @cached_property
+    def builder(self) -> Builder:
+        """How conversations are written for this base: by its chat template, its special tokens, or plainly."""
+        return Builder(self.folder.name, self.conversation_writer(), self.specials)
+
+    @cached_property
+    def specials(self) -> frozenset[str]:
+        """The texts of the special tokens."""
+        return frozenset(self.special_ids.values())
+
+    @cached_property
+    def special_ids(self) -> dict[int, str]:
+        """The special tokens, and how they are spelled."""
+        return {number: t.content for number, t in self.core.get_added_tokens_decoder().items() if t.special}
+
+    def conversation_writer(self) -> Writer:
+        """The base's own template where it has one, else its marks for whose words are whose, else names."""
+        template = find_template(self.folder)
+        if template is not None:
+            return TemplateWriter(template)
+        end = self.core.id_to_token(self.end_of_text) or ""
+        if self.marked.encode(end, add_special_tokens=False).ids != [self.end_of_text]:
+            end = ""  # it cannot be spelled; the end of a conversation gets it all the same
+        return MarkedWriter(end) if set(MARKS.values()) <= self.specials else PlainWriter(end)
+
+    @cached_property
+    def turn_ends(self) -> frozenset[int]:
+        """The tokens that end an answer: end-of-text, and the end of a turn by the base's own template."""
+        ids = (self.core.token_to_id(token) for token in self.builder.turn_ends())
+        return frozenset((self.end_of_text, *(int(found) for found in ids if found is not None)))
 
     @property
     def size(self) -> int:

@@ -1,0 +1,61 @@
+"""How a base writes conversations that has no chat template: by special tokens of its own, or as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from quire.prompts.templates import Message
+
+SYSTEM, USER, CHARACTER = "<|system|>", "<|user|>", "<|character|>"
+MARKS = {"system": SYSTEM, "user": USER, "assistant": CHARACTER}
+"""The embedded base's tokens, each before the words that are whose; end-of-text follows every answer."""
+NAMES = {"user": "User:", "assistant": "Character:"}
+
+
+class MarkedWriter:
+    """`<|user|>Who is there?<|character|>I am.<|end|>`: an answer ends with end-of-text, which is known to stop."""
+
+    def __init__(self, end: str) -> None:
+        self.end = end
+
+    def __call__(self, messages: Sequence[Message], ask: bool) -> str:
+        said = [
+            MARKS[message["role"]] + message["content"] + (self.end if message["role"] == "assistant" else "")
+            for message in messages
+        ]
+        return "".join(said) + (CHARACTER if ask else "")
+
+    def as_template(self) -> str:
+        """The same in Jinja, for other programs; `bos_token` is for those that put none before a prompt."""
+        marks = "{% set marks = " + str(MARKS) + " %}"
+        turn = "{{ marks[message['role']] + message['content'] }}"
+        end = "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}"
+        loop = "{% for message in messages %}" + turn + end + "{% endfor %}"
+        return f"{marks}{{{{ bos_token }}}}{loop}{{% if add_generation_prompt %}}{CHARACTER}{{% endif %}}"
+
+
+class PlainWriter:
+    """`User: …` and `Character: …`, a blank line between two turns; an answer ends with end-of-text.
+
+    The space before an answer belongs to it, since most tokenizers make one token of a word and the space before it.
+    """
+
+    def __init__(self, end: str) -> None:
+        self.end = end
+
+    def __call__(self, messages: Sequence[Message], ask: bool) -> str:
+        said = []
+        for message in messages:
+            name = NAMES.get(message["role"])
+            words = f"{name} {message['content']}" if name else message["content"]
+            said.append(words + (self.end if message["role"] == "assistant" else "") + "\n\n")
+        return "".join(said) + (NAMES["assistant"] if ask else "")
+
+    def as_template(self) -> str:
+        """The same in Jinja, for other programs."""
+        turns = (
+            "{% if message['role'] == 'user' %}User: {% elif message['role'] == 'assistant' %}Character: {% endif %}"
+            "{{ message['content'] }}{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\\n\\n' }}"
+        )
+        loop = f"{{% for message in messages %}}{turns}{{% endfor %}}"
+        return f"{{{{ bos_token }}}}{loop}{{% if add_generation_prompt %}}{NAMES['assistant']}{{% endif %}}"
