@@ -95,13 +95,13 @@ class Ranks:
         """What the first process says, in all of them."""
         if not self.several:
             return text
-        data = torch.frombuffer(bytearray(text.encode() if self.first else b""), dtype=torch.uint8)
-        size = torch.tensor([len(data)])
+        said = torch.tensor(list(text.encode()), dtype=torch.uint8)
+        size = torch.tensor([len(said)])
         dist.broadcast(size, 0, group=self.control)
-        data = data if self.first else torch.empty(int(size), dtype=torch.uint8)
-        if len(data):
-            dist.broadcast(data, 0, group=self.control)
-        return bytes(data.tolist()).decode()
+        heard = said if self.first else torch.empty(int(size), dtype=torch.uint8)
+        if len(heard):
+            dist.broadcast(heard, 0, group=self.control)
+        return bytes(heard.tolist()).decode()
 
     def lead(self, work: Callable[[], T]) -> T | None:
         """Let the first process do `work` while the others wait; they get None.
@@ -192,8 +192,7 @@ def joined() -> Iterator[Ranks]:
             raise Echo(exit_code_of(error)) from error
         raise
     finally:
-        with suppress(RuntimeError):
-            dist.destroy_process_group()
+        _part()
 
 
 def own_gpu(place: Place) -> None:
@@ -232,7 +231,7 @@ def _may_speak(store: Store, place: Place, code: int) -> bool:
     own = f"{place.number}:{code}"
     try:
         said = store.compare_set(FAILED, "", own).decode()
-        dist.destroy_process_group()
+        _part()
         store.add(LEFT, 1)
         until = time.monotonic() + FAREWELL
         while place.first and store.add(LEFT, 0) < place.count and time.monotonic() < until:
@@ -240,6 +239,13 @@ def _may_speak(store: Store, place: Place, code: int) -> bool:
     except RuntimeError:  # the first, with which the store is gone
         return False
     return said == own
+
+
+def _part() -> None:
+    """Close the connections to the others, once."""
+    if dist.is_initialized():
+        with suppress(RuntimeError):
+            dist.destroy_process_group()
 
 
 def _reason(store: Store, place: Place) -> QuireError:

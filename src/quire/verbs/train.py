@@ -16,7 +16,7 @@ from quire.recipe.advice import advice_on
 from quire.recipe.resolved import Decided, ResolvedRecipe, load_resolved
 from quire.recipe.schema import Recipe
 from quire.run.atomic import hash_file, remove_leftovers, write_text
-from quire.run.events import Event, EventLog, read_events
+from quire.run.events import JSON, Event, EventLog, read_events
 from quire.run.folder import RunFolder
 from quire.run.lock import hold
 from quire.verbs.company import Call, company, heard
@@ -124,13 +124,12 @@ def _start(given: _Given, recipe: Recipe, folder: RunFolder, log: EventLog, wish
         require_turn(folder, recipe.curriculum, given.stage)
     book = _last_material(given.source, recipe)
     # Torch is imported once the book has been read: a mistake in a name or a setting is told at once.
-    from quire.training.session import Session
     from quire.verbs.decide import decide
     from quire.verbs.saving import fixed_prompts
 
     picked = _pick(recipe, book, given.download)
     recipe = _advised(given, picked.name)
-    session = Session(folder, log, wish, listener, tuple(stage.name for stage in recipe.curriculum), given.ranks)
+    session = _session(folder, log, wish, listener, recipe, given.ranks)
     decided = decide(recipe, picked).model_copy(update={"prompts": tuple(fixed_prompts(recipe, book))})
     with session.telling_errors():
         return _carry_out(session, given, recipe, decided, book.shelf, None)
@@ -150,28 +149,24 @@ def _resume(
     if finished is not None:
         same_sources(folder, earlier, _hashes_now(earlier))
         return finished
-    from quire.training.session import Session
     from quire.verbs.curriculum import require_turn
 
     if given.stage is not None and not given.prepare_only and not require_turn(folder, recipe.curriculum, given.stage):
         return _stand(folder, recipe, already_finished=True)
     same_device(folder, earlier.decided)
-    session = Session(folder, log, wish, listener, tuple(stage.name for stage in recipe.curriculum), given.ranks)
+    session = _session(folder, log, wish, listener, recipe, given.ranks)
     with session.telling_errors():
         return _carry_out(session, given, recipe, earlier.decided, _shelf(given.source), earlier)
 
 
 def _follow(given: _Given, ranks: Ranks, path: Path, wish: StopWish) -> Run:
     """What every process but the first does: wait until that has decided everything, then do its share."""
-    from quire.training.session import Session
-
     message = heard(ranks, path)
     folder = RunFolder.open(path)
     resolved = load_resolved(folder.recipe_file)
     if not message:
         return _stand(folder, resolved.recipe, already_finished=True)
-    stages = tuple(stage.name for stage in resolved.recipe.curriculum)
-    session = Session(folder, EventLog(folder.events_file), wish, _nobody, stages, ranks)
+    session = _session(folder, EventLog(folder.events_file), wish, _nobody, resolved.recipe, ranks)
     earlier = resolved if message == _GO_ON else None
     return _carry_out(session, given, resolved.recipe, resolved.decided, _shelf(given.source), earlier)
 
@@ -244,11 +239,22 @@ def _carry_out(
         else {n: foresee(recipe.carried_out(n), decided.stages[n], files, data[n].facts) for n in wanted}
     )
     if earlier is None:
-        session.emit("start", TrainState(), {"name": recipe.name, "versions": dict(_versions())})
+        names: list[JSON] = [stage.name for stage in stages]
+        session.emit("start", TrainState(), {"name": recipe.name, "versions": dict(_versions()), "stages": names})
     before = earlier_start_of(recipe.earlier, files) if recipe.earlier is not None else None
     work = Undertaking(session, recipe, decided, files, before, data, foreseen, {}, keep)
     state = carry_out(work, resumes=earlier is not None, only=given.stage)
     return Run(folder.path, state.step, left=_stand(folder, recipe).left)
+
+
+def _session(
+    folder: RunFolder, log: EventLog, wish: StopWish, listener: Listener, recipe: Recipe, ranks: Ranks
+) -> Session:
+    from quire.training.alarms import Alarms
+    from quire.training.session import Session
+
+    stages = recipe.curriculum
+    return Session(folder, log, wish, listener, tuple(stage.name for stage in stages), Alarms(stages), ranks)
 
 
 def _keep(folder: RunFolder, resolved: ResolvedRecipe) -> None:
