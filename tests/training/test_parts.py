@@ -14,6 +14,7 @@ from quire.recipe.resolved import StageDecided
 from quire.recipe.schema import Recipe
 from quire.run.events import Event, EventLog, read_events
 from quire.run.folder import RunFolder
+from quire.training.alarms import Alarms
 from quire.training.checkpoints import list_checkpoints
 from quire.training.learner import Learner, make_learner
 from quire.training.loop import Part
@@ -49,7 +50,7 @@ class Run:
         wish = StopWish()
         self.starts += 1
         with EventLog(self.folder.events_file) as log:
-            session = Session(self.folder, log, wish, lambda event: hear(event, wish), (stage.name,))
+            session = Session(self.folder, log, wish, lambda event: hear(event, wish), (stage.name,), Alarms([stage]))
 
             def save(learner: Learner, state: TrainState, target: Path) -> None:
                 self.saved[target.relative_to(self.folder.path).as_posix()] = digest(learner.model)

@@ -5,6 +5,7 @@ from pathlib import Path
 from quire.recipe.resolved import Decided, StageDecided
 from quire.run.events import Event, EventLog, read_events
 from quire.run.folder import RunFolder
+from quire.training.alarms import Alarms
 from quire.training.session import Session
 from quire.training.state import TrainState
 from quire.training.watch import StopWish
@@ -19,7 +20,7 @@ def test_what_a_listener_has_seen_is_on_the_disk(tmp_path: Path) -> None:
         seen.append(event)
 
     with EventLog(folder.events_file) as log:
-        session = Session(folder, log, StopWish(), listen, ("wide", "narrow"))
+        session = Session(folder, log, StopWish(), listen, ("wide", "narrow"), Alarms([]))
         session.emit("step", TrainState(stage=1, part=2, step=9), {"loss": 1.5})
         stage = StageDecided(precision="fp32", batch=2, accumulate=4, batch_reason="so")
         decided = Decided(base="a-base", base_reason="because", threads=3, threads_reason="as told")

@@ -49,6 +49,7 @@ class Decided(BaseModel):
     threads: int = Field(1, description="Threads of the computation.")
     threads_reason: str = Field("", description="Why so many.")
     stages: tuple[StageDecided, ...] = Field((), description="For every stage, in order.")
+    prepared: tuple[str, ...] = Field((), description="Stages whose sources are listed.")
     prompts: tuple[str, ...] = Field((), description="What is continued after every stage and part.")
 
     @model_validator(mode="before")

@@ -7,9 +7,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from quire.errors import DiskFull, QuireError, Stopped
+from quire.planner.cautions import Warned
 from quire.recipe.resolved import Decided, StageDecided
-from quire.run.events import JSON, Event, EventLog
+from quire.run.events import JSON, Event, EventLog, read_events
 from quire.run.folder import RunFolder
+from quire.training.alarms import Alarms
 from quire.training.ranks import ALONE, Ranks
 from quire.training.state import TrainState
 from quire.training.watch import StopWish
@@ -19,7 +21,8 @@ from quire.training.watch import StopWish
 class Session:
     """Events go to the log first: what a listener has seen is on the disk.  `stages` are the names of the stages.
 
-    Of several processes only the first tells anything.
+    The alarms hear every event, and what they have to say stands right behind its cause.  Of several processes only the
+    first tells anything.
     """
 
     folder: RunFolder
@@ -27,11 +30,31 @@ class Session:
     wish: StopWish
     listener: Callable[[Event], None]
     stages: tuple[str, ...]
+    alarms: Alarms
     ranks: Ranks = ALONE
 
     def emit(self, kind: str, state: TrainState, values: Mapping[str, JSON]) -> None:
         if self.ranks.first:
-            self.listener(self.log.append(kind, self.stages[state.stage], state.part, state.step, values))
+            self._tell(self.log.append(kind, self.stages[state.stage], state.part, state.step, values))
+
+    def _tell(self, event: Event) -> None:
+        self.listener(event)
+        for warned in self.alarms.hear(event):
+            self.warn(warned)
+
+    def warn(self, warned: Warned) -> None:
+        """Say what is the matter, at the place of the latest event."""
+        if self.ranks.first:
+            assert self.log.last is not None, "a run begins with its start"
+            at = self.log.last
+            told: dict[str, JSON] = {"text": warned.text, "remedy": warned.remedy, "guide": warned.guide}
+            self._tell(self.log.append("warning", at.stage, at.part, at.step, told))
+
+    def catch_up(self) -> None:
+        """Let the alarms hear what earlier starts have told, right after the resume."""
+        if self.ranks.first:
+            for warned in self.alarms.catch_up(read_events(self.log.path)):
+                self.warn(warned)
 
     @contextmanager
     def telling_errors(self) -> Iterator[None]:

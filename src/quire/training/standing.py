@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from quire.planner.cautions import Warned
 from quire.recipe.schema import Stage
 from quire.run.events import Event, read_events
 from quire.run.folder import RunFolder
+from quire.run.manifest import flaw
 from quire.training.checkpoints import Checkpoint, load_checkpoint, newest
 from quire.training.ranks import ALONE, Ranks
 from quire.training.session import Session
@@ -43,15 +45,19 @@ def standing(folder: RunFolder, stages: Sequence[Stage], ranks: Ranks = ALONE) -
     damaged: list[str] = []
     checkpoint = newest(folder.checkpoints, damaged.append, ranks)
     ends = ended(folder, stages)
+    broken: list[str] = []
+    while ends and (problem := flaw(voice_of(folder, len(ends) - 1, stages[len(ends) - 1]))) is not None:
+        broken.append(problem)
+        ends.pop()
     if checkpoint is not None and checkpoint.state.stage == len(ends):
-        return Standing(checkpoint.state, checkpoint, len(ends), tuple(damaged))
+        return Standing(checkpoint.state, checkpoint, len(ends), (*broken, *damaged))
     if not ends:
-        return Standing(TrainState(), None, 0, tuple(damaged))
+        return Standing(TrainState(), None, 0, (*broken, *damaged))
     # Nobody misses a damaged checkpoint of a stage that has ended.
     state = TrainState(
         len(ends) - 1, 0, ends[-1].step, tokens=_whole(ends[-1], "tokens_total"), skipped=_whole(ends[-1], "skipped")
     )
-    return Standing(state if len(ends) == len(stages) else state.next_stage(), None, len(ends), ())
+    return Standing(state if len(ends) == len(stages) else state.next_stage(), None, len(ends), tuple(broken))
 
 
 def ended(folder: RunFolder, stages: Sequence[Stage]) -> list[Event]:
@@ -73,12 +79,13 @@ def voice_of(folder: RunFolder, number: int, stage: Stage) -> Path:
 
 
 def tell_resume(session: Session, at: Standing) -> None:
-    """Say where the run goes on, and what was found damaged."""
+    """Say where the run goes on, what was found damaged, and what a crash has kept from being said."""
     name = at.checkpoint.folder.name if at.checkpoint else None
     session.emit("resume", at.state, {"checkpoint": name, "validated": not at.state.validation_due})
+    session.catch_up()
     for problem in at.damaged:  # after the resume, or that would make readers forget it
         remedy = "the checkpoint before it is used" if at.checkpoint else "the stage starts over"
-        session.emit("warning", at.state, {"text": problem, "remedy": remedy})
+        session.warn(Warned(problem, remedy, "resume"))
 
 
 def _whole(event: Event, name: str) -> int:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from quire.errors import RunError
-from quire.model.adapters import is_adapter
 from quire.model.machine import set_threads
 from quire.planner.bases import BaseFiles
+from quire.planner.foreseen import foreseen_of
 from quire.planner.memory import disk_of
 from quire.planner.plan import Plan
 from quire.planner.schedule import BatchChoice
-from quire.recipe.keys import flatten
 from quire.recipe.resolved import Decided
 from quire.recipe.schema import Recipe, Stage
 from quire.run.atomic import link_tree, require_space
@@ -25,11 +24,13 @@ from quire.training.checkpoints import Checkpoint
 from quire.training.learner import Learner
 from quire.training.loop import Part
 from quire.training.parts import train_parts
+from quire.training.relief import peak_memory
 from quire.training.session import Session
 from quire.training.standing import ended, standing_of_all, tell_resume, voice_of
 from quire.training.start import Start
 from quire.training.state import TrainState
 from quire.verbs.decide import load_learner
+from quire.verbs.inheritance import inherited, start_of
 from quire.verbs.saving import save_and_check, write_samples
 from quire.verbs.stage_data import StageData
 
@@ -103,30 +104,15 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
     """Load what the stage starts from, say what it inherits and overrides, train it, save what it has learned."""
     session, recipe, data = work.session, work.recipe, work.data[number]
     stages = recipe.curriculum
-    stage, several = stages[number], len(stages) > 1
-    start = start_of(session.folder, stages, number, work.files, work.earlier)
+    stage, began = stages[number], time.monotonic()
     if (plan := work.foreseen.get(number)) is not None and resume is None:
         work.settle(number, checkpointing=plan.checkpointing)
-    seed = recipe.seed + _STAGE_SEEDS * number
-    bases = session.folder.path / "bases" / f"{number + 1:02d}-{stage.name}"
     work.agree()
-
-    def load() -> Learner:
-        made = load_learner(start, stage, work.decided, number, seed, bases)
-        if session.ranks.several:  # the run may have been started by fewer, with more threads for each
-            set_threads(min(work.decided.threads, session.ranks.threads))
-        return made
-
+    load = loader(work, number)
     learner = session.ranks.lead(load) or load()  # the others find what the first has made
     session.ranks.lead(lambda: require_space(session.folder.path, disk_of(learner.trainable, stage.keep)))
     work.settle(number, packs=learner.computation.packs)
-    settled = work.decided.stages[number]
-    if several or work.earlier is not None:
-        session.emit("inherited", state, inherited(recipe, number, start))
-    ledger = data.account(BatchChoice(settled.batch, settled.accumulate, settled.batch_reason))
-    session.announce(state, work.decided, settled, learner.facts(), {"words": ledger.words, "tokens": ledger.tokens})
-    for warned in plan.warnings if plan is not None and resume is None else ():
-        session.emit("warning", state, {"text": warned.text, "remedy": warned.remedy, "guide": warned.guide})
+    introduce(work, number, state, learner, plan if resume is None else None)
     parts = [
         Part(part, rows, held_out, work.watched)
         for part, (rows, held_out) in enumerate(zip(data.rows, data.validation, strict=True))
@@ -139,8 +125,8 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
         session,
         learner,
         stage,
-        settled,
-        seed,
+        work.decided.stages[number],
+        _seed(recipe, number),
         state,
         resume,
         parts,
@@ -149,55 +135,46 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
         keep=lambda settled, alone: work.settle(number, alone, **settled.model_dump()),
         remake=load,
     )
-    target = voice_of(session.folder, number, stage) if several else session.folder.voice
+    target = voice_of(session.folder, number, stage) if len(stages) > 1 else session.folder.voice
     session.ranks.lead(lambda: save(whole, state, target))
-    if several:
-        ends: dict[str, JSON] = {"tokens_total": state.tokens, "skipped": state.skipped, "best_loss": state.best_loss}
-        session.emit("stage_end", state, ends)
+    ends: dict[str, JSON] = {"tokens_total": state.tokens, "skipped": state.skipped, "best_loss": state.best_loss}
+    ends |= {"memory_bytes": peak_memory(work.decided.device)}
+    ends |= {"seconds": time.monotonic() - began} if resume is None else {}
+    session.emit("stage_end", state, ends)
     return state
 
 
-def start_of(folder: RunFolder, stages: Sequence[Stage], number: int, files: BaseFiles, earlier: Start | None) -> Start:
-    """What stage `number` starts from: always what lies on the disk, so that a stage's edge is exact by itself."""
-    if number == 0:
-        return earlier or Start(files)
-    return start_from(voice_of(folder, number - 1, stages[number - 1]), files)
+def loader(work: Undertaking, number: int) -> Callable[[], Learner]:
+    """What loads the model of stage `number` as it stands at the stage's beginning."""
+    session, recipe = work.session, work.recipe
+    stage = recipe.curriculum[number]
+    start = start_of(session.folder, recipe.curriculum, number, work.files, work.earlier)
+    bases = session.folder.path / "bases" / f"{number + 1:02d}-{stage.name}"
+
+    def load() -> Learner:
+        made = load_learner(start, stage, work.decided, number, _seed(recipe, number), bases)
+        if session.ranks.several:  # the run may have been started by fewer, with more threads for each
+            set_threads(min(work.decided.threads, session.ranks.threads))
+        return made
+
+    return load
 
 
-def start_from(voice: Path, files: BaseFiles) -> Start:
-    """A voice as something to go on from; `files` are those of the base it was trained on, where it brings none."""
-    if not is_adapter(voice):
-        return Start(BaseFiles(str(voice), voice, "", "run"))
-    own = voice / "base"
-    return Start(BaseFiles(str(own), own, "", "run") if own.is_dir() else files, voice)
+def introduce(work: Undertaking, number: int, state: TrainState, learner: Learner, plan: Plan | None) -> None:
+    """Say what a stage inherits and overrides, what was decided for it, what is foreseen of it, and what to beware of."""
+    session, recipe, settled = work.session, work.recipe, work.decided.stages[number]
+    if recipe.stages or work.earlier is not None:
+        start = start_of(session.folder, recipe.curriculum, number, work.files, work.earlier)
+        session.emit("inherited", state, inherited(recipe, number, start))
+    ledger = work.data[number].account(BatchChoice(settled.batch, settled.accumulate, settled.batch_reason))
+    session.announce(state, work.decided, settled, learner.facts(), {"words": ledger.words, "tokens": ledger.tokens})
+    if plan is not None:
+        session.emit(
+            "foreseen", state, foreseen_of(recipe.curriculum[number].name, plan, work.decided.device).to_json()
+        )
+        for warned in plan.warnings:
+            session.warn(warned)
 
 
-def inherited(recipe: Recipe, number: int, start: Start) -> dict[str, JSON]:
-    """What a stage takes over, and what it does otherwise than the stage before."""
-    stages = recipe.curriculum
-    stage = stages[number]
-    told: dict[str, JSON] = {"stages": len(stages), "number": number + 1, "method": stage.method.kind}
-    if number == 0 and recipe.earlier is None:
-        return told
-    told["from"] = f"{stages[number - 1].name if number else recipe.earlier}: {_what_becomes(start, stage)}"
-    if number > 0:
-        old, new = flatten(stages[number - 1]), flatten(stage)
-        keys = [key for key in new if key.split(".")[0] not in ("name", "shelf", "method") and new[key] != old.get(key)]
-        told["overrides"] = {key: f"{_plain(old.get(key))} → {_plain(new[key])}" for key in keys}
-    return told
-
-
-def _what_becomes(start: Start, stage: Stage) -> str:
-    """Of what was learned before."""
-    if start.adapter is None:
-        return "its weights go on learning" if stage.method.adapter is None else "its weights, under a new adapter"
-    if stage.method.inherit:
-        return "its adapter goes on learning"
-    if stage.method.full:
-        return "its adapter, melted into the base, of which all weights learn"
-    kept = "melted into the base" if stage.onto == "merge" else "kept, frozen"
-    return f"its adapter, {kept}, under a new one"
-
-
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else "–" if value is None else json.dumps(value)
+def _seed(recipe: Recipe, number: int) -> int:
+    return recipe.seed + _STAGE_SEEDS * number

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -221,10 +221,14 @@ def _carry_out(
         return {number: prepare_stage(recipe, number, tokenizer, shelves[number]) for number in wanted}
 
     data = ranks.lead(prepare) or prepare()
-    hashes = {name: value for part in data.values() for name, value in part.material.hashes().items()}
+    hashes = {stages[number].name: part.material.hashes() for number, part in data.items()}
+    sources = dict(earlier.sources) if earlier is not None else {}
     if earlier is not None and ranks.first:
-        same_sources(folder, earlier, {**earlier.sources, **hashes})
-    resolved = ResolvedRecipe(recipe=recipe, decided=decided, versions=_versions(), sources=hashes)
+        known = [found for name, found in hashes.items() if name in decided.prepared]
+        same_sources(folder, earlier, {**sources, **_joined(known)})
+    sources |= _joined(hashes.values())
+    decided = decided.model_copy(update={"prepared": tuple(dict.fromkeys([*decided.prepared, *hashes]))})
+    resolved = ResolvedRecipe(recipe=recipe, decided=decided, versions=_versions(), sources=sources)
 
     def keep(decided: Decided, alone: bool = False) -> None:
         if ranks.first or alone:
@@ -245,6 +249,10 @@ def _carry_out(
     work = Undertaking(session, recipe, decided, files, before, data, foreseen, {}, keep)
     state = carry_out(work, resumes=earlier is not None, only=given.stage)
     return Run(folder.path, state.step, left=_stand(folder, recipe).left)
+
+
+def _joined(found: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    return {name: value for hashes in found for name, value in hashes.items()}
 
 
 def _session(

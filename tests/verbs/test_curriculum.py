@@ -1,0 +1,208 @@
+"""Stages one after the other, on a tiny base: what each takes over and leaves, alone and together, stopped and not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import quire
+from quire.errors import RunError
+from quire.recipe.resolved import load_resolved
+from quire.run.events import Event, read_events
+from quire.run.folder import RunFolder
+from toy import toy_book
+
+STAGES = [
+    {"name": "wide", "method": "full", "window": 32, "steps": 3, "learning_rate": 1e-3},
+    {"name": "narrow", "method": {"lora": {"rank": 4, "dropout": 0.1}}, "window": 64, "steps": 3},
+    {"name": "imprint", "method": "inherit", "window": 64, "stride": 16, "parts": 2, "steps": 2},
+]
+
+
+def recipe(base: Path, books: Path, **changes: object) -> dict[str, object]:
+    wide, narrow, imprint = STAGES
+    return {
+        "name": "novel",
+        "base": str(base),
+        "shelf": [str(books / "river.md")],
+        "train": {"precision": "fp32", "learning_rate": 5e-3, "effective_batch": 4, "clip": 0.5},
+        "stages": [{**wide, "shelf": [str(books / "other.md")]}, narrow, imprint],
+        "write": {"max_new_tokens": 4},
+        "judge": {"prompts": ["The ferryman"]},
+    } | changes
+
+
+@pytest.fixture(scope="module")
+def books(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("books")
+    toy_book(folder / "river.md", chapters=12, paragraphs=3)
+    toy_book(folder / "other.md", chapters=9, paragraphs=2)
+    text = (folder / "other.md").read_text(encoding="utf-8")
+    (folder / "other.md").write_text(text.replace("ferryman", "miller").replace("river", "wheel"), encoding="utf-8")
+    return folder
+
+
+def carry_out(
+    given: Mapping[str, object], path: Path, listener: Callable[[Event], None] | None = None, **how: object
+) -> quire.Run:
+    return quire.train(quire.Recipe.model_validate(given), run=path, listener=listener, **how)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def run(tiny_base: Path, books: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    path = tmp_path_factory.mktemp("runs") / "novel"
+    carry_out(recipe(tiny_base, books), path)
+    return RunFolder(path)
+
+
+def digests(folder: RunFolder) -> dict[str, str]:
+    """Of all weights that a run has left."""
+    files = [*folder.stages.rglob("*.safetensors"), *folder.voice.rglob("*.safetensors")]
+    return {str(f.relative_to(folder.path)): hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(files)}
+
+
+def of_kind(folder: RunFolder, kind: str) -> list[Event]:
+    return [event for event in read_events(folder.events_file) if event.kind == kind]
+
+
+def test_each_stage_leaves_a_voice_that_can_be_loaded(run: RunFolder) -> None:
+    left = {stage: run.stages / stage / "voice" for stage in ("01-wide", "02-narrow", "03-imprint")}
+    assert (left["01-wide"] / "model.safetensors").is_file()
+    for stage in ("02-narrow", "03-imprint"):
+        assert (left[stage] / "adapter_model.safetensors").is_file()
+        assert (left[stage] / "base" / "model.safetensors").is_file(), "the base that was changed lies beside it"
+    assert sorted(part.name for part in (run.stages / "03-imprint").glob("part-*")) == ["part-01", "part-02"]
+    texts = {stage: quire.write_all(voice, "The ferryman").texts for stage, voice in left.items()}
+    assert all(texts.values())
+
+
+def test_a_later_stage_begins_with_what_the_earlier_one_has_learned(run: RunFolder, tiny_base: Path) -> None:
+    original = load_file(tiny_base / "model.safetensors")
+    wide = load_file(run.stages / "01-wide" / "voice" / "model.safetensors")
+    assert any(not torch.equal(original[name], wide[name]) for name in wide)
+    under = load_file(run.stages / "02-narrow" / "voice" / "base" / "model.safetensors")
+    assert all(torch.equal(wide[name], under[name]) for name in wide)
+    narrow, imprint = (
+        load_file(run.stages / stage / "voice" / "adapter_model.safetensors") for stage in ("02-narrow", "03-imprint")
+    )
+    assert set(narrow) == set(imprint)
+    moved = max(float((narrow[name] - imprint[name]).abs().max()) for name in narrow)
+    assert 0 < moved < 0.1, "the same adapter, gone on"
+    ends = {event.stage: event.values["loss"] for event in of_kind(run, "validation")}
+    begins = {}
+    for event in of_kind(run, "validation"):
+        begins.setdefault(event.stage, event.values["loss"])
+    assert begins["imprint"] == pytest.approx(ends["narrow"], rel=0.05), "on the same book"
+
+
+def test_what_is_inherited_and_overridden_is_said(run: RunFolder) -> None:
+    told = {event.stage: event.values for event in of_kind(run, "inherited")}
+    assert list(told) == ["wide", "narrow", "imprint"]
+    assert "from" not in told["wide"]
+    assert told["narrow"]["from"] == "wide: its weights, under a new adapter"
+    assert told["imprint"]["from"] == "narrow: its adapter goes on learning"
+    overrides = told["imprint"]["overrides"]
+    assert isinstance(overrides, dict)
+    assert overrides["stride"] == "– → 16"
+    assert overrides["parts"] == "1 → 2"
+    assert "learning_rate" not in overrides, "both have that of train"
+
+
+def test_the_same_prompts_are_continued_after_every_stage(run: RunFolder) -> None:
+    told = [(event.stage, event.part, event.values["prompt"]) for event in of_kind(run, "sample")]
+    prompt = "The ferryman"
+    assert told == [("wide", 0, prompt), ("narrow", 0, prompt), ("imprint", 0, prompt), ("imprint", 1, prompt)]
+    assert "stage imprint, part 2" in run.samples.read_text(encoding="utf-8")
+
+
+def test_steps_are_counted_through_and_the_story_is_whole(run: RunFolder) -> None:
+    assert [(event.stage, event.step) for event in of_kind(run, "step")] == [
+        *(("wide", step) for step in (1, 2, 3)),
+        *(("narrow", step) for step in (4, 5, 6)),
+        *(("imprint", step) for step in (7, 8, 9, 10)),
+    ]
+    assert [event.stage for event in of_kind(run, "stage_end")] == ["wide", "narrow", "imprint"]
+    assert len(of_kind(run, "done")) == 1
+    assert (
+        digests(run)["voice/adapter_model.safetensors"]
+        == (digests(run)["stages/03-imprint/voice/adapter_model.safetensors"])
+    )
+
+
+def test_trained_stage_by_stage_it_is_the_same(run: RunFolder, tiny_base: Path, books: Path, tmp_path: Path) -> None:
+    given, path = recipe(tiny_base, books), tmp_path / "novel"
+    for number, stage in enumerate(("wide", "narrow", "imprint")):
+        done = carry_out(given, path, stage=stage)
+        assert done.left == ("wide", "narrow", "imprint")[number + 1 :]
+        again = carry_out(given, path, stage=stage)
+        assert again.already_finished
+    assert digests(RunFolder(path)) == digests(run)
+
+
+def test_a_stage_out_of_turn_is_refused_with_the_one_to_train_first(
+    tiny_base: Path, books: Path, tmp_path: Path
+) -> None:
+    given = recipe(tiny_base, books)
+    with pytest.raises(RunError, match="imprint goes on from narrow, and wide is not trained yet") as caught:
+        carry_out(given, tmp_path / "novel", stage="imprint")
+    assert "--stage wide" in caught.value.then
+    with pytest.raises(RunError, match="there is no stage broad") as unknown:
+        carry_out(given, tmp_path / "novel", stage="broad")
+    assert "wide, narrow, imprint" in unknown.value.then
+
+
+class Crash(Exception):
+    """Stands for kill -9."""
+
+
+EDGES = [
+    ("stage_end", 0),
+    ("inherited", 1),
+    ("saved", 0),
+    ("saved", 3),
+    ("part_end", 2),
+    ("checkpoint", 3),
+    ("done", 0),
+]
+
+
+@pytest.mark.parametrize(("kind", "number"), EDGES)
+def test_killed_at_an_edge_it_ends_with_the_same_bytes(
+    kind: str, number: int, run: RunFolder, tiny_base: Path, books: Path, tmp_path: Path
+) -> None:
+    seen: list[str] = []
+
+    def crash(event: Event) -> None:
+        seen.append(event.kind)
+        if event.kind == kind and seen.count(kind) == number + 1:
+            raise Crash
+
+    given, path = recipe(tiny_base, books), tmp_path / "novel"
+    with pytest.raises(Crash):
+        carry_out(given, path, crash)
+    carry_out(given, path)
+    assert digests(RunFolder(path)) == digests(run)
+    for told in ("step", "validation", "sample", "stage_end", "done"):
+        ours, theirs = of_kind(RunFolder(path), told), of_kind(run, told)
+        assert [(e.stage, e.part, e.step) for e in ours] == [(e.stage, e.part, e.step) for e in theirs], told
+
+
+def test_a_curriculum_is_judged_by_its_book_against_the_base_it_began_with(run: RunFolder, tiny_base: Path) -> None:
+    report = quire.judge(run.path)
+    assert "training all its weights, then LoRA of rank 4" in report.page.read_text(encoding="utf-8")
+    bits = report.finding("bits per byte")
+    assert bits.value is not None
+    assert bits.compared_with[0].value is not None
+    assert bits.value < bits.compared_with[0].value
+
+
+def test_decisions_are_kept_for_each_stage(run: RunFolder) -> None:
+    decided = load_resolved(run.recipe_file).decided
+    assert [stage.precision for stage in decided.stages] == ["fp32"] * 3
+    assert all(stage.packs for stage in decided.stages)
+    assert decided.prompts == ("The ferryman",)
