@@ -24,10 +24,13 @@ if TYPE_CHECKING:
     from quire.run.events import Event
     from quire.run.finding import Finding
     from quire.verbs.bench import Bench, bench
+    from quire.verbs.compare import Comparison, compare
     from quire.verbs.doctor import Checkup, doctor
     from quire.verbs.judge import judge
     from quire.verbs.plan import PlanReport, plan
     from quire.verbs.read import read
+    from quire.verbs.runs import RunEntry, remove_run, runs
+    from quire.verbs.search import Search, search
     from quire.verbs.train import Run, train
     from quire.verbs.write import Written, write, write_all
 
@@ -38,6 +41,7 @@ _HOMES = {
     "Book": "quire.books.book",
     "Chapter": "quire.books.book",
     "Checkup": "quire.verbs.doctor",
+    "Comparison": "quire.verbs.compare",
     "Event": "quire.run.events",
     "Finding": "quire.run.finding",
     "PlanReport": "quire.verbs.plan",
@@ -45,14 +49,20 @@ _HOMES = {
     "Recipe": "quire.recipe.schema",
     "Report": "quire.judging.report",
     "Run": "quire.verbs.train",
+    "RunEntry": "quire.verbs.runs",
+    "Search": "quire.verbs.search",
     "Shelf": "quire.books.book",
     "Stopped": "quire.errors",
     "Written": "quire.verbs.write",
     "bench": "quire.verbs.bench",
+    "compare": "quire.verbs.compare",
     "doctor": "quire.verbs.doctor",
     "judge": "quire.verbs.judge",
     "plan": "quire.verbs.plan",
     "read": "quire.verbs.read",
+    "remove_run": "quire.verbs.runs",
+    "runs": "quire.verbs.runs",
+    "search": "quire.verbs.search",
     "train": "quire.verbs.train",
     "write": "quire.verbs.write",
     "write_all": "quire.verbs.write",
@@ -63,6 +73,7 @@ __all__ = [
     "Book",
     "Chapter",
     "Checkup",
+    "Comparison",
     "Event",
     "Finding",
     "PlanReport",
@@ -70,15 +81,21 @@ __all__ = [
     "Recipe",
     "Report",
     "Run",
+    "RunEntry",
+    "Search",
     "Shelf",
     "Stopped",
     "Written",
     "__version__",
     "bench",
+    "compare",
     "doctor",
     "judge",
     "plan",
     "read",
+    "remove_run",
+    "runs",
+    "search",
     "train",
     "write",
     "write_all",

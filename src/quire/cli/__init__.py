@@ -8,7 +8,7 @@ import sys
 
 def main() -> None:
     """Run the command in `sys.argv` and leave with its exit code."""
-    if sys.argv[1:2] == ["train"]:
+    if sys.argv[1:2] in (["train"], ["search"]):
         from quire.training.watch import hold_back
         from quire.verbs.launch import end_with_launcher
 

@@ -19,12 +19,15 @@ VERBS = {
     "train": "Train on a book or a recipe; the same again resumes.",
     "write": "Stream a continuation in the voice of a run.",
     "judge": "The honest report on a run's voice.",
+    "search": "Find settings of a lower held-out loss; resumable.",
+    "compare": "Runs side by side, ranked where that can be done.",
+    "runs": "List runs, or remove some of them.",
     "doctor": "What this machine can do, and what is missing.",
     "bench": "How fast this machine reads, trains and writes.",
 }
 """Each is the function of the same name in the module `quire.cli.<verb>`, with its examples in `EXAMPLES`."""
 
-LATER = ("cast", "chat", "compare", "export", "pull", "push", "rate", "runs", "search", "serve", "studio")
+LATER = ("cast", "chat", "export", "pull", "push", "rate", "serve", "studio")
 """Verbs that are planned and not built: their names are taken."""
 
 ABOUT = "Teach a language model to write like a book."

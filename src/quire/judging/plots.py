@@ -43,7 +43,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Line:
-    """A run's held-out losses over the tokens that it has learned from; `breaks` are the tokens at stage edges."""
+    """A run's held-out losses over the tokens that it has learned from."""
 
     name: str
     points: tuple[tuple[float, float], ...]
@@ -94,7 +94,7 @@ def importance_plot(shares: Sequence[Share], path: Path) -> list[Path]:
 
 
 def curves_plot(lines: Sequence[Line], measure: str, path: Path) -> list[Path]:
-    """Each run's held-out loss over its tokens; writes `path`.png and `path`.svg.  `measure` names the loss's unit."""
+    """Each run's held-out loss over its tokens; `measure` names its unit, `path` ends with .png or .svg."""
     figure, axes = _empty(7.8, 4.6)
     for number, line in enumerate(lines):
         axes.plot(
@@ -164,18 +164,19 @@ def _legend(axes: Axes) -> None:
 
 
 def _save(figure: Figure, path: Path) -> list[Path]:
-    """Both kinds, each whole or not at all; the same numbers give the same bytes."""
+    """As the kind that `path` ends with, or else as both; whole or not at all; the same numbers give the same bytes."""
     import io
 
     import matplotlib as mpl
 
+    named = path.suffix.removeprefix(".").lower()
     files = []
-    for kind in KINDS:
+    for kind in [named] if named in KINDS else KINDS:
         out = io.BytesIO()
         known: dict[str, Any] = {"metadata": {"Date": None}} if kind == "svg" else {"dpi": 144}
         with mpl.rc_context({"svg.hashsalt": "quire", "svg.fonttype": "path"}):
             figure.savefig(out, format=kind, **known)
-        file = path.with_name(f"{path.name}.{kind}")
+        file = path if kind == named else path.with_name(f"{path.name}.{kind}")
         write_bytes(file, out.getvalue())
         files.append(file)
     return files
