@@ -161,7 +161,7 @@ def loader(work: Undertaking, number: int) -> Callable[[], Learner]:
 
 
 def introduce(work: Undertaking, number: int, state: TrainState, learner: Learner, plan: Plan | None) -> None:
-    """Say what a stage inherits and overrides, what was decided for it, what is foreseen of it, and what to beware of."""
+    """Say what a stage inherits and overrides, what was decided, what is foreseen, and what to beware of."""
     session, recipe, settled = work.session, work.recipe, work.decided.stages[number]
     if recipe.stages or work.earlier is not None:
         start = start_of(session.folder, recipe.curriculum, number, work.files, work.earlier)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from quire.books.split import cut
 from quire.errors import BookError, RecipeError
 from quire.planner.facts import TextFacts
 from quire.planner.schedule import BatchChoice, part_steps, rows_of_step
-from quire.recipe.schema import Recipe
+from quire.recipe.schema import Recipe, ShelfItem
 from quire.run.atomic import hash_file
 from quire.tokens.rows import Rows, make_rows
 from quire.tokens.stream import Stream
@@ -24,6 +24,7 @@ from quire.tokens.stretches import Stretch, encode
 from quire.tokens.tokenizer import Tokenizer
 
 HELD_OUT: tuple[Split, ...] = ("validation", "test")
+LEFT = "held out elsewhere"
 _UNLEARNED = ("context only", "not reached")
 
 
@@ -31,7 +32,8 @@ _UNLEARNED = ("context only", "not reached")
 class Material:
     """The works of a recipe and every passage of them, each in one split and one part.
 
-    `leaks` says what stands on both sides of the cut all the same: a data set's own splits are not moved.
+    `leaks` says what stands on both sides of the cut all the same: a data set's own splits are not moved.  `streams`
+    are sources that are not held here, each with what tells its content: of them, the shelf has some held-out works.
     """
 
     recipe: Recipe
@@ -39,6 +41,7 @@ class Material:
     passages: tuple[Passage, ...]
     language: str
     leaks: tuple[str, ...] = ()
+    streams: Mapping[str, str] = field(default_factory=dict)
 
     def words(self, split: Split) -> int:
         return sum(len(p.text.split()) for p in self.passages if p.split == split)
@@ -49,7 +52,8 @@ class Material:
 
     def hashes(self) -> dict[str, str]:
         """The sha256 of every file that was read; of a data set on the hub its revision."""
-        return dict(_hash(source) for source in dict.fromkeys(self.shelf.sources))
+        streams = {name.rpartition("@")[0] if name.startswith("hub:") else name: h for name, h in self.streams.items()}
+        return dict(_hash(source) for source in dict.fromkeys(self.shelf.sources)) | streams
 
 
 @dataclass(frozen=True)
@@ -85,11 +89,11 @@ def cut_shelf(recipe: Recipe, shelf: Shelf) -> Material:
     """Cut works that have already been read.  Raises what `gather` does."""
     if not shelf.books:
         raise BookError("there is nothing to read", "name a book file, a folder of books, or sample:novella")
-    validation, test = _shares(recipe)
+    shares = own_shares(recipe.shelf, shelf)
     repeats = find_repeats(shelf)
-    passages = tuple(cut(shelf, validation, test, recipe.train.parts, recipe.seed, repeats))
+    passages = tuple(cut(shelf, *shares[0], recipe.train.parts, recipe.seed, repeats, shares))
     assert sum(len(p.text.split()) for p in passages) == shelf.words, "a word was lost or doubled in the cut"
-    _check_validation(passages, validation, recipe.train.parts)
+    check_validation(passages, max(share for share, _ in shares), recipe.train.parts)
     leaks = tuple(describe_leak(shelf, leak) for leak in find_leaks(repeats, passages))
     return Material(recipe, shelf, passages, recipe.language or main_language(shelf), leaks)
 
@@ -100,56 +104,77 @@ def rows_of(material: Material, tokenizer: Tokenizer, split: Split, part: int | 
     if split != "train":
         settings = settings.model_copy(update={"stride": None, "overlap": "train"})
     sentences = settings.chunk.sentences if settings.chunk else None
-    stretches = encode(material.passages, tokenizer, split, part, sentences, material.language)
+    window = settings.window
+    stretches = encode(material.passages, tokenizer, split, part, sentences, material.language, window)
     return make_rows(stretches, settings, tokenizer.start)
 
 
 def count_text(material: Material, tokenizer: Tokenizer, rows: Sequence[Rows]) -> TextFacts:
     """What the planner wants to know of the text; `rows` are those of every part that are trained on."""
-    counts = [part.count() for part in rows]
+    learned = [part.tokens_per_epoch() for part in rows]
+    trained = [passage for passage in material.passages if passage.split == "train"]
     return TextFacts(
         words=material.words("train"),
-        tokens_train=sum(count.text for count in counts),
-        tokens_validation=_tokens(encode(material.passages, tokenizer, "validation")),
-        tokens_test=_tokens(encode(material.passages, tokenizer, "test")),
-        rows_per_epoch=tuple(len(part) for part in rows),
-        tokens_per_epoch=tuple(count.targets for count in counts),
+        tokens_train=sum(part.count().text for part in rows),
+        tokens_validation=_tokens(_held_out(material, tokenizer, "validation")),
+        tokens_test=_tokens(_held_out(material, tokenizer, "test")),
+        rows_per_epoch=tuple(part.per_epoch for part in rows),
+        tokens_per_epoch=tuple(targets for targets, _ in learned),
         leaks=material.leaks,
+        read_per_epoch=tuple(read for _, read in learned),
+        conversations=sum(bool(passage.turns) for passage in trained),
+        works=len({passage.book for passage in trained}),
     )
 
 
-def account(material: Material, tokenizer: Tokenizer, trained: Sequence[Rows], choice: BatchChoice) -> Account:
+def account(
+    material: Material, tokenizer: Tokenizer, trained: Sequence[Rows], choice: BatchChoice, seed: int | None = None
+) -> Account:
     """Every word and token of the sources: trained, only read as context, held out, or dropped while reading.
 
     Where the steps end before the first epoch does, the rows that their order leaves out are counted as not reached.
-    A word goes where its first token goes.
+    A word goes where its first token goes.  `seed` is that of the order, where it is not the recipe's.
     """
     dropped = [d.text for book in material.shelf for d in book.dropped]
-    held_out = {split: encode(material.passages, tokenizer, split) for split in HELD_OUT}
+    held_out = {split: _held_out(material, tokenizer, split) for split in HELD_OUT}
     tokens = dict.fromkeys(("trained", *_UNLEARNED), 0)
     unlearned_words = dict.fromkeys(_UNLEARNED, 0)
     for part, rows in enumerate(trained):
-        reached = rows.learned(_reached(rows, part, material.recipe, choice))
+        reached = rows.learned(reached_rows(rows, part, material.recipe, choice, seed))
         for stretch, seen, ever in zip(rows.stretches, reached, rows.learned(), strict=True):
+            own = slice(stretch.repeats, None)
             tokens["trained"] += int(seen.sum())
-            for name, mask in (("context only", ~ever), ("not reached", ever & ~seen)):
-                tokens[name] += int(mask.sum())
-                unlearned_words[name] += _words_in(stretch, mask, tokenizer)
+            tokens["context only"] += int((~ever[own]).sum())
+            tokens["not reached"] += int((ever & ~seen).sum())
+            for name, words in zip(_UNLEARNED, _unlearned_words(stretch, seen, ever, tokenizer), strict=True):
+                unlearned_words[name] += words
     return Account(
         words={
             "trained": material.words("train") - sum(unlearned_words.values()),
             **unlearned_words,
             "validation": material.words("validation"),
             "test": material.words("test"),
+            **({LEFT: material.words("left")} if any(p.split == "left" for p in material.passages) else {}),
             "dropped": sum(len(text.split()) for text in dropped),
         },
         tokens={
             **tokens,
             "validation": _tokens(held_out["validation"]),
             "test": _tokens(held_out["test"]),
+            **({LEFT: _tokens(left)} if (left := _held_out(material, tokenizer, "left")) else {}),
             "dropped": sum(len(ids) for ids in tokenizer.encode_all(dropped)),
         },
     )
+
+
+def _unlearned_words(
+    stretch: Stretch, seen: NDArray[np.bool_], ever: NDArray[np.bool_], tokenizer: Tokenizer
+) -> tuple[int, int]:
+    """Words of a stretch that are only read, and those that the steps do not come to."""
+    if stretch.words is None:
+        return _words_in(stretch, ~ever, tokenizer), _words_in(stretch, ever & ~seen, tokenizer)
+    learned, read = stretch.words
+    return (read, 0) if seen.any() else (0, learned + read)
 
 
 def _words_in(stretch: Stretch, mask: NDArray[np.bool_], tokenizer: Tokenizer) -> int:
@@ -163,11 +188,16 @@ def _words_in(stretch: Stretch, mask: NDArray[np.bool_], tokenizer: Tokenizer) -
     return words
 
 
-def _reached(rows: Rows, part: int, recipe: Recipe, choice: BatchChoice) -> set[int]:
-    """The rows that a part's steps come to."""
-    steps = part_steps(len(rows), recipe.train, choice)
-    given = sum(rows_of_step(step, len(rows), recipe.train, choice) for step in range(steps))
-    return set(Stream(len(rows), recipe.seed, part).take(min(given, len(rows))))
+def reached_rows(
+    rows: Rows, part: int, recipe: Recipe, choice: BatchChoice, seed: int | None = None
+) -> Collection[int] | None:
+    """The rows that a part's steps come to; None where they come to all."""
+    steps = part_steps(rows.per_epoch, recipe.train, choice)
+    given = sum(rows_of_step(step, rows.per_epoch, recipe.train, choice) for step in range(steps))
+    if rows.weights is None and given >= len(rows):
+        return None
+    most = given if rows.weights is not None else min(given, len(rows))
+    return set(Stream(len(rows), recipe.seed if seed is None else seed, part, rows.weights).take(most))
 
 
 def main_language(shelf: Shelf) -> str:
@@ -178,18 +208,18 @@ def main_language(shelf: Shelf) -> str:
     return max(words, key=lambda language: words[language])
 
 
-def _shares(recipe: Recipe) -> tuple[float, float]:
-    """The shares to hold out, which all sources must agree on."""
-    shares = {(item.validation, item.test) for item in recipe.shelf}
-    if len(shares) > 1:
-        raise RecipeError(
-            "shelf: not yet: sources with different shares of validation and test text",
-            "give every source the same validation and test",
-        )
-    return shares.pop()
+def own_shares(items: Sequence[ShelfItem], shelf: Shelf) -> list[tuple[float, float]]:
+    """The shares of validation and test text that the source of each work wants held out."""
+    return [(items[number].validation, items[number].test) for number in item_numbers(items, shelf)]
 
 
-def _check_validation(passages: Sequence[Passage], share: float, parts: int) -> None:
+def item_numbers(items: Sequence[ShelfItem], shelf: Shelf) -> tuple[int, ...]:
+    """Which of the items each work comes from; works that somebody else has read are the first one's."""
+    known = len(shelf.items) == len(shelf) and max(shelf.items, default=0) < len(items)
+    return shelf.items if known else (0,) * len(shelf)
+
+
+def check_validation(passages: Sequence[Passage], share: float, parts: int) -> None:
     """Training steers by validation text: each part needs some, of its own or out of the data set's own split."""
     without = sorted(set(range(parts)) - {passage.part for passage in passages if passage.split == "validation"})
     if without and share == 0:
@@ -204,5 +234,9 @@ def _check_validation(passages: Sequence[Passage], share: float, parts: int) -> 
         raise BookError(what, "add more text, or use fewer train.parts", "not-enough-text")
 
 
+def _held_out(material: Material, tokenizer: Tokenizer, split: Split) -> list[Stretch]:
+    return encode(material.passages, tokenizer, split, window=material.recipe.train.window)
+
+
 def _tokens(stretches: Sequence[Stretch]) -> int:
-    return sum(len(stretch.ids) for stretch in stretches)
+    return sum(len(stretch.ids) - stretch.repeats for stretch in stretches)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from quire.books.book import Split
+from quire.prompts.conversation import conversation_of, shown
 from quire.tokens.rows import Rows
 from quire.tokens.stream import Stream
 from quire.tokens.tokenizer import Tokenizer
@@ -21,20 +24,24 @@ def pages(material: Material, tokenizer: Tokenizer, split: Split) -> list[str]:
     rows = rows_of(material, tokenizer, split, parts - 1 if split == "train" else None)
     if len(rows) == 0:
         return []
+    said = {passage.book: shown(conversation_of(passage)) for passage in material.passages if passage.turns}
     order = Stream(len(rows), material.recipe.seed, parts - 1).take(len(rows))
     texts: list[str] = []
     tokens = 0
     for index in order:
         if tokens >= MOST_TOKENS:
             break
-        texts += (text for text in _texts(rows, index, tokenizer) if text.strip())
+        texts += (text for text in _texts(rows, index, tokenizer, said) if text.strip() and text not in texts)
         tokens += rows.targets_in(index)
     return texts
 
 
-def _texts(rows: Rows, index: int, tokenizer: Tokenizer) -> list[str]:
-    """The row's segments as text."""
+def _texts(rows: Rows, index: int, tokenizer: Tokenizer, said: Mapping[int, str]) -> list[str]:
+    """The row's segments as text; of a conversation all of it, as it is shown."""
+    stretches = [(rows.stretches[segment.stretch], segment) for segment in rows.rows[index]]
     return [
-        tokenizer.decode(rows.stretches[segment.stretch].ids[segment.first : segment.last].tolist())
-        for segment in rows.rows[index]
+        said[stretch.book]
+        if stretch.book in said
+        else tokenizer.decode(stretch.ids[segment.first : segment.last].tolist())
+        for stretch, segment in stretches
     ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from quire.books.book import passages_of
+from quire.books.book import Passage, passages_of
 from quire.books.sentences import split_sentences
 from quire.delivery.card import CardFacts, Source, model_card
+from quire.prompts.conversation import conversation_of, shown_asking
 from quire.recipe.schema import Recipe
 from quire.run.atomic import hash_file
 from quire.training.learner import Learner
@@ -79,12 +81,18 @@ def fixed_prompts(recipe: Recipe, material: Material) -> list[str]:
         return list(recipe.judge.prompts)
     openings = []
     for passage in passages_of(material.passages, "validation") or passages_of(material.passages, "train"):
-        opening = _opening(passage.text, material.language)
+        opening = first_question(passage) if passage.turns else _opening(passage.text, material.language)
         if opening and opening not in openings:
             openings.append(opening)
         if len(openings) == PROMPTS:
             break
     return openings
+
+
+def first_question(passage: Passage) -> str:
+    """The first words that wait for an answer, under their persona, as they are shown."""
+    conversation = conversation_of(passage)
+    return shown_asking(replace(conversation, turns=conversation.turns[:1]))
 
 
 def _opening(text: str, language: str) -> str:
