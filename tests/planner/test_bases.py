@@ -3,14 +3,17 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from loopback_hub import LoopbackHub, point_client, serve_hub
 from quire.errors import BaseModelError
-from quire.planner.bases import cached_snapshot, find_base, pick_base
-from quire.recipe.schema import BaseChoice
+from quire.planner.bases import BasePick, cached_snapshot, find_base, pick_base
+from quire.planner.facts import MachineFacts
+from quire.planner.fitting import suiting_bases
+from quire.recipe.schema import BaseChoice, TrainSettings
 
 NAME = "someone/a-base"
 
@@ -149,6 +152,24 @@ def test_what_can_be_no_hub_id_is_not_asked_for(name: str, hub: LoopbackHub) -> 
         find_base(name, download=True)
 
 
+GIB = 2**30
+
+
+def machine(memory: float, free: float | None = None, gpu: float | None = None) -> MachineFacts:
+    """A machine by its gibibytes; its processor multiplies bf16 itself."""
+    room = memory if free is None else free
+    name = None if gpu is None else "a GPU"
+    facts = MachineFacts(4, round(memory * GIB), round(room * GIB), 2**40, native=("fp32", "bf16"), gpu=name)
+    return facts if gpu is None else replace(facts, gpu_memory_bytes=round(gpu * GIB), gpus=1)
+
+
+def offered(language: str, facts: MachineFacts, *stages: dict[str, object]) -> tuple[str, str | None]:
+    """The first base that `auto` would fetch, and the format that it needs."""
+    settings = [TrainSettings.model_validate(stage) for stage in stages or ({},)]
+    first = next(suiting_bases(language, facts, settings), None)
+    return ("embedded", None) if first is None else (first.known.name, first.precision)
+
+
 def test_auto_is_the_embedded_base_where_nothing_is_cached(hub: LoopbackHub) -> None:
     pick = pick_base("auto", "en")
     assert (pick.name, pick.download) == ("embedded", False)
@@ -162,15 +183,67 @@ def test_auto_takes_a_cached_base_that_suits(hub: LoopbackHub, repo: Path) -> No
     assert pick_base("auto", "fr").name == "embedded"
 
 
-def test_auto_fetches_only_when_allowed_and_by_what_the_machine_holds(hub: LoopbackHub) -> None:
-    large = pick_base("auto", "fr", gpu=True, memory_bytes=24 * 2**30, download=True)
-    assert (large.name, large.download) == ("HuggingFaceTB/SmolLM3-3B-Base", True)
-    assert pick_base("auto", "fr", memory_bytes=16 * 2**30, download=True).name == "Qwen/Qwen2.5-1.5B"
-    assert pick_base("auto", "fr", memory_bytes=2 * 2**30, download=True).name == "embedded"
+@pytest.mark.parametrize(
+    ("language", "facts", "expected"),
+    [
+        ("fr", machine(64, gpu=24), ("Qwen/Qwen3-4B-Base", None)),
+        ("fr", machine(64, gpu=8), ("Qwen/Qwen3-4B-Base", "nf4")),
+        ("fr", machine(15.5, 13), ("Qwen/Qwen2.5-1.5B", None)),
+        ("en", machine(15.5, 13), ("Qwen/Qwen2.5-1.5B", None)),
+        ("en", machine(7.7, 6.2), ("Qwen/Qwen2.5-1.5B", "int8")),
+        ("en", machine(3.8, 3), ("HuggingFaceTB/SmolLM2-360M", None)),
+        ("en", machine(3.8, 2), ("HuggingFaceTB/SmolLM2-135M", None)),
+        ("fr", machine(3.8, 2), ("embedded", None)),
+        ("xx", machine(64, gpu=24), ("embedded", None)),
+    ],
+)
+def test_auto_goes_by_language_memory_and_device(
+    language: str, facts: MachineFacts, expected: tuple[str, str | None]
+) -> None:
+    assert offered(language, facts) == expected
+
+
+def test_auto_steps_down_to_what_fits_every_stage() -> None:
+    full: dict[str, object] = {"method": "full"}
+    assert offered("en", machine(15.5, 13), full)[0] == "Qwen/Qwen2.5-0.5B"
+    assert offered("en", machine(15.5, 13), {}, full) == offered("en", machine(15.5, 13), full)
+    tight = machine(15.5, 6)
+    assert offered("en", tight) == ("Qwen/Qwen2.5-1.5B", "int8")
+    assert offered("en", tight, full) == ("HuggingFaceTB/SmolLM2-135M", None)  # all weights learn: none lies in 8 bits
+
+
+def test_auto_fetches_only_when_allowed_and_says_why(hub: LoopbackHub, repo: Path) -> None:
+    hub.repos["Qwen/Qwen2.5-1.5B"] = repo
+    pick = pick_base("auto", "fr", machine(15.5, 13), download=True)
+    assert (pick.name, pick.download, pick.precision) == ("Qwen/Qwen2.5-1.5B", True, None)
+    assert "knows fr" in pick.reason
+    assert "13.0 GiB" in pick.reason
+    assert not [name for name in hub.fetched if name.endswith(".safetensors")]
+    assert pick_base("auto", "fr", machine(15.5, 13)).name == "embedded"
+
+
+def test_what_the_hub_no_longer_has_is_passed_over(hub: LoopbackHub, repo: Path) -> None:
+    hub.repos["Qwen/Qwen2.5-0.5B"] = repo
+    assert pick_base("auto", "fr", machine(15.5, 13), download=True).name == "Qwen/Qwen2.5-0.5B"
+    assert pick_base("auto", "nl", machine(15.5, 13), download=True).name == "embedded"
+
+
+def test_without_a_network_auto_is_the_embedded_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    point_client(monkeypatch, "http://127.0.0.1:9", tmp_path / "cache")
+    pick = pick_base("auto", "fr", machine(15.5, 13), download=True)
+    assert (pick.name, pick.download) == ("embedded", False)
+    assert "cannot be reached" in pick.reason
+
+
+def test_a_base_that_fits_only_in_few_bits_advises_them() -> None:
+    pick = BasePick("a-base", "because", True, "int8")
+    assert {key: advised.value for key, advised in pick.advice().items()} == {"train.precision": "int8"}
+    assert list(pick.advice(["one", "two"])) == ["stages.one.precision", "stages.two.precision"]
+    assert BasePick("a-base", "because", True).advice() == {}
 
 
 def test_recipe_can_name_one_base_for_each_kind_of_machine() -> None:
     choice = BaseChoice(gpu="large", cpu="small")
-    assert pick_base(choice, gpu=True).name == "large"
-    assert pick_base(choice, gpu=False).name == "small"
+    assert pick_base(choice, machine=machine(16, gpu=24)).name == "large"
+    assert pick_base(choice).name == "small"
     assert pick_base("as/named").download

@@ -34,6 +34,16 @@ def test_no_gated_base_is_chosen_by_itself() -> None:
 
 
 def test_processor_and_little_memory_get_smaller_bases() -> None:
-    assert max(known.parameters for known in bases_for("en", gpu=False, memory_bytes=2**40)) <= 2e9
-    assert bases_for("en", gpu=False, memory_bytes=2**30) == []
+    def largest(gib: float, gpu: bool = False) -> float:
+        return max(known.parameters for known in bases_for("en", gpu, round(gib * 2**30)))
+
+    assert 3e9 <= largest(24, gpu=True) <= 4.5e9
+    assert 1e9 <= largest(15.5) == largest(7.7) <= 1.6e9
+    assert 0.13e9 <= largest(3.8) <= 0.5e9
     assert all("fr" in known.languages for known in bases_for("fr", gpu=False, memory_bytes=2**35))
+    assert bases_for("tlh", gpu=True, memory_bytes=2**40) == []
+
+
+def test_the_largest_comes_first() -> None:
+    sizes = [known.parameters for known in bases_for("en", gpu=True, memory_bytes=2**35)]
+    assert sizes == sorted(sizes, reverse=True)

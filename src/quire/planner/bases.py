@@ -56,13 +56,12 @@ class BasePick:
     precision: str | None = None
 
     def advice(self, stages: Sequence[str] = ()) -> dict[str, Advice]:
-        """The precision as advice for `train`, or for each of the stages that are named."""
+        """The precision as advice: for the stages that are named, otherwise for the one training."""
         if self.precision is None:
             return {}
         why = f"{self.name} fits this machine's memory only so"
-        return {f"{path}.precision": Advice(self.precision, why) for path in map(_path, stages)} or {
-            "train.precision": Advice(self.precision, why)
-        }
+        paths = [f"stages.{name}" for name in stages] or ["train"]
+        return {f"{path}.precision": Advice(self.precision, why) for path in paths}
 
 
 def pick_base(
@@ -191,6 +190,19 @@ def _only_pickles(name: str, pickles: list[str]) -> BaseModelError:
     )
 
 
+class _Unreachable(BaseModelError):
+    """The hub does not answer, or is not to be asked; `reason` says which."""
+
+    reason = ""
+
+
+def _unreachable(name: str, reason: str) -> _Unreachable:
+    plain = _not_here(name, reason)
+    error = _Unreachable(plain.what, plain.then, plain.guide)
+    error.reason = reason
+    return error
+
+
 def _not_here(name: str, reason: str = "") -> BaseModelError:
     from huggingface_hub import constants
 
@@ -229,9 +241,9 @@ def _fetch(name: str, weights: bool) -> Path:
             "bases",
         ) from None
     except OfflineModeIsEnabled:
-        raise _not_here(name, "HF_HUB_OFFLINE is set") from None
+        raise _unreachable(name, "HF_HUB_OFFLINE is set") from None
     except (LocalEntryNotFoundError, HTTPError) as error:
-        raise _not_here(name, f"the hub cannot be reached: {type(error).__name__}") from error
+        raise _unreachable(name, f"the hub cannot be reached: {type(error).__name__}") from error
 
 
 def _fetch_files(name: str, weights: bool, api: HfApi) -> Path:

@@ -14,7 +14,7 @@ SHORT_WORDS = 30_000
 MANY_EPOCHS = 8
 FEW_STEPS = 20
 LONG_SECONDS = 12 * 3600
-USUAL_RATES = {"lora": (2e-5, 3e-3), "full": (1e-6, 5e-3)}
+USUAL_RATES = {"lora": (2e-5, 3e-3), "qlora": (2e-5, 3e-3), "full": (1e-6, 5e-3), "inherit": (1e-6, 5e-3)}
 
 
 @dataclass(frozen=True)

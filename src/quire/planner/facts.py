@@ -8,7 +8,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class TextFacts:
     """Counts of one stage's text, in tokens of its base.  `counted` is False where they are estimated from bytes;
-    `leaks` says, a line each, what stands in training text and in held-out text.
+    `leaks` says, a line each, what stands in training text and in held-out text.  `read_per_epoch` are the tokens that
+    the model computes, learned or not (empty: those that are learned); `conversations` counts those trained on.
     """
 
     words: int
@@ -19,6 +20,14 @@ class TextFacts:
     tokens_per_epoch: tuple[int, ...]  # trained tokens per part
     counted: bool = True
     leaks: tuple[str, ...] = ()
+    read_per_epoch: tuple[int, ...] = ()
+    conversations: int = 0
+    works: int = 0
+
+    @property
+    def computed_per_epoch(self) -> tuple[int, ...]:
+        """Tokens that an epoch of each part computes."""
+        return self.read_per_epoch or self.tokens_per_epoch
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,12 @@ class MachineFacts:
     native: tuple[str, ...] = ()  # precisions that the processor computes itself
     gpu: str | None = None
     gpu_memory_bytes: int | None = None
+    gpus: int = 0
+
+    @property
+    def device(self) -> str:
+        """Where training computes: `cuda` or `cpu`."""
+        return "cpu" if self.gpu is None else "cuda"
 
     @property
     def room(self) -> int:

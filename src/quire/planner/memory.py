@@ -1,23 +1,46 @@
-"""How much memory a training takes, part by part, from shapes alone."""
+"""How much memory a training takes on each device, part by part, from shapes alone."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 
 from quire.planner.facts import MachineFacts
 from quire.planner.schedule import BatchChoice
-from quire.planner.shape import BaseShape
+from quire.planner.shape import BaseShape, Linear
 from quire.recipe.schema import TrainSettings
 
 BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
+LOW_BITS = ("int8", "nf4")
 
-# Python with torch and transformers, before any model (measured: 0.43 GiB with torch 2.13 for CPU).
+# Four bits, and with double quantisation 8 bits for each block of 64 and 32 for each 256 blocks (arXiv 2305.14314).
+NF4_BITS = 4 + 8 / 64 + 32 / (64 * 256)
+
+# Two moments in 8 bits, and two fp32 scales for each block of 256.
+MOMENTS_8BIT = 2 + 8 / 256
+
+# Python with torch, transformers, peft and accelerate, and what the book and the loop take beside any model (measured:
+# benchmarks/plan.py).
 RUNTIME = 450 * 2**20
+
+# A GPU's context and the kernels that are loaded into it; no tensor, so that torch's own count leaves it out.
+CONTEXT = 600 * 2**20
+
+# The C library's heap keeps holes between what lives long and what is freed soon: a CPU's activations take so much more
+# than their bytes (measured, benchmarks/plan.py).  On a GPU torch's own allocator rounds far less.
+SCATTERED = {"cpu": 1.34, "cuda": 1.05}
+SCATTERED_FP32 = {"cpu": 1.5, "cuda": 1.05}
+
+# With activations computed twice, two layers' worth is there at once; what is freed leaves the process then
+# (model.machine.give_freed_memory_back), but for some.
+LAYERS_AT_ONCE = 2.0
+HOLES = {"cpu": 0.05, "cuda": 0.02}
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes at the peak of a step."""
+    """Bytes on one device at the peak of a step; `loading` and `checking` are the peaks before the first step and when
+    the saved voice is loaded beside the learner."""
 
     weights: int
     adapter: int
@@ -26,29 +49,101 @@ class Memory:
     activations: int
     logits: int
     runtime: int = RUNTIME
+    loading: int = field(default=0, kw_only=True)
+    checking: int = field(default=0, kw_only=True)
+
+    @property
+    def step(self) -> int:
+        """What a step takes, everything together."""
+        apart = ("loading", "checking")
+        return sum(int(vars(self)[item.name]) for item in fields(self) if item.name not in apart)
 
     @property
     def total(self) -> int:
-        return sum(int(vars(self)[field.name]) for field in fields(self))
+        """The peak of the whole training."""
+        return max(self.step, self.loading, self.checking)
 
 
-def memory_of(settings: TrainSettings, shape: BaseShape, choice: BatchChoice, precision: str, trainable: int) -> Memory:
-    """The memory of a step of `choice.batch` rows of a full window.
+@dataclass(frozen=True)
+class Held:
+    """Bytes that each of the base's weights, of the learning ones, of their gradients and moments takes."""
 
-    An adapter and its gradients are fp32 beside a base in `precision`; full training keeps everything in fp32 and
-    computes in `precision`.  AdamW keeps two fp32 numbers for each trainable weight.
+    weights: float
+    adapter: float
+    gradients: float
+    optimiser: float
+    copies: float  # of the multiplied weights, as autocast makes them for the length of a pass
+
+
+def is_lean(settings: TrainSettings, precision: str) -> bool:
+    """Whether full training keeps its weights in 16 bits and the lower half of each in the optimiser."""
+    return settings.method.full and settings.optimizer != "adamw" and precision == "bf16"
+
+
+def held_by(settings: TrainSettings, shape: BaseShape, precision: str) -> Held:
+    """How training.learner and training.optimizer keep their numbers.
+
+    An adapter and its gradients are fp32 beside a base in `precision`.  Full training keeps fp32 and computes in
+    `precision`; with an optimiser made to save memory and bf16 it keeps 16 bits of each weight and the 16 lower ones in
+    the optimiser.  AdamW keeps two fp32 numbers for each learning weight.
     """
-    lora = settings.method.lora
+    moments = {"adamw": 8.0, "adamw_8bit": MOMENTS_8BIT, "adafactor": 0.02}[settings.optimizer]
+    if settings.method.adapter is not None:
+        return Held(base_bytes(shape, precision) / shape.parameters, 4, 4, moments, 0)
+    if is_lean(settings, precision):
+        return Held(2, 0, 2, 2 + moments, 0)
+    return Held(4, 0, 4, moments, BYTES[precision] if precision in ("bf16", "fp16") else 0)
+
+
+def base_bytes(shape: BaseShape, precision: str) -> float:
+    """Bytes of a base's weights.  In few bits lie the layers' matrices; embeddings, head and norms keep 16."""
+    if precision not in LOW_BITS:
+        return shape.parameters * BYTES[precision]
+    rest = 2 * (shape.parameters - shape.linear_parameters)
+    if precision == "nf4":
+        return shape.linear_parameters * NF4_BITS / 8 + rest
+    return shape.linear_parameters + 4 * shape.layers * sum(linear.outputs for linear in shape.linears) + rest
+
+
+def memory_of(
+    settings: TrainSettings,
+    shape: BaseShape,
+    choice: BatchChoice,
+    precision: str,
+    trainable: int,
+    device: str = "cpu",
+    processes: int = 1,
+) -> Memory:
+    """The memory, on each of `processes` devices, of a step of `choice.batch` rows of a full window.
+
+    With `parallel: ddp` every device holds everything, and the gradients once more while they are summed up; with
+    `fsdp` each holds its share and, for a moment, two layers whole.
+    """
+    held = held_by(settings, shape, precision)
     tokens = choice.batch * settings.window
-    size = BYTES[precision]
+    learned = trainable
+    shared = processes if settings.parallel == "fsdp" else 1
+    weights = held.weights * shape.parameters / shared + held.copies * shape.multiplied / shared
+    gradients = held.gradients * learned / shared
+    if processes > 1:
+        gathered = 2 * shape.linear_parameters / shape.layers * held.weights if shared > 1 else 0
+        weights += gathered
+        gradients += held.gradients * learned if shared == 1 else 0
+    runtime = RUNTIME if device == "cpu" else CONTEXT
+    step = Memory(
+        weights=round(weights),
+        adapter=round(held.adapter * learned / shared),
+        gradients=round(gradients),
+        optimiser=round(held.optimiser * learned / shared),
+        activations=round(tokens * _activations_per_token(settings, shape, precision, device)),
+        logits=tokens * shape.vocabulary * logit_bytes(precision),
+        runtime=runtime,
+    )
+    fresh = _loaded(settings, shape, precision, held)
     return Memory(
-        weights=shape.parameters * (size if lora else 4),
-        adapter=trainable * 4 if lora else 0,
-        gradients=trainable * 4,
-        optimiser=trainable * 8,
-        activations=tokens * _activations_per_token(settings, shape, size),
-        # Logits, their copy in fp32, the softmax, and the gradients of both.
-        logits=tokens * shape.vocabulary * (2 * size + 8),
+        **{item: value for item, value in vars(step).items() if item not in ("loading", "checking")},
+        loading=round(runtime + fresh),
+        checking=round(runtime + weights + step.adapter + step.optimiser + fresh),
     )
 
 
@@ -59,11 +154,14 @@ def needs_checkpointing(
     precision: str,
     trainable: int,
     machine: MachineFacts | None,
+    processes: int = 1,
 ) -> bool:
     """Whether activations are computed twice: as the recipe says, with `auto` where they would not fit otherwise."""
     if settings.checkpointing != "auto":
         return settings.checkpointing
-    return machine is not None and memory_of(settings, shape, choice, precision, trainable).total > machine.room
+    if machine is None:
+        return False
+    return memory_of(settings, shape, choice, precision, trainable, machine.device, processes).step > machine.room
 
 
 def disk_of(trainable: int, keep: int) -> int:
@@ -71,20 +169,47 @@ def disk_of(trainable: int, keep: int) -> int:
     return trainable * 4 * (3 * (keep + 2) + 1) + 16 * 2**20
 
 
-def _activations_per_token(settings: TrainSettings, shape: BaseShape, size: int) -> int:
-    """Bytes kept for the backward pass, for each token.
+def logit_bytes(precision: str) -> int:
+    """Bytes for each token and word of the vocabulary at the loss: logits and the gradients of them in the number
+    format of the computation, and their softmax with its gradient in fp32."""
+    return 2 * BYTES.get(precision, 2) + 8
 
-    In a layer: what goes into every matrix and what comes out, and both norms' work in fp32.  A matrix with an adapter
-    keeps its input once more in fp32 where the base is not, and with dropout what is left of it and the mask.
-    Measured on shapes of 7M and 135M: 0.93 to 1.03 of the peak (docs/measurements.md).
-    """
-    lora = settings.method.lora
-    inputs = sum(linear.inputs for linear in shape.linears)
-    outputs = sum(linear.outputs for linear in shape.linears)
-    layer = size * (inputs + outputs) + 2 * 4 * shape.hidden * 2
-    if lora is not None:
-        copies = (2 if lora.dropout else 0) + (1 if size < 4 else 0)
-        layer += sum(linear.inputs for linear in shape.targets(lora)) * 4 * copies
+
+def _loaded(settings: TrainSettings, shape: BaseShape, precision: str, held: Held) -> float:
+    """Bytes that the base takes while it is loaded: whole in 16 bits, and made smaller matrix by matrix."""
+    if settings.method.adapter is not None and precision == "int8":
+        return 2 * shape.parameters
+    return held.weights * shape.parameters
+
+
+def _activations_per_token(settings: TrainSettings, shape: BaseShape, precision: str, device: str) -> float:
+    """Bytes kept for the backward pass, for each token."""
+    size = BYTES.get(precision, 2)
+    layer = _layer_per_token(settings, shape, size, device)
     if settings.checkpointing is True:
-        return shape.layers * shape.hidden * size + layer
-    return shape.layers * layer
+        return shape.layers * (shape.hidden * size + layer * HOLES[device]) + LAYERS_AT_ONCE * layer
+    scattered = SCATTERED_FP32 if size == 4 or settings.method.full else SCATTERED
+    return shape.layers * layer * scattered[device]
+
+
+def _layer_per_token(settings: TrainSettings, shape: BaseShape, size: int, device: str) -> float:
+    """Bytes that one layer keeps of a token: what goes into every matrix and what comes out, and both norms' work in
+    fp32.
+
+    A matrix with an adapter keeps its input once more in fp32 where the base is not, and with dropout what is left of
+    it and the mask (on a CPU a number, on a GPU a byte, and the input itself is then let go).
+    """
+    linears: Sequence[Linear] = shape.linears
+    layer: float = size * sum(linear.inputs + linear.outputs for linear in linears) + 2 * 4 * shape.hidden * 2
+    lora = settings.method.adapter
+    if lora is None:  # under autocast what runs beside the matrices stays in fp32: the residuals, the turned queries
+        return layer + (6 * 4 * shape.hidden if size < 4 else 0)
+    targets = shape.targets(lora)
+    inputs, outputs = sum(linear.inputs for linear in targets), sum(linear.outputs for linear in targets)
+    if lora.dropout and device == "cuda":
+        layer += 5 * inputs
+    else:
+        layer += inputs * 4 * ((2 if lora.dropout else 0) + (1 if size < 4 else 0))
+    if lora.dora:  # the base's and the adapter's outputs, and their sum, before the magnitude is learned
+        layer += 3 * 4 * outputs
+    return layer

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quire.errors import RecipeError
 from quire.planner.cautions import Warned, warnings_for
 from quire.planner.facts import MachineFacts, TextFacts
 from quire.planner.memory import Memory, disk_of, memory_of, needs_checkpointing
+from quire.planner.pace import Pace, Seconds, seconds_of
 from quire.planner.schedule import BatchChoice, choose_batch, part_steps, rows_in
 from quire.planner.shape import BaseShape
 from quire.recipe.schema import TrainSettings
@@ -42,7 +43,10 @@ class Speed:
 
 @dataclass(frozen=True)
 class Plan:
-    """`tokens` counts every token that is learned, epochs included; `seconds` is None where no rate is known."""
+    """`tokens` counts every token that is learned, epochs included, and `computed` those that are only read too;
+    `seconds` is None where no rate is known.  `times` says where the time goes, where the computation was measured.
+    `memory` is that of each of `processes` devices.
+    """
 
     text: TextFacts
     parts: tuple[PartPlan, ...]
@@ -56,6 +60,9 @@ class Plan:
     disk_bytes: int
     speed: Speed | None
     warnings: tuple[Warned, ...]
+    computed: int = 0
+    times: Seconds | None = None
+    processes: int = 1
 
     @property
     def rows(self) -> int:
@@ -77,7 +84,9 @@ class Plan:
 
     @property
     def seconds(self) -> float | None:
-        return self.tokens / self.speed.tokens_per_second if self.speed else None
+        if self.times is not None:
+            return self.times.total
+        return self.computed / self.speed.tokens_per_second if self.speed else None
 
 
 def make_plan(
@@ -86,8 +95,13 @@ def make_plan(
     text: TextFacts,
     machine: MachineFacts | None = None,
     precision: str = "fp32",
+    pace: Pace | None = None,
+    processes: int = 1,
 ) -> Plan:
-    """The arithmetic of one stage.  RecipeError where the recipe cannot be carried out on this base at all."""
+    """The arithmetic of one stage.  `pace` is what was measured of this very computation, where it was.
+
+    RecipeError where the recipe cannot be carried out on this base at all.
+    """
     if shape.positions is not None and settings.window > shape.positions:
         raise RecipeError(
             f"train.window: the base holds at most {shape.positions} tokens, the window has {settings.window}",
@@ -95,15 +109,17 @@ def make_plan(
             "window",
         )
     choice = choose_batch(settings)
-    lora = settings.method.lora
+    lora = settings.method.adapter
     trainable = shape.lora_parameters(lora) if lora else shape.parameters
-    checkpointing = needs_checkpointing(settings, shape, choice, precision, trainable, machine)
+    device = machine.device if machine is not None else "cpu"
+    checkpointing = needs_checkpointing(settings, shape, choice, precision, trainable, machine, processes)
     settings = settings.model_copy(update={"checkpointing": checkpointing})
     parts = tuple(
         _part(rows, tokens, settings, choice)
         for rows, tokens in zip(text.rows_per_epoch, text.tokens_per_epoch, strict=True)
     )
-    tokens = sum(_learned(part, settings, choice) for part in parts)
+    rows = tuple(_rows_of(part, settings, choice) for part in parts)
+    times = seconds_of(settings, choice, text, _steps_of(parts), rows, pace) if pace is not None else None
     plan = Plan(
         text=text,
         parts=parts,
@@ -112,14 +128,17 @@ def make_plan(
         checkpointing=checkpointing,
         trainable=trainable,
         parameters=shape.parameters + (trainable if lora else 0),
-        tokens=tokens,
-        memory=memory_of(settings, shape, choice, precision, trainable),
+        tokens=_times(text.tokens_per_epoch, parts, rows),
+        memory=memory_of(settings, shape, choice, precision, trainable, device, processes),
         disk_bytes=disk_of(trainable, settings.keep),
-        speed=_speed(settings, shape, machine, precision),
+        speed=_measured(pace, shape, settings) if pace else _speed(settings, shape, machine, precision),
         warnings=(),
+        computed=_times(text.computed_per_epoch, parts, rows),
+        times=times,
+        processes=processes,
     )
     found = warnings_for(settings, plan.memory, plan.disk_bytes, plan.seconds, text, _steps_of(parts), machine)
-    return Plan(**{**vars(plan), "warnings": found})
+    return replace(plan, warnings=found)
 
 
 def _part(rows: int, tokens: int, settings: TrainSettings, choice: BatchChoice) -> PartPlan:
@@ -131,12 +150,27 @@ def _steps_of(parts: tuple[PartPlan, ...]) -> tuple[int, ...]:
     return tuple(part.steps for part in parts)
 
 
-def _learned(part: PartPlan, settings: TrainSettings, choice: BatchChoice) -> int:
-    """Tokens learned in all epochs of a part."""
-    rows = (
+def _rows_of(part: PartPlan, settings: TrainSettings, choice: BatchChoice) -> int:
+    """Rows that all epochs of a part give out."""
+    return (
         part.steps * choice.rows_per_step if settings.steps else rows_in(part.rows, settings.epochs, settings.samples)
     )
-    return round(part.tokens * rows / part.rows)
+
+
+def _times(tokens: tuple[int, ...], parts: tuple[PartPlan, ...], rows: tuple[int, ...]) -> int:
+    """Tokens of all epochs of all parts, by those of one epoch."""
+    return sum(round(one * given / part.rows) for one, part, given in zip(tokens, parts, rows, strict=True))
+
+
+def _measured(pace: Pace, shape: BaseShape, settings: TrainSettings) -> Speed:
+    flop = _flop_per_token(settings, shape)
+    return Speed(flop, flop * pace.tokens_per_second, 1.0, "a few layers of this base, computed here")
+
+
+def _flop_per_token(settings: TrainSettings, shape: BaseShape) -> float:
+    per_weight = FLOP_FULL if settings.method.full else FLOP_LORA
+    attention = 2 * per_weight * shape.layers * shape.hidden * settings.window / 2  # scores and mix of half the window
+    return per_weight * shape.multiplied + attention
 
 
 def _speed(settings: TrainSettings, shape: BaseShape, machine: MachineFacts | None, precision: str) -> Speed | None:
@@ -152,7 +186,5 @@ def _speed(settings: TrainSettings, shape: BaseShape, machine: MachineFacts | No
         rate, basis = 2 * fp32, f"{precision} taken as twice the fp32 rate measured here"
     if rate is None:
         return None
-    per_weight = FLOP_FULL if settings.method.full else FLOP_LORA
-    attention = 2 * per_weight * shape.layers * shape.hidden * settings.window / 2  # scores and mix of half the window
     used = 0.2 if shape.hidden < 512 else 0.4 if shape.hidden < 1024 else 0.7
-    return Speed(per_weight * shape.multiplied + attention, rate, used, basis)
+    return Speed(_flop_per_token(settings, shape), rate, used, basis)

@@ -15,6 +15,7 @@ import torch
 from transformers import PreTrainedModel
 
 from quire.errors import OutOfMemory
+from quire.model.machine import give_freed_memory_back
 from quire.recipe.resolved import StageDecided
 
 # What the allocators of CPU tensors say; there is no class of its own for it (c10/core/impl/alloc_cpu.cpp).
@@ -55,6 +56,7 @@ def smaller(footing: Footing, rows: int) -> Footing:
 
 def compute_activations_twice(model: PreTrainedModel) -> None:
     """Keep only what goes into each layer, and compute the rest again on the way back (gradient checkpointing)."""
+    give_freed_memory_back()
     model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
 
 

@@ -1,0 +1,133 @@
+"""What fits a machine: which known base `auto` comes to, and what is nearest to a training that does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from quire.errors import RecipeError
+from quire.planner.facts import MachineFacts
+from quire.planner.memory import Memory, memory_of, needs_checkpointing
+from quire.planner.schedule import choose_batch
+from quire.planner.shape import ALL_LINEAR, BaseShape, shape_of
+from quire.recipe.bases import EMBEDDED, EMBEDDED_CONFIG, KnownBase, bases_for
+from quire.recipe.method import Lora, Method
+from quire.recipe.schema import TrainSettings
+
+SHORT_WINDOW = 512
+LOW_BITS = {"cpu": "int8", "cuda": "nf4"}
+
+
+@dataclass(frozen=True)
+class Suits:
+    """A known base that fits; `precision` is the format that its weights need for that, None for the usual one."""
+
+    known: KnownBase
+    precision: str | None
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One way to make a training smaller: what it changes, in words and as settings, and what it then takes."""
+
+    what: str
+    changes: Mapping[str, object]
+    memory_bytes: int
+    fits: bool
+
+
+def usual_precision(machine: MachineFacts) -> str:
+    """The number format that training will most likely choose when it measures."""
+    return "bf16" if "bf16" in machine.native else "fp32"
+
+
+def suiting_bases(language: str | None, machine: MachineFacts, stages: Sequence[TrainSettings]) -> Iterator[Suits]:
+    """Known bases on which every stage fits into this machine's memory, the largest first.
+
+    One that does not fit as it is may fit with its weights in few bits, where the stages' methods leave them alone.
+    """
+    for known in bases_for(language, machine.gpu is not None, machine.gpu_memory_bytes or machine.memory_bytes):
+        shape = shape_of(known.config)
+        usual = usual_precision(machine)
+        few = LOW_BITS[machine.device]
+        formats = (usual,) if any(stage.method.full for stage in stages) else (usual, few)
+        for precision in formats:
+            needed = max(_need(stage, shape, precision, machine).total for stage in stages)
+            if needed <= machine.room:
+                yield Suits(known, None if precision == usual else precision, needed)
+                break
+
+
+def ladder(settings: TrainSettings, shape: BaseShape, precision: str, machine: MachineFacts) -> list[Rung]:
+    """What could be done, one thing after another, where `settings` do not fit; the last rung fits, or none does.
+
+    First what leaves the training as it is, then shorter windows, few bits, smaller bases.
+    """
+    rungs: list[Rung] = []
+    for what, changes, changed, on, form in _ways(settings, shape, precision, machine):
+        needed = _need(changed, on, form, machine).total
+        rungs.append(Rung(what, changes, needed, needed <= machine.room))
+        if rungs[-1].fits:
+            break
+    return rungs
+
+
+def _ways(
+    settings: TrainSettings, shape: BaseShape, precision: str, machine: MachineFacts
+) -> Iterator[tuple[str, dict[str, object], TrainSettings, BaseShape, str]]:
+    """Each rung: words, settings as a user would give them, and the training, base and format that they come to."""
+    changes: dict[str, object] = {}
+    if settings.batch != 1 and choose_batch(settings).batch > 1:
+        changes = {**changes, "batch": 1}
+        settings = settings.model_copy(update={"batch": 1})
+        yield "one row at a time", changes, settings, shape, precision
+    if settings.checkpointing is False:
+        changes = {**changes, "checkpointing": True}
+        settings = settings.model_copy(update={"checkpointing": True})
+        yield "activations computed twice", changes, settings, shape, precision
+    if settings.method.full and settings.optimizer == "adamw":
+        changes = {**changes, "optimizer": "adamw_8bit"}
+        settings = settings.model_copy(update={"optimizer": "adamw_8bit"})
+        yield "an optimiser with 8-bit moments", changes, settings, shape, precision
+    if settings.method.full:
+        changes = {**changes, "method": "lora"}
+        settings = settings.model_copy(update={"method": Method.model_validate("lora")})
+        yield "an adapter instead of all weights", changes, settings, shape, precision
+    few = LOW_BITS[machine.device]
+    if precision != few:
+        adapter = settings.method.adapter
+        method = Method.model_validate({"qlora": {} if adapter is None else adapter.model_dump()})
+        changes = {**changes, "method": "qlora"}
+        settings, precision = settings.model_copy(update={"method": method}), few
+        yield f"qlora: the base in {few}", changes, settings, shape, precision
+    if settings.window > SHORT_WINDOW:
+        shorter = settings.model_copy(update={"window": SHORT_WINDOW, "stride": None, "overlap": "train"})
+        yield f"windows of {SHORT_WINDOW} tokens", {**changes, "window": SHORT_WINDOW}, shorter, shape, precision
+    memory = machine.gpu_memory_bytes or machine.memory_bytes
+    smaller = [known for known in bases_for(None, True, memory) if known.parameters < 0.8 * shape.parameters]
+    for known in smaller:
+        yield f"the base {known.name}", {**changes, "base": known.name}, settings, shape_of(known.config), precision
+    yield f"the base {EMBEDDED}", {**changes, "base": EMBEDDED}, settings, shape_of(EMBEDDED_CONFIG), precision
+
+
+def _need(settings: TrainSettings, shape: BaseShape, precision: str, machine: MachineFacts) -> Memory:
+    """The memory of a stage, its activations computed twice where that is left open and needed."""
+    choice = choose_batch(settings)
+    lora = settings.method.adapter
+    if lora is not None:
+        method = Method.model_validate({settings.method.kind: _on_all(lora, shape).model_dump()})
+        settings = settings.model_copy(update={"method": method})
+    trainable = shape.lora_parameters(settings.method.adapter) if settings.method.adapter else shape.parameters
+    twice = needs_checkpointing(settings, shape, choice, precision, trainable, machine)
+    settled = settings.model_copy(update={"checkpointing": twice})
+    return memory_of(settled, shape, choice, precision, trainable, machine.device)
+
+
+def _on_all(lora: Lora, shape: BaseShape) -> Lora:
+    """The adapter with names of layers that this base has: another family calls them otherwise."""
+    try:
+        shape.targets(lora)
+    except RecipeError:
+        return lora.model_copy(update={"targets": ALL_LINEAR})
+    return lora
