@@ -20,6 +20,7 @@ from quire.run.events import JSON, Event, EventLog, read_events
 from quire.run.folder import RunFolder
 from quire.run.lock import hold
 from quire.verbs.company import Call, company, heard
+from quire.verbs.comparing.line import keep_result
 from quire.verbs.crash import crash_kept_in
 from quire.verbs.material import Material, cut_shelf, gather
 from quire.verbs.quiet import hush, hush_bars
@@ -248,7 +249,10 @@ def _carry_out(
     before = earlier_start_of(recipe.earlier, files) if recipe.earlier is not None else None
     work = Undertaking(session, recipe, decided, files, before, data, foreseen, {}, keep)
     state = carry_out(work, resumes=earlier is not None, only=given.stage)
-    return Run(folder.path, state.step, left=_stand(folder, recipe).left)
+    stand = _stand(folder, recipe)
+    if ranks.first and not stand.left:
+        keep_result(folder)
+    return Run(folder.path, state.step, left=stand.left)
 
 
 def _joined(found: Iterable[Mapping[str, str]]) -> dict[str, str]:

@@ -29,11 +29,11 @@ from quire.recipe.resolved import ResolvedRecipe
 from quire.recipe.schema import FreshBase, Recipe
 from quire.run.events import JSON, Event, read_events
 from quire.run.finding import Finding
-from quire.run.folder import RUNS, RunFolder
-from quire.run.results import add_result
+from quire.run.folder import RunFolder
 from quire.tokens.stretches import join_passages
 from quire.tokens.tokenizer import Tokenizer
 from quire.units import show_duration
+from quire.verbs.comparing.line import keep_result
 from quire.verbs.decide import OWN_BASE
 from quire.verbs.material import Material
 from quire.verbs.pages import pages
@@ -92,11 +92,7 @@ def hold_trial(opened: Opened, folder: RunFolder, resolved: ResolvedRecipe, mate
     events = read_events(folder.events_file)
     facts = _facts(folder, opened.recipe, resolved, material, events)
     report = write_report(folder.report, findings, events, samples, facts)
-    home = folder.path.absolute().parent
-    if (
-        home.name == RUNS.name
-    ):  # a run elsewhere keeps its line in its own report, and leaves the folder around it alone
-        add_result(home, folder.name, result_line(findings, facts))
+    keep_result(folder, result_line(findings, facts))
     return report
 
 

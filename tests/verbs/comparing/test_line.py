@@ -68,14 +68,22 @@ def test_a_report_that_cannot_be_read_is_as_none(tmp_path: Path) -> None:
 
 def test_runs_csv_has_a_line_for_a_run_that_was_not_judged_and_a_fuller_one_when_it_was(tmp_path: Path) -> None:
     home = tmp_path / "runs"
-    keep_result(little_run(home / "a", (5.0, 3.0)), finished=True)
+    keep_result(little_run(home / "a", (5.0, 3.0)))
     (row,) = read_results(home)
     assert (row["run"], row["held_out_loss"], row["train.window"]) == ("a", "3.0", "1024")
     assert "bits_per_byte" not in row
-    keep_result(little_run(home / "b", bits=(2.1, 2.0, 2.2)))
-    assert [row["bits_per_byte_low"] for row in read_results(home)] == ["", "2.0"]
+    keep_result(little_run(home / "b", bits=(2.1, 2.0, 2.2)), {"title": "The River"})
+    assert [(row["bits_per_byte_low"], row["title"]) for row in read_results(home)] == [("", ""), ("2.0", "The River")]
 
 
 def test_a_run_elsewhere_leaves_the_folder_around_it_alone(tmp_path: Path) -> None:
     keep_result(little_run(tmp_path / "a"))
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_table_that_cannot_be_written_spoils_nothing(tmp_path: Path) -> None:
+    home = tmp_path / "runs"
+    run = little_run(home / "a")
+    (home / "results.csv").mkdir()
+    keep_result(run)
+    assert list((home / "results.csv").iterdir()) == []

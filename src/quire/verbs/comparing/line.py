@@ -134,18 +134,18 @@ def columns_of(line: RunLine) -> dict[str, object]:
     return columns | {key: value for key, value in line.settings.items() if key not in columns}
 
 
-def keep_result(folder: RunFolder, finished: bool = False) -> None:
-    """Put the run's line into runs/results.csv.
+def keep_result(folder: RunFolder, also: Mapping[str, object] | None = None) -> None:
+    """Put the line of a run that has finished, or has just been judged, into runs/results.csv, with `also` over it.
 
-    A run elsewhere keeps its line in its own report, and leaves the folder around it alone.  `finished` says that its
-    work is done though it still holds its lock.  A table that cannot be written fails no training.
+    A run elsewhere keeps its line in its own report, and leaves the folder around it alone.  A table that cannot be
+    written spoils no training: the line can be had again with `quire compare --csv`.
     """
     home = folder.path.absolute().parent
     if home.name != RUNS.name:
         return
     try:
-        line = read_line(folder)
-        add_result(home, folder.name, columns_of(replace(line, state="finished") if finished else line))
+        line = replace(read_line(folder), state="finished")  # whoever keeps it may hold the lock still
+        add_result(home, folder.name, {**columns_of(line), **(also or {})})
     except (QuireError, OSError):
         return
 
