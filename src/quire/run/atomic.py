@@ -80,7 +80,8 @@ def remove_folder(path: Path) -> None:
     """Delete a folder with all that is in it: whole or not there, wherever it is interrupted.  None there: nothing."""
     going = _sibling(path, "new")  # what is half there under this name is a leftover
     try:
-        path.rename(going)
+        with named_disk_errors(path):
+            path.rename(going)
     except FileNotFoundError:
         return
     shutil.rmtree(going, ignore_errors=True)
