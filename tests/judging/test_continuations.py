@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import PreTrainedModel
 
+import chats
 from quire.judging.continuations import continue_all, first_words, prompts_from
+from quire.prompts.conversation import before_last_answer, conversation_in, shown
 from quire.recipe.schema import WriteSettings
 from quire.tokens.tokenizer import load_tokenizer
 from quire.writing.sampler import candidate_seed, stream_text
@@ -59,3 +61,10 @@ def test_each_prompt_has_a_seed_of_its_own_that_any_model_gets(tiny_model: PreTr
     texts = continue_all(tiny_model, tokenizer, ["The door", "The door"], how, seed=4)
     assert texts[0] != texts[1]
     assert texts[1] == "".join(stream_text(tiny_model, tokenizer, "The door", how, candidate_seed(4, 1)))
+
+
+def test_a_conversation_is_asked_for_its_last_answer() -> None:
+    (prompt,) = prompts_from([shown(chats.CHAT)])
+    assert conversation_in(prompt.text) == before_last_answer(chats.CHAT)
+    assert prompt.human == "Then we walk."
+    assert len(prompts_from([shown(chats.CHAT)] * 9)) == 4

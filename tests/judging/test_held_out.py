@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import chats
 from quire.books.book import Block, Book, Chapter, Passage, Place, Shelf, Split
 from quire.judging.held_out import held_out
+from quire.prompts.conversation import shown
 
 HERE = Place("book.txt", "line", 1)
 
@@ -49,3 +53,9 @@ def test_chapters_of_several_novels_carry_their_novels_title() -> None:
 
 def test_nothing_held_out_gives_nothing() -> None:
     assert held_out(Shelf((book("One", "I"),)), [passage("x", 0, 0, "train")]).texts == ()
+
+
+def test_conversations_are_held_out_as_they_are_shown() -> None:
+    said = replace(chats.passage_of(chats.WITHOUT_PERSONA), split="test")
+    found = held_out(Shelf((book("Talk", ""),)), [said])
+    assert found.texts == (shown(chats.WITHOUT_PERSONA),)

@@ -117,3 +117,28 @@ def test_progress_adds_up_to_all_tokens(tiny_model: PreTrainedModel, tokenizer: 
     told: list[int] = []
     score_blocks(tiny_model, tokenizer, [TEXT, "a"], window=32, progress=told.append)
     assert sum(told) == len(tokenizer.encode(TEXT)) + 1
+
+
+def test_of_a_conversation_the_words_of_the_answers_are_scored(
+    tiny_model: PreTrainedModel, tokenizer: Tokenizer
+) -> None:
+    """By the definition: each token of an answer after all that stands before it, without the ends of turns."""
+    text = "[user] Where is it?\n\n[character] Où donc, sir?\n\n[user] There?\n\n[character] Yes."
+    (block,) = score_blocks(tiny_model, tokenizer, [text], window=200)
+    written = "User: Where is it?\n\nCharacter: Où donc, sir?<|end|>\n\nUser: There?\n\nCharacter: Yes.<|end|>"
+    encoding = tokenizer.marked.encode(written, add_special_tokens=False)
+    spans = [(written.index(answer), written.index(answer) + len(answer)) for answer in (" Où donc, sir?", " Yes.")]
+    answers = [at for at, (a, _) in enumerate(encoding.offsets) if any(start <= a < stop for start, stop in spans)]
+    ids = [tokenizer.end_of_text, *encoding.ids]
+    assert block.tokens == len(answers)
+    assert block.nats == pytest.approx(sum(nats(tiny_model, ids[: at + 1], ids[at + 1]) for at in answers), rel=1e-5)
+    assert block.bytes == len("Où donc, sir?Yes.".encode())
+
+
+def test_of_a_completion_what_completes_is_scored(tiny_model: PreTrainedModel, tokenizer: Tokenizer) -> None:
+    text = "[prompt] It was\n\n[completion]  not there."
+    (block,) = score_blocks(tiny_model, tokenizer, [text], window=200)
+    ids = [tokenizer.end_of_text, *tokenizer.encode("It was"), *tokenizer.encode(" not there.")]
+    first = 1 + len(tokenizer.encode("It was"))
+    expected = sum(nats(tiny_model, ids[:at], ids[at]) for at in range(first, len(ids)))
+    assert block.nats == pytest.approx(expected, rel=1e-5)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from quire.prompts.conversation import conversation_in
 from quire.recipe.load import load_recipe
 from quire.tokens.tokenizer import load_tokenizer
 from quire.verbs import pages as module
@@ -36,3 +38,21 @@ def test_there_are_as_many_as_a_judge_has_time_for(
     every = pages(material, tokenizer, "train")
     monkeypatch.setattr(module, "MOST_TOKENS", 100)
     assert 2 <= len(pages(material, tokenizer, "train")) < len(every)
+
+
+def test_pages_of_conversations_are_conversations(tmp_path: Path, tiny_base: Path) -> None:
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": f"Who is {n}?"},
+                {"role": "assistant", "content": f"Nobody, {n}. " * 9},
+            ]
+        }
+        for n in range(40)
+    ]
+    path = tmp_path / "chats.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    made = gather(load_recipe({"shelf": [str(path)], "train": {"window": 128}}).recipe)
+    found = pages(made, load_tokenizer(tiny_base), "train")
+    assert len(found) == len(set(found)) > 10
+    assert all(conversation_in(page) is not None for page in found)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import decoders, models
 
 from quire.tokens.tokenizer import Tokenizer, load_tokenizer
-from quire.writing.pieces import cut_at_stops, decode_pieces
+from quire.writing.pieces import cut_at_stops, decode_pieces, without_lead
 
 SIZE = 384
 
@@ -82,3 +82,8 @@ def test_a_stop_that_is_begun_but_not_finished_is_shown_after_all() -> None:
 
 def test_without_stops_every_piece_passes_at_once() -> None:
     assert list(cut_at_stops(["a", "b"], [])) == ["a", "b"]
+
+
+def test_white_space_before_the_first_word_goes_and_no_other() -> None:
+    assert list(without_lead(["", " ", "\n Well", " then", " "])) == ["Well", " then", " "]
+    assert list(without_lead([" "])) == []

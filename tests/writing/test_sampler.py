@@ -8,6 +8,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from quire.errors import RecipeError, VoiceError
 from quire.recipe.schema import WriteSettings
+from quire.tokens.labels import opening_of
 from quire.tokens.tokenizer import Tokenizer, load_tokenizer
 from quire.writing.sampler import candidate_seed, stream_text, write_texts
 from tiny import FAMILIES, build_model
@@ -185,3 +186,33 @@ def test_writing_ends_where_every_token_is_forbidden(tiny_model: PreTrainedModel
     settings = WriteSettings(no_repeat_ngram_size=1, max_new_tokens=1000)
     text = joined(tiny_model, tokenizer, settings)
     assert 0 < len(tokenizer.encode(text)) < 1000
+
+
+def test_a_shown_conversation_is_asked_in_the_shape_of_its_base(
+    tiny_model: PreTrainedModel, tokenizer: Tokenizer
+) -> None:
+    """The tiny base has neither template nor marks, so its shape is plain; the answer comes without its first space."""
+    asked = joined(tiny_model, tokenizer, GREEDY, prompt="[persona] A ferry.\n\n[user] Who opened the door?")
+    plain = joined(tiny_model, tokenizer, GREEDY, prompt="A ferry.\n\nUser: Who opened the door?\n\nCharacter:")
+    assert asked == plain.lstrip()
+    waiting = "[persona] A ferry.\n\n[user] Who opened the door?\n\n[character] "
+    assert joined(tiny_model, tokenizer, GREEDY, prompt=waiting) == asked
+    assert write_texts(tiny_model, tokenizer, waiting, GREEDY, 1) == [asked]
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_an_answer_ends_with_its_turn(beams: int, tiny_model: PreTrainedModel, tokenizer: Tokenizer) -> None:
+    settings = GREEDY.model_copy(update={"num_beams": beams})
+    prompt = "[user] Who opened the door?"
+    (whole,) = write_texts(tiny_model, tokenizer, prompt, settings, 1)
+    opening = opening_of(prompt, tokenizer)
+    # Beams go round a token that would end them, but not round all.
+    last = {tokenizer.encode(whole)[2]} if beams == 1 else set(range(1, tokenizer.size))
+    ending = Tokenizer(tokenizer.core, tokenizer.folder, tokenizer.start, tokenizer.end_of_text)
+    ending.__dict__["turn_ends"] = opening.ends | last
+    (cut,) = write_texts(tiny_model, ending, prompt, settings, 1)
+    assert len(tokenizer.encode(cut)) <= 2
+    assert whole.startswith(cut)
+    assert write_texts(tiny_model, ending, "Who opened the door?", settings, 1) == write_texts(
+        tiny_model, tokenizer, "Who opened the door?", settings, 1
+    ), "plain text knows no turns"

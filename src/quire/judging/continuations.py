@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from transformers import PreTrainedModel
 
 from quire.books.sentences import split_sentences
+from quire.prompts.conversation import before_last_answer, conversation_in, shown_asking
 from quire.recipe.schema import WriteSettings
 from quire.tokens.tokenizer import Tokenizer
 from quire.writing.sampler import candidate_seed, stream_text
@@ -42,11 +43,16 @@ class Continuation:
 def prompts_from(texts: Sequence[str], language: str = "", count: int = PROMPTS) -> list[Prompt]:
     """Prompts out of held-out texts: the opening words of each, of `count` texts spread over all of them.
 
-    Where there are fewer texts than `count`, further prompts come from within the longest ones.
+    Where there are fewer texts than `count`, further prompts come from within the longest ones.  Of conversations all
+    is given up to the last answer.
     """
+    said = [conversation for text in texts if (conversation := conversation_in(text)) is not None]
+    if said:
+        chosen = [said[i * len(said) // count] for i in range(min(count, len(said)))]
+        return [Prompt(shown_asking(before_last_answer(one)), one.turns[one.answers[-1]].text) for one in chosen]
     long_enough = [text for text in texts if len(text.split()) >= 3 * _PROMPT_WORDS] or list(texts)
-    chosen = [long_enough[i * len(long_enough) // count] for i in range(min(count, len(long_enough)))]
-    prompts = [_cut(text, language) for text in chosen]
+    spread = [long_enough[i * len(long_enough) // count] for i in range(min(count, len(long_enough)))]
+    prompts = [_cut(text, language) for text in spread]
     longest = max(long_enough, key=len, default="")
     missing = count - len(prompts)
     starts = _paragraph_starts(longest)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from quire.books.book import Passage, Shelf
 from quire.judging.loss import ENOUGH_UNITS
+from quire.prompts.conversation import conversation_of, shown
 from quire.tokens.stretches import join_passages, text_of
 
 Kind = Literal["chapters", "works"]
@@ -35,8 +36,13 @@ def held_out(shelf: Shelf, passages: Sequence[Passage]) -> HeldOut:
         groups = [list(same) for group in groups for _, same in groupby(group, key=lambda passage: passage.chapter)]
     places = [(group[0].book, -1 if works else group[0].chapter) for group in groups]
     names = _names(shelf, places)
-    texts = tuple(text_of(group) for group in groups)
+    texts = tuple(_text(group) for group in groups)
     return HeldOut(texts, tuple(names[place] for place in places), "works" if works else "chapters")
+
+
+def _text(group: Sequence[Passage]) -> str:
+    """Neighbouring passages as they stand in the book; a conversation as it is shown, so that it is read as one."""
+    return shown(conversation_of(group[0])) if group[0].turns else text_of(group)
 
 
 def place_name(shelf: Shelf, book: int, chapter: int) -> str:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from quire.model.mode import evaluating
+from quire.prompts.conversation import Conversation, conversation_in
+from quire.tokens.labels import label_conversation
 from quire.tokens.tokenizer import Tokenizer
 
 BLOCK_TOKENS = 500
@@ -43,11 +46,21 @@ def score_blocks(
     Blocks are cut by the tokenizer alone, so two models with one tokenizer get the same blocks, and their bytes add up
     to those of the texts exactly.  A text shorter than `block_tokens` is one block; an empty one gives none.
     `progress` is told the number of tokens scored by each step.
+
+    Of a text that shows a conversation (`prompts.conversation.shown`) the answers alone are scored, in the shape that
+    the base writes conversations in: a block for each piece of it that is read at once.
     """
     blocks: list[BlockLoss] = []
     start = tokenizer.end_of_text if tokenizer.start is None else tokenizer.start
     with evaluating(model):
         for number, text in enumerate(texts):
+            conversation = conversation_in(text)
+            if conversation is not None:
+                for block in _answers(model, tokenizer, conversation, window):
+                    blocks.append(replace(block, text=number))
+                    if progress is not None:
+                        progress(block.tokens)
+                continue
             encoding = tokenizer.core.encode(text, add_special_tokens=False)
             pieces = []
             for losses in _losses(model, [start, *encoding.ids], window):
@@ -58,6 +71,18 @@ def score_blocks(
             for first, last, size in _cut(text, encoding.offsets, block_tokens):
                 blocks.append(BlockLoss(number, last - first, size, math.fsum(every[first:last])))
     return blocks
+
+
+def _answers(
+    model: PreTrainedModel, tokenizer: Tokenizer, conversation: Conversation, window: int
+) -> Iterator[BlockLoss]:
+    """The loss of the answers' words; like end-of-text, the tokens that end a turn are not scored."""
+    start = tokenizer.end_of_text if tokenizer.start is None else tokenizer.start
+    for piece in label_conversation(conversation, tokenizer, window):
+        scored = piece.learned & ~np.isin(piece.ids, list(tokenizer.turn_ends))
+        every = torch.cat(list(_losses(model, [start, *piece.ids.tolist()], window))).numpy()
+        nats = math.fsum(every[scored].tolist())
+        yield BlockLoss(0, int(scored.sum()), piece.learned_bytes, nats)
 
 
 @torch.inference_mode()

@@ -52,6 +52,8 @@ class Builder:
         the last turn, or forgets what was thought), one for each answer, as a chat would have been asked for it.
         Raises BaseModelError where the base's template cannot write it, or would write something else.
         """
+        if conversation.completes:
+            return [render_completion(conversation)]
         given = self._plain(conversation)
         form = self._form(given, last_only=False)
         if form.whole:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quire.books.book import Passage, count_words
-from quire.prompts.builder import Rendered, render_completion
-from quire.prompts.conversation import Conversation, conversation_of
+from quire.prompts.builder import Rendered
+from quire.prompts.conversation import Conversation, before_last_answer, conversation_in, conversation_of
 from quire.tokens.tokenizer import Tokenizer
 
 # Of the window, what turns that were learned before may take in a later piece.
@@ -36,13 +36,17 @@ class Piece:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Token ids (n,) of a conversation or a piece of it, and which are learned (n,): what a Stretch is made of."""
+    """Token ids (n,) of a conversation or a piece of it, and which are learned (n,): what a Stretch is made of.
+
+    `learned_bytes` counts the UTF-8 bytes of the words alone that are learned here.
+    """
 
     ids: NDArray[np.int32]
     learned: NDArray[np.bool_]
     ends_work: bool
     repeats: int
     words: tuple[int, int]
+    learned_bytes: int
 
 
 @dataclass(frozen=True)
@@ -59,10 +63,11 @@ def label(passage: Passage, tokenizer: Tokenizer, window: int | None = None) -> 
 
     Raises BaseModelError where the base's chat template cannot write it.
     """
-    conversation = conversation_of(passage)
-    if passage.kind == "completions":
-        given, answer = (count_words(turn.text) for turn in conversation.turns)
-        return [_labelled(render_completion(conversation), tokenizer, True, 0, (answer, given))]
+    return label_conversation(conversation_of(passage), tokenizer, window)
+
+
+def label_conversation(conversation: Conversation, tokenizer: Tokenizer, window: int | None = None) -> list[Labelled]:
+    """`label` for a conversation that is in no passage."""
     found: list[Labelled] = []
     for piece in pieces_of(conversation, tokenizer, window):
         answers = len(piece.conversation.answers)
@@ -85,7 +90,7 @@ def pieces_of(conversation: Conversation, tokenizer: Tokenizer, window: int | No
     Lengths are foreseen from the words alone.  A single exchange that is longer than the window stays whole.
     """
     whole = [Piece(conversation, 0, True)]
-    if window is None:
+    if window is None or conversation.completes:
         return whole
     texts = [conversation.system, *(turn.text for turn in conversation.turns)]
     system, *turns = [len(ids) + _AROUND for ids in tokenizer.encode_all(texts)]
@@ -136,6 +141,28 @@ def encode_rendered(rendered: Rendered, tokenizer: Tokenizer) -> Encoded:
     for begin, end in rendered.learned:
         learned[bisect_left(starts, begin) : bisect_left(starts, end)] = True
     return Encoded(np.asarray(ids, dtype=np.int32), spans, learned)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a text is to go on from, as tokens, and the tokens that end it."""
+
+    ids: list[int]
+    ends: frozenset[int]
+    answers: bool
+
+
+def opening_of(prompt: str, tokenizer: Tokenizer) -> Opening:
+    """The tokens of a prompt: of plain text its own; of a conversation that is shown, those with which the base is
+    asked for the next answer, which then ends with its turn."""
+    conversation = conversation_in(prompt)
+    if conversation is None or not conversation.turns:
+        return Opening(tokenizer.encode(prompt), frozenset((tokenizer.end_of_text,)), answers=False)
+    if conversation.completes:
+        return opening_of(conversation.turns[0].text.rstrip(), tokenizer)
+    if conversation.turns[-1].role == "character":
+        conversation = before_last_answer(conversation)
+    return Opening(prompt_ids(conversation, tokenizer), tokenizer.turn_ends, answers=True)
 
 
 def prompt_ids(conversation: Conversation, tokenizer: Tokenizer) -> list[int]:
@@ -195,7 +222,9 @@ def _labelled(rendered: Rendered, tokenizer: Tokenizer, ends: bool, behind: int,
         ids = np.append(ids, np.int32(tokenizer.end_of_text))
         learned = np.append(learned, True)
     repeats = sum(stop <= behind for _, stop in encoded.spans[:upto])
-    return Labelled(ids, learned, ends, repeats, words)
+    answers = [said for said in rendered.said if any(a <= said.start < b for a, b in rendered.learned)]
+    size = sum(len(rendered.text[said.start : said.stop].encode("utf-8")) for said in answers)
+    return Labelled(ids, learned, ends, repeats, words, size)
 
 
 def _behind(rendered: Rendered, first: int) -> int:

@@ -10,19 +10,19 @@ from transformers import GenerationConfig, PreTrainedModel, StoppingCriteria, St
 
 from quire.errors import RecipeError
 from quire.recipe.schema import WriteSettings
+from quire.tokens.labels import Opening
 from quire.tokens.tokenizer import Tokenizer
 from quire.writing.pieces import cut_at_stops, decode_pieces
 from quire.writing.reader import positions_of
 
 
-def search_beams(
-    model: PreTrainedModel, tokenizer: Tokenizer, prompt_ids: Sequence[int], settings: WriteSettings
-) -> list[str]:
+def search_beams(model: PreTrainedModel, tokenizer: Tokenizer, opening: Opening, settings: WriteSettings) -> list[str]:
     """The `num_return_sequences` best of `num_beams` beams, the best first.  A search draws nothing: no seed matters.
 
     A prompt too long for the model loses its oldest tokens.  Raises RecipeError where `max_new_tokens` alone fills the
     model's view: beams cannot let go of what they have read.
     """
+    prompt_ids = opening.ids
     ids = _opening(model, tokenizer, prompt_ids, settings.max_new_tokens)
     stops = StoppingCriteriaList([_StopTexts(tokenizer, prompt_ids, len(ids), settings.stop)] if settings.stop else [])
     device = model.device
@@ -30,10 +30,10 @@ def search_beams(
         out: Tensor = model.generate(  # type: ignore[operator]
             input_ids=torch.tensor([ids], device=device),
             attention_mask=torch.ones((1, len(ids)), dtype=torch.long, device=device),
-            generation_config=_config(settings, tokenizer.end_of_text),
+            generation_config=_config(settings, sorted(opening.ends), tokenizer.end_of_text),
             stopping_criteria=stops,
         )
-    return [_text(row[len(ids) :].tolist(), tokenizer, prompt_ids, settings.stop) for row in out]
+    return [_text(row[len(ids) :].tolist(), tokenizer, opening, settings.stop) for row in out]
 
 
 def _opening(model: PreTrainedModel, tokenizer: Tokenizer, prompt_ids: Sequence[int], room: int) -> list[int]:
@@ -49,7 +49,7 @@ def _opening(model: PreTrainedModel, tokenizer: Tokenizer, prompt_ids: Sequence[
     return start + list(prompt_ids[-left:]) or [tokenizer.end_of_text]
 
 
-def _config(settings: WriteSettings, end_of_text: int) -> GenerationConfig:
+def _config(settings: WriteSettings, ends: list[int], end_of_text: int) -> GenerationConfig:
     """Every key is given, since transformers fills gaps with the base's own defaults; 1.0, 50, 1.0 mean "unused"."""
     return GenerationConfig(  # type: ignore[no-untyped-call]
         max_new_tokens=settings.max_new_tokens,
@@ -61,7 +61,7 @@ def _config(settings: WriteSettings, end_of_text: int) -> GenerationConfig:
         temperature=1.0,
         top_k=50,
         top_p=1.0,
-        eos_token_id=end_of_text,
+        eos_token_id=ends,
         pad_token_id=end_of_text,
         early_stopping=False,
         length_penalty=1.0,
@@ -84,7 +84,6 @@ class _StopTexts(StoppingCriteria):
         return torch.tensor(ended, device=input_ids.device)
 
 
-def _text(ids: list[int], tokenizer: Tokenizer, prompt_ids: Sequence[int], stops: Sequence[str]) -> str:
-    if tokenizer.end_of_text in ids:
-        ids = ids[: ids.index(tokenizer.end_of_text)]
-    return "".join(cut_at_stops(decode_pieces(ids, tokenizer, prompt_ids), stops))
+def _text(ids: list[int], tokenizer: Tokenizer, opening: Opening, stops: Sequence[str]) -> str:
+    ended = next((at for at, token in enumerate(ids) if token in opening.ends), len(ids))
+    return "".join(cut_at_stops(decode_pieces(ids[:ended], tokenizer, opening.ids), stops))

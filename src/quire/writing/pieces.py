@@ -36,6 +36,16 @@ def decode_pieces(tokens: Iterable[int], tokenizer: Tokenizer, before: Sequence[
         yield rest[shown:]
 
 
+def without_lead(pieces: Iterable[str]) -> Iterator[str]:
+    """The pieces without the white space that they begin with."""
+    begun = False
+    for piece in pieces:
+        text = piece if begun else piece.lstrip()
+        if text:
+            begun = True
+            yield text
+
+
 def cut_at_stops(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
     """Pass the pieces on up to the first of the `stops`, which is not shown, not even in part."""
     held = ""

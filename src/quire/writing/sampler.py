@@ -16,9 +16,10 @@ from transformers import PreTrainedModel
 from quire.errors import RecipeError
 from quire.model.mode import evaluating
 from quire.recipe.schema import WriteSettings
+from quire.tokens.labels import Opening, opening_of
 from quire.tokens.tokenizer import Tokenizer
 from quire.writing.beams import search_beams
-from quire.writing.pieces import cut_at_stops, decode_pieces
+from quire.writing.pieces import cut_at_stops, decode_pieces, without_lead
 from quire.writing.processors import choose, make_processors
 from quire.writing.reader import Reader
 
@@ -34,15 +35,20 @@ def stream_text(
     or from end-of-text.  The text ends at an end-of-text token, before a stop text, or after `max_new_tokens`.  Where
     the model's view is full the oldest quarter is let go (`Reader`).  Beams come in one piece, since they are only
     known at the end; `num_return_sequences` is `write_texts`' matter.
+
+    A prompt that shows a conversation (`prompts.conversation.shown`: `[user] Who is there?`) is asked in the shape that
+    the base was trained with, and what comes is the answer, up to the end of its turn.
     """
     check_settings(settings.model_copy(update={"num_return_sequences": 1}))
-    prompt_ids = tokenizer.encode(prompt)
+    opening = opening_of(prompt, tokenizer)
     with evaluating(model):
         if settings.num_beams > 1:
-            yield from search_beams(model, tokenizer, prompt_ids, settings)[:1]
+            pieces: Iterator[str] = iter(search_beams(model, tokenizer, opening, settings)[:1])
         else:
-            tokens = _draw(model, tokenizer, prompt_ids, settings, seed)
-            yield from cut_at_stops(decode_pieces(tokens, tokenizer, prompt_ids), settings.stop)
+            tokens = _draw(model, tokenizer, opening, settings, seed)
+            pieces = cut_at_stops(decode_pieces(tokens, tokenizer, opening.ids), settings.stop)
+        # In some shapes the space before its first word is part of an answer.
+        yield from without_lead(pieces) if opening.answers else pieces
 
 
 def write_texts(
@@ -52,7 +58,9 @@ def write_texts(
     check_settings(settings)
     if settings.num_beams > 1:
         with evaluating(model):
-            return search_beams(model, tokenizer, tokenizer.encode(prompt), settings)
+            opening = opening_of(prompt, tokenizer)
+            found = search_beams(model, tokenizer, opening, settings)
+            return [text.lstrip() for text in found] if opening.answers else found
     seeds = [candidate_seed(seed, number) for number in range(settings.num_return_sequences)]
     return ["".join(stream_text(model, tokenizer, prompt, settings, own)) for own in seeds]
 
@@ -87,14 +95,14 @@ def check_settings(settings: WriteSettings) -> None:
 
 
 def _draw(
-    model: PreTrainedModel, tokenizer: Tokenizer, prompt_ids: list[int], settings: WriteSettings, seed: int
+    model: PreTrainedModel, tokenizer: Tokenizer, opening: Opening, settings: WriteSettings, seed: int
 ) -> Iterator[int]:
-    """Token ids up to, and without, end-of-text."""
+    """Token ids up to, and without, what ends them."""
     generator = torch.Generator().manual_seed(seed) if settings.temperature > 0 else None
     processors = make_processors(settings)
     reader = Reader(model, tokenizer.start)
-    new = prompt_ids
-    if not prompt_ids and tokenizer.start is None:
+    new = opening.ids
+    if not new and tokenizer.start is None:
         new = [tokenizer.end_of_text]
     for _ in range(settings.max_new_tokens):
         # Not around the loop: a generator that pauses inside would leave its caller in inference mode.
@@ -102,7 +110,7 @@ def _draw(
             scores = reader.read(new)
             seen = torch.tensor([reader.start + reader.text], device=scores.device)
             token = choose(processors(cast("torch.LongTensor", seen), cast("torch.FloatTensor", scores)), generator)
-        if token is None or token == tokenizer.end_of_text:
+        if token is None or token in opening.ends:
             return
         yield token
         new = [token]
