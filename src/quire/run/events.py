@@ -18,9 +18,9 @@ JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
 DURABLE = frozenset({"checkpoint", "saved", "stage_end", "done"})
 """Kinds that must be on the disk before the program goes on."""
 
-OF_THE_RUN = frozenset({"start", "resume", "decided", "prepared", "recovered"})
-"""Kinds that tell of the run as a whole and are never forgotten: data that was prepared stays prepared, and a batch
-that was halved for want of memory stays halved, whatever steps are taken again."""
+OF_THE_RUN = frozenset({"start", "resume", "decided", "prepared", "recovered", "energy"})
+"""Kinds that tell of the run as a whole and are never forgotten: data that was prepared stays prepared, a batch that
+was halved for want of memory stays halved, and energy that was used is used, whatever steps are taken again."""
 
 TAKES_BACK = frozenset({"resume", "rollback"})
 """Kinds that take earlier events back: training goes on from a checkpoint."""
