@@ -308,3 +308,13 @@ def test_the_curriculum_of_a_plain_recipe_is_addressed_by_train() -> None:
 def test_events_of_stages_that_it_does_not_know_are_let_pass() -> None:
     assert heard(course(50, stage="of another recipe")) == []
     assert heard([Event(0.0, "judging"), Event(0.0, "step", "train", 0, 1, {"loss": None})]) == []
+
+
+def test_a_loss_that_leapt_and_comes_down_slowly_is_not_taken_for_overfitting() -> None:
+    """As a learning rate a hundred times too high has it: up to 9 in a few steps, then down, never to where it was."""
+
+    def loss(done: float) -> float:
+        return 4.8 + 60 * done if done < 0.07 else 6.2 + 3 * (1 - done) ** 4
+
+    found = heard(course(180, loss, lambda done: 4.76 if done == 0 else loss(done) + 0.2))
+    assert [warned.guide for _, warned in found] == ["loss-leaps"]

@@ -45,7 +45,7 @@ def test_a_leap_needs_several_steps_in_a_row_and_something_to_leap_from() -> Non
 
 
 def test_divergence_is_measured_from_where_the_part_began() -> None:
-    assert signs.diverged(course([4.0, 4.0, 4.1, 7.0, 7.0, 7.0, 7.0, 7.0], {0: 4.2})) == (4.2, 7.0)
+    assert signs.diverged(course([4.0, 4.0, 4.1, 7.0, 7.0, 7.0, 7.0, 7.0], {0: 4.2})) == (4.0, 7.0)
     assert signs.diverged(course([4.0, 4.0, 4.1, 4.9, 4.8, 4.9, 4.7, 4.9], {0: 4.2})) is None
 
 

@@ -114,6 +114,8 @@ class Alarms:
         if self._steps > self._told.get("skipped", self._steps) + QUIET_STEPS:
             del self._told["skipped"]
         risen, leap = signs.diverged(course), signs.leap(course)
+        if not risen and "diverged" in self._told and not signs.recovered(course):
+            self._told["diverged"] = self._steps  # it has not passed because the loss has stopped rising
         diverged = self._while("diverged", risen and remedies.diverged(*risen, event.step, lower, key))
         news = leap if "diverged" not in self._told else None
         leapt = self._while("leap", news and remedies.leapt(*news, event.step, lower, key))
@@ -157,14 +159,14 @@ class Alarms:
         course.add_validation(event.step, loss)
         now = course.checked[-1]
         if now is course.best:
-            for cause in ("overfitted", "still", "worse"):
+            for cause in ("overfitted", "still"):
                 self._told.pop(cause, None)
         if "diverged" in self._told:
-            return found  # all else follows from it
+            return found  # all else would be said of its consequences
         risen, best = signs.worse_than_at_first(course), signs.overfitted(course)
         warmup = stage.warmup.resolve(self._part_steps) / self._part_steps
         if risen:
-            found.append(self._once("worse", remedies.worse(*risen, event.step, self._lower, key)))
+            found.append(self._once("diverged", remedies.worse(*risen, event.step, self._lower, key)))
         elif best and stage.early_stop is None:
             found.append(self._once("overfitted", remedies.overfitted(best, now, stage, key)))
         elif event.part == 0 and signs.idle(course, warmup):

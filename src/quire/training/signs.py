@@ -123,10 +123,16 @@ def diverged(course: Course) -> tuple[float, float] | None:
         return None
     spread = noise([seen.loss for seen in course.latest])
     if now > began + max(1.0, 4 * spread):
-        return began, now
+        return _began(course), now
     if course.lowest is None or level is None or len(course.latest) < FEW or course.count < 2 * FEW:
         return None
     return (course.lowest, level) if level > course.lowest + max(0.5, 4 * spread, 0.1 * course.lowest) else None
+
+
+def recovered(course: Course) -> bool:
+    """Whether the training loss is back where the part began, or below."""
+    level = course.level()
+    return level is not None and bool(course.first) and level < _began(course) + 0.25
 
 
 def worse_than_at_first(course: Course) -> tuple[float, float] | None:
@@ -136,7 +142,7 @@ def worse_than_at_first(course: Course) -> tuple[float, float] | None:
     first, before, now = course.checked[0], course.checked[-2], course.checked[-1]
     if min(before.loss, now.loss) <= first.loss * 1.02 + 0.02 or now.level is None or not course.first:
         return None
-    learned = median(seen.loss for seen in course.first) - now.level
+    learned = _began(course) - now.level
     return (first.loss, now.loss) if learned < 0.25 * (now.loss - first.loss) else None
 
 
@@ -179,9 +185,13 @@ def overfitted(course: Course) -> Checked | None:
     if len(later) < 2 or now.loss < best.loss * 1.01:
         return None
     rising = now.loss > best.loss * 1.04 or (len(later) >= 3 and now.loss >= later[-2].loss > best.loss * 1.005)
-    level = best.level if best.level is not None else median(seen.loss for seen in course.first)
-    fell = level - now.level
+    fell = (best.level if best.level is not None else _began(course)) - now.level
     return best if rising and fell > 0.25 * (now.loss - best.loss) else None
+
+
+def _began(course: Course) -> float:
+    """The training loss at the beginning, before the first steps could spoil it."""
+    return min([median(seen.loss for seen in course.first[:3]), *(one.loss for one in course.checked[:1])])
 
 
 def outgrown(norms: Sequence[float], usual: Sequence[float], factor: float) -> bool:

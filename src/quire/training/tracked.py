@@ -153,6 +153,7 @@ class MLflow:
         if own:
             _empty(home)
             home.mkdir(parents=True)
+            os.chdir(home)  # it makes a folder for artifacts that nobody has where it stands
         earlier = None if own else self._earlier(mlflow.MlflowClient(), key)
         self.known = earlier[1] if earlier else 0
         self._texts: dict[str, str] = {}
