@@ -39,6 +39,7 @@ from quire.training.checkpoints import (
 )
 from quire.training.compute import Computation, batches_of, ghost_of, summed_loss
 from quire.training.evaluate import validation_loss
+from quire.training.neftune import noisy
 from quire.training.optimizer import make_optimizer, restore_optimizer, set_learning_rate
 from quire.training.ranks import ALONE, Ranks
 from quire.training.relief import Footing, compute_activations_twice, is_out_of_memory, peak_memory, smaller
@@ -226,6 +227,7 @@ def gradients(work: Work, rows: Rows, mine: Sequence[int], any_row: int, targets
     """
     batches = batches_of(rows, mine, work.footing.batch, frame.computation.device)
     sliced = is_sliced(work.model)
+    missing = int(frame.ranks.most(len(batches))[0]) - len(batches) if sliced else 0
     total = 0.0
     for batch in batches:
         loss = summed_loss(work.model, batch, frame.computation) / targets
@@ -233,10 +235,9 @@ def gradients(work: Work, rows: Rows, mine: Sequence[int], any_row: int, targets
         if not math.isfinite(total) and not sliced:
             return total
         work.accelerator.backward(work.scaler.scale(loss))
-    for _ in range(int(frame.ranks.most(len(batches))[0]) - len(batches) if sliced else 0):
-        work.accelerator.backward(
-            summed_loss(work.model, ghost_of(rows, any_row, frame.computation.device), frame.computation)
-        )
+    for _ in range(missing):
+        ghost = ghost_of(rows, any_row, frame.computation.device)
+        work.accelerator.backward(summed_loss(work.model, ghost, frame.computation))
     return total
 
 

@@ -31,6 +31,7 @@ def slice_model(model: nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)  # the loss is divided by all targets already
+            module.set_force_sum_reduction_for_comms(True)  # gloo knows no other
 
 
 def is_sliced(model: nn.Module) -> bool:
