@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from quire.recipe.schema import Recipe
 from quire.run.atomic import hash_file
 from quire.run.events import EventLog, read_events
 from quire.run.folder import RunFolder
+from quire.training.alarms import Alarms
 from quire.training.learner import Learner, make_learner
 from quire.training.optimizer import trainable
 from quire.training.session import Session
@@ -40,7 +43,8 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
 def session(tmp_path: Path) -> Iterator[Session]:
     folder = RunFolder.create(tmp_path / "run")
     with EventLog(folder.events_file) as log:
-        yield Session(folder, log, StopWish(), lambda event: None)
+        log.append("start")
+        yield Session(folder, log, StopWish(), lambda event: None, ("train",), Alarms([]))
 
 
 @pytest.fixture
@@ -57,7 +61,7 @@ def teach(learner: Learner) -> None:
 
 def save(session: Session, learner: Learner, material: Material, folder: Path) -> None:
     rows = [rows_of(material, learner.tokenizer, "train", 0)]
-    save_and_check(session, learner, material.recipe, material, rows, STATE, folder)
+    save_and_check(session, learner, material.recipe, "a/base", material, rows, STATE, folder)
 
 
 def test_a_saved_voice_has_a_card_and_an_event_with_its_hash(
@@ -83,15 +87,15 @@ def test_a_voice_that_learned_nothing_is_neither_kept_nor_told_of(
     with pytest.raises(GuardError, match="the voice in voice answers exactly as its base does"):
         save(session, learner, material, session.folder.voice)
     assert not session.folder.voice.exists()
-    assert read_events(session.folder.events_file) == []
+    assert [event.kind for event in read_events(session.folder.events_file)] == ["start"]
 
 
 def test_samples_go_to_events_and_file_with_the_step(session: Session, learner: Learner, material: Material) -> None:
     recipe = material.recipe.model_copy(
         update={"write": material.recipe.write.model_copy(update={"num_return_sequences": 3})}
     )
-    write_samples(session, learner, recipe, material, STATE)
-    events = read_events(session.folder.events_file)
+    write_samples(session, learner, recipe, fixed_prompts(recipe, material), STATE)
+    events = [event for event in read_events(session.folder.events_file) if event.kind == "sample"]
     assert [event.values["prompt"] for event in events] == fixed_prompts(recipe, material)
     text = session.folder.samples.read_text()
     assert text.count("after step 5") == len(events)
@@ -102,7 +106,7 @@ def test_samples_are_drawn_by_the_seed_of_writing_where_there_is_one(
     session: Session, learner: Learner, tmp_path: Path
 ) -> None:
     material = material_of(toy_book(tmp_path / "river.md"), write__seed=31)
-    write_samples(session, learner, material.recipe, material, STATE)
+    write_samples(session, learner, material.recipe, fixed_prompts(material.recipe, material), STATE)
     samples = [e for e in read_events(session.folder.events_file) if e.kind == "sample"]
     assert {event.values["seed"] for event in samples} == {31}
     assert "31" in session.folder.samples.read_text()
@@ -115,7 +119,7 @@ def test_samples_draw_nothing_and_leave_the_model_training(
     torch.manual_seed(1)
     expected = torch.rand(2)
     torch.manual_seed(1)
-    write_samples(session, learner, material.recipe, material, STATE)
+    write_samples(session, learner, material.recipe, fixed_prompts(material.recipe, material), STATE)
     assert torch.equal(torch.rand(2), expected)
     assert learner.model.training
 
@@ -150,6 +154,19 @@ def test_a_long_sentence_is_cut_between_words(tmp_path: Path) -> None:
     (prompt,) = fixed_prompts(*_both(material_of(tmp_path / "long.md")))
     assert 100 < len(prompt) <= 160
     assert sentence.startswith(prompt + " ")
+
+
+def test_a_prompt_of_conversations_is_a_first_question_that_waits_for_its_answer(tmp_path: Path) -> None:
+    rows = [
+        {"messages": [{"role": "system", "content": "You row."}, {"role": "user", "content": f"Who is {n}?"},
+                      {"role": "assistant", "content": f"Nobody of that name, whatever {n} may say of it."}]}
+        for n in range(40)
+    ]  # fmt: skip
+    path = tmp_path / "chats.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    found = fixed_prompts(*_both(material_of(path)))
+    assert len(found) == 2
+    assert all(re.fullmatch(r"\[persona\] You row\.\n\n\[user\] Who is \d+\?\n\n\[character\] ", one) for one in found)
 
 
 def _both(material: Material) -> tuple[Recipe, Material]:
