@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import yaml
 
 from quire.delivery.card import MOST_SOURCES, CardFacts, Source, model_card
@@ -30,8 +32,19 @@ def test_the_front_matter_is_yaml_that_names_base_language_and_library() -> None
 
 def test_a_voice_of_whole_weights_is_one_for_transformers() -> None:
     whole = Recipe.model_validate({"shelf": ["sample:tale"], "train": {"method": "full"}})
-    assert yaml.safe_load(card(whole).split("---")[1])["library_name"] == "transformers"
-    assert "| method | all weights |" in card(whole)
+    text = card(whole, replace(FACTS, adapter=False))
+    assert yaml.safe_load(text.split("---")[1])["library_name"] == "transformers"
+    assert "| method | all weights |" in text
+
+
+def test_of_a_curriculum_it_tells_every_stage_and_what_became_of_the_base() -> None:
+    stages = [{"name": "wide", "method": "full", "window": 512}, {"name": "narrow", "method": "qlora"}]
+    given = {"shelf": ["sample:tale"], "stages": [*stages, {"name": "book", "method": "inherit"}]}
+    text = card(Recipe.model_validate(given), replace(FACTS, base_changed=True))
+    assert "| | wide | narrow | book |" in text
+    assert "| method | all weights | QLoRA, rank 16, alpha 32, dropout 0.05 | going on |" in text
+    assert "| seed |  |  | 7 |" in text
+    assert "lie beside the adapter in `base/`" in text
 
 
 def test_it_says_what_was_read_and_how_it_was_trained() -> None:

@@ -11,6 +11,7 @@ from quire.planner.bases import FRESH, BasePick
 from quire.recipe.load import load_recipe
 from quire.recipe.schema import Recipe
 from quire.run.atomic import hash_file
+from quire.training.start import Start
 from quire.verbs.decide import OWN_BASE, base_files, decide, load_learner
 from quire.verbs.material import Material, gather
 from toy import toy_book
@@ -35,19 +36,33 @@ def test_each_choice_comes_with_its_reason() -> None:
     assert (decided.base, decided.base_reason, decided.download) == ("a-base", "because", False)
     assert decided.threads in (1, torch.get_num_threads())
     assert decided.device == device_name()
-    assert (decided.batch, decided.accumulate) == (1, 8)
-    assert "1024" in decided.batch_reason
+    (stage,) = decided.stages
+    assert (stage.batch, stage.accumulate) == (1, 8)
+    assert "1024" in stage.batch_reason
     if measure_machine().gpu is None:
-        assert decided.precision == ("bf16" if "bf16" in measure_machine().native else "fp32")
-        assert "GFLOP/s" in decided.precision_reason
+        assert stage.precision == ("bf16" if "bf16" in measure_machine().native else "fp32")
+        assert "GFLOP/s" in stage.precision_reason
+
+
+def test_every_stage_is_decided_for_itself() -> None:
+    stages = [{"name": "wide", "method": "full", "window": 256, "precision": "fp32"}, {"name": "narrow"}]
+    stages += [{"name": "low", "method": "qlora"}, {"name": "book", "method": "inherit"}]
+    recipe = load_recipe({"shelf": ["sample:tale"], "stages": stages}).recipe
+    wide, narrow, low, book = decide(recipe, PICK).stages
+    assert (wide.batch, narrow.batch) == (8, 1)
+    assert wide.precision == "fp32"
+    assert narrow.precision != low.precision == book.precision, "what goes on with qlora stays in few bits"
+    if measure_machine().gpu is None:
+        assert low.precision == "int8"
 
 
 def test_what_the_recipe_says_is_obeyed() -> None:
     decided = decide(
         recipe_with(train__batch=3, train__accumulate=5, train__precision="fp32", train__checkpointing=True), PICK
     )
-    assert (decided.batch, decided.accumulate, decided.precision, decided.checkpointing) == (3, 5, "fp32", True)
-    assert decided.precision_reason == decided.batch_reason == "as the recipe says"
+    (stage,) = decided.stages
+    assert (stage.batch, stage.accumulate, stage.precision, stage.checkpointing) == (3, 5, "fp32", True)
+    assert stage.precision_reason == stage.batch_reason == "as the recipe says"
 
 
 def test_a_precision_that_this_machine_cannot_compute_in_is_refused() -> None:
@@ -59,12 +74,12 @@ def test_a_precision_that_this_machine_cannot_compute_in_is_refused() -> None:
 
 def test_a_fresh_base_is_made_once_from_training_text_alone(material: Material, tmp_path: Path) -> None:
     decided = decide(material.recipe, BasePick(FRESH, "made", False))
-    files = base_files(material.recipe, decided, material, tmp_path, resumes=False)
+    files = base_files(material.recipe, decided, material.training_texts, tmp_path, resumes=False)
     assert files.path == tmp_path / OWN_BASE
     before = {path: hash_file(path) for path in files.path.iterdir()}
     for path in files.path.glob("*.safetensors"):
         path.touch()
-    again = base_files(material.recipe, decided, material, tmp_path, resumes=True)
+    again = base_files(material.recipe, decided, material.training_texts, tmp_path, resumes=True)
     assert again == files
     assert {path: hash_file(path) for path in files.path.iterdir()} == before
     assert not [path for path in tmp_path.iterdir() if path != files.path]
@@ -72,12 +87,13 @@ def test_a_fresh_base_is_made_once_from_training_text_alone(material: Material, 
 
 def test_the_learner_is_made_as_was_decided(material: Material, tmp_path: Path) -> None:
     decided = decide(material.recipe, BasePick(FRESH, "made", False))
-    decided = decided.model_copy(update={"precision": "bf16", "threads": 1})
-    files = base_files(material.recipe, decided, material, tmp_path, resumes=False)
+    decided = decided.with_stage(0, decided.stages[0].model_copy(update={"precision": "bf16"}))
+    decided = decided.model_copy(update={"threads": 1})
+    files = base_files(material.recipe, decided, material.training_texts, tmp_path, resumes=False)
     recipe = material.recipe.model_copy(update={"train": material.recipe.train.model_copy(update={"window": 64})})
     before = torch.get_num_threads()
     try:
-        learner = load_learner(recipe, decided, files)
+        learner = load_learner(Start(files), recipe.curriculum[0], decided, 0, 7, tmp_path / "bases")
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)

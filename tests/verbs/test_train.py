@@ -81,7 +81,8 @@ def test_the_recipe_of_the_run_is_resolved_with_versions_and_hashes(run: Run, bo
     assert kept.versions["torch"].split("+")[0] == torch.__version__.split("+")[0]
     assert {"quire", "python", "transformers", "peft"} <= set(kept.versions)
     assert kept.decided.base == str(tiny_base)
-    assert (kept.decided.precision, kept.decided.precision_reason) == ("fp32", "as the recipe says")
+    (stage,) = kept.decided.stages
+    assert (stage.precision, stage.precision_reason) == ("fp32", "as the recipe says")
     assert kept.recipe.train.learning_rate == 5e-3
     assert kept.recipe.seed == 7
 
@@ -91,7 +92,7 @@ def test_events_tell_the_whole_story_in_order(run: Run, heard: list[Event]) -> N
     assert [(e.kind, e.step) for e in heard] == [(e.kind, e.step) for e in events]
     kinds = [event.kind for event in events]
     assert kinds[:2] == ["start", "decided"]
-    assert kinds[-3:] == ["part_end", "saved", "done"]
+    assert kinds[-4:] == ["part_end", "saved", "stage_end", "done"]
     assert [event.step for event in events if event.kind == "step"] == [1, 2, 3]
     step = next(event for event in events if event.kind == "step")
     named = {"loss", "learning_rate", "grad_norm", "tokens", "tokens_per_second", "memory_bytes", "seconds"}
@@ -135,9 +136,10 @@ def test_activations_are_computed_twice_where_memory_is_short(
     monkeypatch.setattr("quire.verbs.decide.measure_machine", lambda: machine)
     done = train(book, base=str(tiny_base), run=tmp_path / "run", settings=TINY_TRAINING)
     kept = load_resolved(done.path / "recipe.yaml")
-    assert kept.decided.checkpointing
+    (stage,) = kept.decided.stages
+    assert stage.checkpointing
     assert kept.recipe.train.checkpointing == "auto"
-    assert kept.decided.packs is True
+    assert stage.packs is True
     decided = next(e for e in read_events(done.path / "events.jsonl") if e.kind == "decided").values
     assert decided["activations"] == "computed twice, to save memory"
 

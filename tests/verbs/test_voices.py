@@ -19,7 +19,7 @@ def make_run(path: Path, method: str = "lora", **decided: str) -> RunFolder:
     """A run's recipe and the sign of a voice, without weights."""
     folder = RunFolder.create(path)
     loaded = load_recipe({"shelf": ["book.txt"], "train": {"method": method}, "write": {"temperature": 0.5}})
-    resolved = ResolvedRecipe(recipe=loaded.recipe, decided=Decided(base="embedded", **decided))
+    resolved = ResolvedRecipe(recipe=loaded.recipe, decided=Decided.model_validate({"base": "embedded", **decided}))
     folder.recipe_file.write_text(resolved.to_yaml(), encoding="utf-8")
     folder.voice.mkdir()
     (folder.voice / "adapter_config.json").write_text("{}", encoding="utf-8")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import yaml
 
+from quire.recipe.method import Method
 from quire.recipe.schema import Recipe
 
 
@@ -21,7 +22,7 @@ class Source:
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What the run knows and the recipe does not."""
+    """What the run knows and the recipe does not.  `adapter`: the voice is one, on a base that may be changed too."""
 
     name: str
     base: str
@@ -31,6 +32,8 @@ class CardFacts:
     steps: int
     trainable: int
     parameters: int
+    adapter: bool = True
+    base_changed: bool = False
 
 
 MOST_SOURCES = 20
@@ -44,7 +47,7 @@ def model_card(recipe: Recipe, facts: CardFacts) -> str:
     """README.md of a voice, with the front matter that the hub reads."""
     front = {
         "base_model": facts.base,
-        "library_name": "peft" if recipe.train.method.lora else "transformers",
+        "library_name": "peft" if facts.adapter else "transformers",
         "pipeline_tag": "text-generation",
         "tags": ["quire", "text-generation"],
         **({"language": [facts.language]} if facts.language else {}),
@@ -52,7 +55,8 @@ def model_card(recipe: Recipe, facts: CardFacts) -> str:
     sections = [
         f"---\n{yaml.safe_dump(front, sort_keys=True, allow_unicode=True)}---",
         f"# {facts.name}",
-        f"A voice made with [Quire]: the base `{facts.base}` taught to write like the text below.",
+        f"A voice made with [Quire]: the base `{facts.base}` taught to write like the text below."
+        + (" Its weights were changed too, and lie beside the adapter in `base/`." if facts.base_changed else ""),
         _sources(recipe, facts),
         _training(recipe, facts),
         '## How to use it\n\n```\nquire write THIS-FOLDER "The door opened."\n```',
@@ -78,18 +82,25 @@ def _sources(recipe: Recipe, facts: CardFacts) -> str:
 
 
 def _training(recipe: Recipe, facts: CardFacts) -> str:
-    settings = recipe.train
-    lora = settings.method.lora
-    rows = [
-        (
-            "method",
-            f"LoRA, rank {lora.rank}, alpha {lora.alpha:g}, dropout {lora.dropout:g}" if lora else "all weights",
-        ),
-        ("trainable parameters", f"{facts.trainable:,} of {facts.parameters:,}"),
-        ("window", f"{settings.window} tokens"),
-        ("learning rate", f"{settings.learning_rate:g}, {settings.schedule}"),
-        ("steps", f"{facts.steps:,}"),
-        ("tokens trained", f"{facts.tokens_trained:,}"),
-        ("seed", str(recipe.seed)),
+    stages = recipe.curriculum
+    rows: list[tuple[str, list[str]]] = [
+        ("method", [_method(stage.method) for stage in stages]),
+        ("window", [f"{stage.window} tokens" for stage in stages]),
+        ("learning rate", [f"{stage.learning_rate:g}, {stage.schedule}" for stage in stages]),
+        ("trainable parameters", [f"{facts.trainable:,} of {facts.parameters:,}"]),
+        ("steps", [f"{facts.steps:,}"]),
+        ("tokens trained", [f"{facts.tokens_trained:,}"]),
+        ("seed", [str(recipe.seed)]),
     ]
-    return "## How it was trained\n\n| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows)
+    names = [stage.name for stage in stages] if recipe.stages else [""]
+    head = f"| | {' | '.join(names)} |\n|---|{'---|' * len(names)}\n"
+    # What holds for the run as a whole stands under the last stage, which it ended with.
+    lines = [f"| {name} | {' | '.join([''] * (len(names) - len(values)) + values)} |" for name, values in rows]
+    return "## How it was trained\n\n" + head + "\n".join(lines)
+
+
+def _method(method: Method) -> str:
+    if method.adapter is None:
+        return "all weights" if method.full else "going on"
+    kind = "LoRA" if method.lora else "QLoRA"
+    return f"{kind}, rank {method.adapter.rank}, alpha {method.adapter.alpha:g}, dropout {method.adapter.dropout:g}"

@@ -29,7 +29,9 @@ class ShelfItem(Settings):
     hub: str | None = setting(
         None, "A data set on the hub, by its id: owner/name, or owner/name/part, or owner/name@revision."
     )
-    format: Format | None = setting(None, "What the text is; found out when not given.")
+    format: Format | None = setting(
+        None, "What the text is: prose, poems, plays, conversations or completions; found out when not given."
+    )
     text: str | None = setting(None, "The column of a table that holds the text; found out when not given.")
     where: dict[str, str | list[str]] = setting(
         {}, "Keep rows whose columns have these values, in any case of letters."
@@ -129,6 +131,9 @@ class TrainSettings(Settings):
     keep: int = setting(2, "Checkpoints kept.", ge=1)
     log_every: int = setting(1, "Steps between step events.", "steps", ge=1)
     early_stop: int | None = setting(None, "Stop after so many validations without a better one.", "validations", ge=1)
+    loss: Literal["answers", "all"] = setting(
+        "answers", "What is learned of conversations and completions: the answers alone, or all words."
+    )
     goldfish: int | None = setting(
         None, "Leave out one target token in so many, always the same ones, against memorising.", "tokens", ge=2
     )

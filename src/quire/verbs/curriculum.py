@@ -19,6 +19,7 @@ from quire.recipe.schema import Recipe, Stage
 from quire.run.atomic import link_tree, require_space
 from quire.run.events import JSON
 from quire.run.folder import RunFolder
+from quire.run.manifest import spoiled
 from quire.tokens.rows import Rows
 from quire.training.checkpoints import Checkpoint
 from quire.training.learner import Learner
@@ -57,6 +58,12 @@ class Undertaking:
         self.decided = self.decided.with_stage(number, settled)
         self.keep(self.decided, alone)
 
+    @property
+    def named(self) -> str:
+        """The base that the run began with, as a stranger may read it: of a folder its name alone."""
+        name = self.decided.base
+        return Path(name).name if Path(name).is_dir() else name
+
     def agree(self) -> None:
         """Take the first process's findings, which were measured there."""
         self.decided = Decided.model_validate_json(self.session.ranks.told(self.decided.model_dump_json()))
@@ -75,7 +82,7 @@ def carry_out(work: Undertaking, resumes: bool, only: str | None) -> TrainState:
             return state
         state = train_stage(work, number, state if state.stage == number else state.next_stage(), checkpoint)
         checkpoint = None
-    if len(stages) > 1 and not folder.has_voice:
+    if len(stages) > 1 and (not folder.has_voice or spoiled(folder.voice)):
         ranks.lead(lambda: link_tree(voice_of(folder, len(stages) - 1, stages[-1]), folder.voice))
     work.session.emit("done", state, {"voice": folder.voice.name})
     return state
@@ -119,7 +126,7 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
     ]
 
     def save(learner: Learner, state: TrainState, target: Path) -> None:
-        save_and_check(session, learner, recipe, data, state, target)
+        save_and_check(session, learner, recipe, work.named, data.material, data.rows, state, target)
 
     state, whole = train_parts(
         session,

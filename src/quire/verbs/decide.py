@@ -72,7 +72,7 @@ def base_files(
     if not resumes:
         with fresh_folder(folder) as target:
             make_base(recipe.base.fresh, texts(), target, recipe.seed)
-    return BaseFiles(str(folder), folder, "", "folder")
+    return BaseFiles(str(folder), folder, "", "run")
 
 
 def foresee(stage: Stage, decided: StageDecided, files: BaseFiles, text: TextFacts) -> Plan | None:

@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from peft import PeftModel
+
 from quire.books.book import Passage, passages_of
 from quire.books.sentences import split_sentences
 from quire.delivery.card import CardFacts, Source, model_card
 from quire.prompts.conversation import conversation_of, shown_asking
 from quire.recipe.schema import Recipe
 from quire.run.atomic import hash_file
+from quire.tokens.rows import Rows
 from quire.training.learner import Learner
 from quire.training.session import Session
 from quire.training.state import TrainState
 from quire.training.voice import check_voice, probe_of, save_voice
 from quire.verbs.material import Material
-from quire.verbs.stage_data import StageData
 from quire.writing.sampler import write_texts
 from quire.writing.samples import Sample, append_sample
 
@@ -30,15 +32,19 @@ def save_and_check(
     session: Session,
     learner: Learner,
     recipe: Recipe,
-    data: StageData,
+    base: str,
+    material: Material,
+    rows: Sequence[Rows],
     state: TrainState,
     folder: Path,
 ) -> None:
-    """Save what the model has learned as a voice, and load it again the way a user would."""
-    material = data.material
+    """Save what the model has learned as a voice, and load it again the way a user would.  `base` is how the card names
+    the base that the run began with."""
     facts = CardFacts(
         name=recipe.name or folder.name,
-        base=learner.files.name,
+        base=base,
+        adapter=isinstance(learner.model, PeftModel),
+        base_changed=isinstance(learner.model, PeftModel) and learner.files.kind == "run",
         language=material.language,
         sources=[Source(book.title, book.author, book.words) for book in material.shelf],
         tokens_trained=state.tokens,
@@ -49,7 +55,7 @@ def save_and_check(
     place = folder.relative_to(session.folder.path)
 
     def prove(target: Path) -> None:
-        check_voice(learner.model, learner.files, learner.precision, target, probe_of(data.rows[0]), str(place))
+        check_voice(learner.model, learner.files, learner.precision, target, probe_of(rows[0]), str(place))
 
     card = model_card(recipe, facts)
     save_voice(learner.model, learner.tokenizer, learner.files, recipe.write, folder, card, prove)
