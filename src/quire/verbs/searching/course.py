@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,13 +23,12 @@ from quire.verbs.searching.journal import Journal, Trial, write_journal
 from quire.verbs.searching.outcome import Outcome, outcome_of
 from quire.verbs.searching.results import RECIPE, settings_of
 from quire.verbs.searching.sampler import Prune, hopeless, suggest
+from quire.verbs.searching.shared import clear_shared, keep_stages, lay_out, tidy
 from quire.verbs.searching.space import check_space, decisive, default_space, own_values, parse_space
 from quire.verbs.searching.trainer import Ended, Trains, Wish
 
 Listener = Callable[[Event], None]
 
-# What a voice, its checkpoints and its stages take is given back; what tells of the training stays.
-_LARGE = ("checkpoints", "stages", "voice", "base", "prepared")
 # What a setting can do to a training.  Any other error would meet every trial.
 _OF_A_TRIAL = ("GuardError", "OutOfMemory", "RecipeError", "BaseModelError")
 
@@ -76,6 +74,7 @@ class Course:
         """The recipe as it is and the winner by other seeds, in turns, so that each interruption leaves pairs."""
         winner = self.journal.best
         if winner is None or winner.number == 0:
+            clear_shared(self.folder)
             return
         known = {(trial.number, trial.seed): trial for trial in self.journal.repeats}
         for turn in range(1, self.journal.repeats_wanted + 1):
@@ -84,6 +83,7 @@ class Course:
                 again = known.get((trial.number, seed), Trial(trial.number, trial.params, seed=seed))
                 if again.state == "running" and self.journal.trials[0].state == "finished":
                     self._carry_out(again)
+        clear_shared(self.folder)
 
     def _carry_out(self, trial: Trial) -> None:
         """Train one trial, and write down how it ended.  Raises Stopped, or what would meet every trial."""
@@ -91,9 +91,15 @@ class Course:
             raise Stopped(f"the search stopped before trial {trial.number} ({self._wish.reason})")
         self._keep(trial)
         self._tell("trial", self._about(trial))
-        ended = self._trainer.carry_out(self._request(trial), lambda event: self._hear(trial, event), self._wish)
+        request = self._request(trial)
+        over = {**request["settings"], **({"base": request["base"]} if request["base"] else {})}
+        lay_out(self.folder, trial, self._resolved if trial.number else None, over, request["source"])
+        ended = self._trainer.carry_out(request, lambda event: self._hear(trial, event), self._wish)
         if self._now(trial).state == "running":
-            self._keep(self._ended(trial, ended))
+            outcome = self._ended(trial, ended)
+            if trial.number == 0 and trial.seed is None:
+                keep_stages(self.folder, self.resolved, trial)
+            self._keep(outcome)
         self._tidy()
         self._tell("trial_end", self._about(self._now(trial)))
 
@@ -210,14 +216,7 @@ class Course:
         write_journal(self.folder, self.journal)
 
     def _tidy(self) -> None:
-        """Give back the disk that trials took, but for the best one's: of those, one is under way at most."""
-        best = self.journal.best
-        for trial in (*self.journal.trials, *self.journal.repeats):
-            if trial.state != "running" and trial is not best:
-                for name in _LARGE:
-                    place = self.folder / trial.folder / name
-                    if place.is_dir() and not place.is_symlink():
-                        shutil.rmtree(place)
+        tidy(self.folder, (*self.journal.trials, *self.journal.repeats), self.journal.best)
 
     def _about(self, trial: Trial) -> dict[str, JSON]:
         best = self.journal.best
