@@ -14,6 +14,7 @@ import chats
 from quire.books.book import count_words
 from quire.prompts.conversation import Conversation, Turn, before_last_answer
 from quire.prompts.frames import messages_of
+from quire.prompts.templates import TemplateWriter
 from quire.recipe.schema import TrainSettings
 from quire.tokens.labels import encode_rendered, label, pieces_of, prompt_ids
 from quire.tokens.rows import IGNORED, make_rows
@@ -156,6 +157,35 @@ def test_a_long_conversation_comes_in_pieces_that_begin_as_prompts_do(
     assert all(one.repeats > 0 for one in labelled[1:])
     total = sum(count_words(turn.text) for turn in chat.turns) + count_words(chat.system)
     assert sum(sum(one.words) for one in labelled) == total
+
+
+def test_all_words_are_learned_once_where_that_is_asked(tokenizers: dict[str, Tokenizer]) -> None:
+    tokenizer = tokenizers["embedded"]
+    passage = chats.passage_of(long_chat(12))
+    labelled = label(passage, tokenizer, window=256, all_words=True)
+    assert labelled[0].learned.all()
+    for one in labelled[1:]:
+        assert one.learned.tolist() == [False] * one.repeats + [True] * (len(one.ids) - one.repeats)
+    assert sum(one.words[0] for one in labelled) == count_words(passage.text)
+    (stretch, *_) = encode([passage], tokenizer, "train", window=256, all_words=True)
+    assert stretch.learned is not None
+    assert stretch.learned.all()
+
+
+@pytest.mark.parametrize("name", ["embedded", "plain", "plain-spaces", "llama3"])
+def test_a_template_that_a_voice_brings_along_asks_for_the_same_tokens(
+    name: str, tokenizers: dict[str, Tokenizer], tmp_path: Path
+) -> None:
+    tokenizer = tokenizers[name]
+    tokenizer.save(tmp_path)
+    tokenizer.save_chat_template(tmp_path)
+    voice = load_tokenizer(tmp_path)
+    assert isinstance(voice.conversation_writer(), TemplateWriter)
+    before = before_last_answer(chats.CHAT)
+    assert prompt_ids(before, voice) == prompt_ids(before, tokenizer)
+    (theirs,), (ours,) = (label(chats.passage_of(chats.CHAT), one) for one in (voice, tokenizer))
+    assert theirs.ids.tolist() == ours.ids.tolist()
+    assert theirs.learned.tolist() == ours.learned.tolist()
 
 
 @settings(max_examples=40)

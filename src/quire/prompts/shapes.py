@@ -13,17 +13,20 @@ NAMES = {"user": "User:", "assistant": "Character:"}
 
 
 class MarkedWriter:
-    """`<|user|>Who is there?<|character|>I am.<|end|>`: an answer ends with end-of-text, which is known to stop."""
+    """`<|user|>Who is there?<|character|>I am.<|end|>`: an answer ends with end-of-text, which is known to stop.
 
-    def __init__(self, end: str) -> None:
-        self.end = end
+    `start` is the token that the base expects before all texts, as templates write it too.
+    """
+
+    def __init__(self, end: str, start: str = "") -> None:
+        self.end, self.start = end, start
 
     def __call__(self, messages: Sequence[Message], ask: bool) -> str:
         said = [
             MARKS[message["role"]] + message["content"] + (self.end if message["role"] == "assistant" else "")
             for message in messages
         ]
-        return "".join(said) + (CHARACTER if ask else "")
+        return self.start + "".join(said) + (CHARACTER if ask else "")
 
     def as_template(self) -> str:
         """The same in Jinja, for other programs; `bos_token` is for those that put none before a prompt."""
@@ -40,8 +43,8 @@ class PlainWriter:
     The space before an answer belongs to it, since most tokenizers make one token of a word and the space before it.
     """
 
-    def __init__(self, end: str) -> None:
-        self.end = end
+    def __init__(self, end: str, start: str = "") -> None:
+        self.end, self.start = end, start
 
     def __call__(self, messages: Sequence[Message], ask: bool) -> str:
         said = []
@@ -49,7 +52,7 @@ class PlainWriter:
             name = NAMES.get(message["role"])
             words = f"{name} {message['content']}" if name else message["content"]
             said.append(words + (self.end if message["role"] == "assistant" else "") + "\n\n")
-        return "".join(said) + (NAMES["assistant"] if ask else "")
+        return self.start + "".join(said) + (NAMES["assistant"] if ask else "")
 
     def as_template(self) -> str:
         """The same in Jinja, for other programs."""

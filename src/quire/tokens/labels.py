@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,12 +58,20 @@ class Encoded:
     learned: NDArray[np.bool_]
 
 
-def label(passage: Passage, tokenizer: Tokenizer, window: int | None = None) -> list[Labelled]:
+def label(passage: Passage, tokenizer: Tokenizer, window: int | None = None, all_words: bool = False) -> list[Labelled]:
     """One conversation or completion; with a `window`, in pieces that fit into it as far as whole turns can.
 
-    Raises BaseModelError where the base's chat template cannot write it.
+    With `all_words` what the user and the persona say is learned too.  Raises BaseModelError where the base's chat
+    template cannot write it.
     """
-    return label_conversation(conversation_of(passage), tokenizer, window)
+    labelled = label_conversation(conversation_of(passage), tokenizer, window)
+    return list(map(_learned_whole, labelled)) if all_words else labelled
+
+
+def _learned_whole(piece: Labelled) -> Labelled:
+    """A piece of which all is learned that was not in an earlier one."""
+    learned = np.arange(len(piece.ids)) >= piece.repeats
+    return replace(piece, learned=learned, words=(sum(piece.words), 0))
 
 
 def label_conversation(conversation: Conversation, tokenizer: Tokenizer, window: int | None = None) -> list[Labelled]:

@@ -75,17 +75,19 @@ def encode(
     sentences: int | None = None,
     language: str = "",
     window: int | None = None,
+    all_words: bool = False,
 ) -> list[Stretch]:
     """The stretches of one split and part.  With `sentences`, each run of so many sentences is a stretch of its own.
 
-    Conversations come after all other text, those that are longer than `window` in pieces.
+    Conversations come after all other text, those that are longer than `window` in pieces; the answers alone are
+    learned, or with `all_words` all that is said.
     """
     texts: list[str] = []
     marks: list[tuple[int, bool]] = []
     said: list[Stretch] = []
     for group in join_passages(passages, split, part):
         if group[0].turns:
-            said += [_said(piece, group[0].book) for piece in label(group[0], tokenizer, window)]
+            said += [_said(piece, group[0].book) for piece in label(group[0], tokenizer, window, all_words)]
             continue
         chunks = _chunks(text_of(group), sentences, language)
         for number, chunk in enumerate(chunks, start=1):

@@ -75,7 +75,8 @@ class Tokenizer:
         end = self.core.id_to_token(self.end_of_text) or ""
         if self.marked.encode(end, add_special_tokens=False).ids != [self.end_of_text]:
             end = ""  # it cannot be spelled; the end of a conversation gets it all the same
-        return MarkedWriter(end) if set(MARKS.values()) <= self.specials else PlainWriter(end)
+        start = "" if self.start is None else self.core.id_to_token(self.start) or ""
+        return MarkedWriter(end, start) if set(MARKS.values()) <= self.specials else PlainWriter(end, start)
 
     @cached_property
     def turn_ends(self) -> frozenset[int]:
@@ -93,6 +94,13 @@ class Tokenizer:
         for name in TOKENIZER_FILES:
             if (self.folder / name).exists():
                 shutil.copyfile(self.folder / name, folder / name)
+
+    def save_chat_template(self, folder: Path) -> None:
+        """Beside a voice that learned from conversations: how its base writes them, for other programs, where the base
+        brings no template of its own."""
+        write = self.conversation_writer()
+        if isinstance(write, MarkedWriter | PlainWriter):
+            (folder / "chat_template.jinja").write_text(write.as_template(), encoding="utf-8")
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
