@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+    from crew import Crew
 
 ROOT = Path(__file__).parents[1]
 
@@ -71,6 +73,17 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tiny import save_base
 
     return save_base(tmp_path_factory.mktemp("bases") / "llama", "llama")
+
+
+@pytest.fixture(scope="session")
+def crew_of() -> Iterator[Callable[[int], Crew]]:
+    """Crews of one, two or four processes, each started when it is first wanted and used again."""
+    from crew import Crew
+
+    crews: dict[int, Crew] = {}
+    yield lambda count: crews[count] if count in crews else crews.setdefault(count, Crew(count))
+    for crew in crews.values():
+        crew.close()
 
 
 @pytest.fixture(scope="session")
