@@ -6,6 +6,7 @@ import yaml
 
 from quire.delivery.card import MOST_SOURCES, CardFacts, Source, model_card
 from quire.recipe.schema import Recipe
+from quire.training.energy import Energy
 
 FACTS = CardFacts(
     name="the-castle",
@@ -65,3 +66,15 @@ def test_a_large_shelf_is_cut_short_with_the_rest_counted() -> None:
     assert "- Poem 19 (100 words)" in text
     assert "- Poem 20 " not in text
     assert "and 7 more" in text
+
+
+def test_energy_is_told_where_it_was_measured_and_left_out_elsewhere() -> None:
+    assert "energy" not in card()
+    measured = Energy(7380.0, cpu_kilowatt_hours=0.061, gpu_kilowatt_hours=0.302)
+    text = card(facts=replace(FACTS, energy=measured))
+    assert "| energy | 0.363 kWh in 2 h 03 min (processor packages, by RAPL and GPUs, by their driver) |" in text
+    assert "CO₂" not in text
+    french = replace(measured, co2_kilograms=0.0182, country="FRA")
+    assert "| CO₂ | 18.2 g, estimated by the electricity of a usual year in FRA |" in card(
+        facts=replace(FACTS, energy=french)
+    )

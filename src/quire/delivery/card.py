@@ -9,6 +9,8 @@ import yaml
 
 from quire.recipe.method import Method
 from quire.recipe.schema import Recipe
+from quire.training.energy import Energy
+from quire.units import show_duration
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class CardFacts:
     parameters: int
     adapter: bool = True
     base_changed: bool = False
+    energy: Energy | None = None
 
 
 MOST_SOURCES = 20
@@ -91,12 +94,22 @@ def _training(recipe: Recipe, facts: CardFacts) -> str:
         ("steps", [f"{facts.steps:,}"]),
         ("tokens trained", [f"{facts.tokens_trained:,}"]),
         ("seed", [str(recipe.seed)]),
+        *((name, [value]) for name, value in (_energy(facts.energy) if facts.energy else ())),
     ]
     names = [stage.name for stage in stages] if recipe.stages else [""]
     head = f"| | {' | '.join(names)} |\n|---|{'---|' * len(names)}\n"
     # What holds for the run as a whole stands under the last stage, which it ended with.
     lines = [f"| {name} | {' | '.join([''] * (len(names) - len(values)) + values)} |" for name, values in rows]
     return "## How it was trained\n\n" + head + "\n".join(lines)
+
+
+def _energy(energy: Energy) -> list[tuple[str, str]]:
+    """What counters have measured; CO₂ where it is known in which country."""
+    rows = [("energy", f"{energy.kilowatt_hours:.3g} kWh in {show_duration(energy.seconds)} ({energy.counted})")]
+    if energy.co2_kilograms is not None:
+        told = f"{energy.co2_kilograms * 1000:.3g} g, estimated by the electricity of a usual year in {energy.country}"
+        rows.append(("CO₂", told))
+    return rows
 
 
 def _method(method: Method) -> str:
