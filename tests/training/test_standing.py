@@ -80,7 +80,39 @@ def test_a_stage_whose_voice_was_damaged_is_trained_again_and_says_so(folder: Ru
     (voice_of(folder, 1, STAGES[1]) / "adapter_model.safetensors").write_bytes(b"weighTs")
     at = standing(folder, STAGES)
     assert (at.done, at.state.stage, at.state.step) == (1, 1, 10)
-    assert "adapter_model.safetensors" in at.damaged[0]
+    assert "adapter_model.safetensors" in at.spoiled[0]
+
+
+def test_it_goes_on_from_a_checkpoint_of_its_own_stage_where_one_is_left(folder: RunFolder) -> None:
+    end_stage(folder, 0, 10)
+    end_stage(folder, 1, 20)
+    for stage, step in ((1, 18), (1, 20), (2, 25)):
+        save(folder, TrainState(stage=stage, step=step))
+    (voice_of(folder, 1, STAGES[1]) / "adapter_model.safetensors").write_bytes(b"weighTs")
+    at = standing(folder, STAGES)
+    assert (at.done, at.state.stage, at.state.step) == (1, 1, 20)
+
+
+def test_a_damaged_checkpoint_of_a_stage_that_has_none_but_it_is_told_of(folder: RunFolder) -> None:
+    save(folder, TrainState(stage=0, step=10))
+    end_stage(folder, 0, 10)
+    save(folder, TrainState(stage=1, step=12))
+    (folder.checkpoints / "0000012" / "state.json").write_text("{}", encoding="utf-8")
+    at = standing(folder, STAGES)
+    assert (at.checkpoint, at.done, at.state.stage) == (None, 1, 1)
+    assert "0000012" in at.damaged[0]
+
+
+def test_the_run_s_own_voice_is_looked_at_too(folder: RunFolder) -> None:
+    plain = Recipe.model_validate({"shelf": ["a.txt"]}).curriculum
+    save(folder, TrainState(step=10))
+    folder.voice.mkdir()
+    assert standing(folder, plain).spoiled == ()
+    (folder.voice / "adapter_model.safetensors").write_bytes(b"weights")
+    seal(folder.voice)
+    assert standing(folder, plain).spoiled == ()
+    (folder.voice / "adapter_model.safetensors").write_bytes(b"weighTs")
+    assert "adapter_model.safetensors" in standing(folder, plain).spoiled[0]
 
 
 def test_when_all_have_ended_nothing_is_left_but_to_finish(folder: RunFolder) -> None:

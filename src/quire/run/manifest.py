@@ -56,6 +56,11 @@ def flaw(folder: Path, required: tuple[str, ...] = ()) -> str | None:
     return None
 
 
+def spoiled(folder: Path) -> str | None:
+    """As `flaw`, of a folder that need not be there, and may be older than manifests: neither is a flaw."""
+    return flaw(folder) if (folder / MANIFEST).exists() else None
+
+
 def _names(folder: Path) -> list[str]:
     files = (path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
     return sorted(path.relative_to(folder).as_posix() for path in files)

@@ -128,13 +128,18 @@ def _name(file: str, rank: int, count: int) -> str:
     return file if count == 1 else f"{stem}-{rank + 1:05d}-of-{count:05d}.{ending}"
 
 
-def newest(root: Path, complain: Callable[[str], None], ranks: Ranks = ALONE) -> Checkpoint | None:
-    """The newest checkpoint that is whole; `complain` hears of each that is not."""
+def newest(
+    root: Path, complain: Callable[[str], None], ranks: Ranks = ALONE, stage: int | None = None
+) -> Checkpoint | None:
+    """The newest checkpoint that is whole, of any stage or of this one; `complain` hears of each that is not."""
     for folder in reversed(list_checkpoints(root)):
         try:
-            return load_checkpoint(folder, ranks)
+            found = load_checkpoint(folder, ranks)
         except RunError as error:
             complain(str(error))
+            continue
+        if stage is None or found.state.stage == stage:
+            return found
     return None
 
 

@@ -11,7 +11,7 @@ from quire.planner.cautions import Warned
 from quire.recipe.schema import Stage
 from quire.run.events import Event, read_events
 from quire.run.folder import RunFolder
-from quire.run.manifest import flaw
+from quire.run.manifest import flaw, spoiled
 from quire.training.checkpoints import Checkpoint, load_checkpoint, newest
 from quire.training.ranks import ALONE, Ranks
 from quire.training.session import Session
@@ -26,6 +26,7 @@ class Standing:
     checkpoint: Checkpoint | None
     done: int
     damaged: tuple[str, ...]
+    spoiled: tuple[str, ...] = ()  # of voices: what is missed is made again
 
 
 def standing_of_all(folder: RunFolder, stages: Sequence[Stage], ranks: Ranks) -> Standing:
@@ -42,22 +43,23 @@ def standing_of_all(folder: RunFolder, stages: Sequence[Stage], ranks: Ranks) ->
 
 def standing(folder: RunFolder, stages: Sequence[Stage], ranks: Ranks = ALONE) -> Standing:
     """Where to go on: in the first stage that has not ended, at its newest whole checkpoint."""
-    damaged: list[str] = []
-    checkpoint = newest(folder.checkpoints, damaged.append, ranks)
     ends = ended(folder, stages)
-    broken: list[str] = []
+    broken = [problem] if (problem := spoiled(folder.voice)) is not None else []
     while ends and (problem := flaw(voice_of(folder, len(ends) - 1, stages[len(ends) - 1]))) is not None:
         broken.append(problem)
         ends.pop()
-    if checkpoint is not None and checkpoint.state.stage == len(ends):
-        return Standing(checkpoint.state, checkpoint, len(ends), (*broken, *damaged))
+    damaged: list[str] = []
+    checkpoint = newest(folder.checkpoints, damaged.append, ranks, stage=len(ends))
+    if checkpoint is not None:
+        return Standing(checkpoint.state, checkpoint, len(ends), tuple(damaged), tuple(broken))
     if not ends:
-        return Standing(TrainState(), None, 0, (*broken, *damaged))
-    # Nobody misses a damaged checkpoint of a stage that has ended.
+        return Standing(TrainState(), None, 0, tuple(damaged), tuple(broken))
     state = TrainState(
         len(ends) - 1, 0, ends[-1].step, tokens=_whole(ends[-1], "tokens_total"), skipped=_whole(ends[-1], "skipped")
     )
-    return Standing(state if len(ends) == len(stages) else state.next_stage(), None, len(ends), tuple(broken))
+    if len(ends) == len(stages):  # nobody misses a checkpoint
+        return Standing(state, None, len(ends), (), tuple(broken))
+    return Standing(state.next_stage(), None, len(ends), tuple(damaged), tuple(broken))
 
 
 def ended(folder: RunFolder, stages: Sequence[Stage]) -> list[Event]:
@@ -86,6 +88,8 @@ def tell_resume(session: Session, at: Standing) -> None:
     for problem in at.damaged:  # after the resume, or that would make readers forget it
         remedy = "the checkpoint before it is used" if at.checkpoint else "the stage starts over"
         session.warn(Warned(problem, remedy, "resume"))
+    for problem in at.spoiled:
+        session.warn(Warned(problem, "what it was made from is gone on with, and it is made again", "resume"))
 
 
 def _whole(event: Event, name: str) -> int:
