@@ -170,3 +170,22 @@ def test_streams_are_not_trained_on_yet(corpus: Path, capsys: pytest.CaptureFixt
     for verb in ("plan", "train"):
         assert run([verb, str(recipe)]) == 2
         assert "is a stream, which is not held in memory" in capsys.readouterr().err
+
+
+def test_conversations_are_counted_by_what_is_to_learn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "Nobody."}] * 2}
+    path = tmp_path / "chats.jsonl"
+    path.write_text(f"{json.dumps(row)}\n{json.dumps(row)}\n{json.dumps({'messages': []})}\n", encoding="utf-8")
+    assert run(["read", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert "2 conversations with 4 answers to learn" in shown
+    assert "conversation without turns" in shown
+    assert run(["read", "--text", str(path)]) == 0
+    assert capsys.readouterr().out.startswith("[user] Who?\n\n[character] Nobody.\n\n[user] Who?")
+    assert run(["read", "--html", "--out", str(tmp_path / "page.html"), str(path)]) == 0
+    assert "<b>character</b> Nobody." in (tmp_path / "page.html").read_text(encoding="utf-8")
+    pair = tmp_path / "pair.jsonl"
+    pair.write_text(json.dumps({"prompt": "A storm.", "completion": "The mast went first."}), encoding="utf-8")
+    capsys.readouterr()
+    assert run(["read", str(pair)]) == 0
+    assert "1 completion with 1 answer to learn" in capsys.readouterr().out

@@ -146,3 +146,15 @@ def test_text_that_stands_twice_is_told(tmp_path: Path) -> None:
     assert [Path(found[side]["path"]).name for side in ("first", "second")] == ["a.md", "b.md"]
     assert found["example"].startswith("The keeper wrote the level")
     assert "duplicates" not in describe(read(tmp_path / "a.md"))
+
+
+def test_turns_are_told_of_conversations_alone(tmp_path: Path) -> None:
+    path = tmp_path / "chats.jsonl"
+    said = [{"from": "system", "value": "You row."}, {"from": "human", "value": "Who?"}, {"from": "gpt", "value": "I."}]
+    path.write_text(json.dumps({"conversations": said}), encoding="utf-8")
+    (book,) = describe(read(path))["books"]
+    assert book["turns"] == {"system": 1, "user": 1, "character": 1}
+    plain = tmp_path / "book.txt"
+    plain.write_text("One line of text.\n", encoding="utf-8")
+    (book,) = describe(read(plain))["books"]
+    assert "turns" not in book

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from quire.books.book import Book, Chapter, Dropped, Shelf
+from quire.books.book import SAID, Book, Chapter, Dropped, Shelf
 from quire.books.copies.duplicates import describe as describe_duplicate
 from quire.books.copies.duplicates import find_duplicates
 from quire.books.proof import proof_of
@@ -24,7 +24,16 @@ from quire.cli.flags import AsJson, help_of
 from quire.errors import BookError
 from quire.recipe.schema import Format, KeptMatter, ShelfItem
 from quire.run.atomic import write_text
-from quire.verbs.read import describe, describe_dropped, describe_look, items_of, look_at, refuse_unreadable
+from quire.verbs.read import (
+    clean_text,
+    describe,
+    describe_dropped,
+    describe_look,
+    items_of,
+    look_at,
+    refuse_unreadable,
+    turns_in,
+)
 
 EXAMPLES = (
     "quire read novel.epub",
@@ -97,7 +106,7 @@ def read(
         facts = describe(shelf) | ({"streams": [describe_look(look) for look in looks]} if looks else {})
         _hand_over(screen.as_json(facts), out)
     elif as_text:
-        _hand_over(shelf.text, out)
+        _hand_over("\n\n".join(map(clean_text, shelf)), out)
     elif as_html:
         _hand_over(proof_of(every), out or _page_name(every))
     else:
@@ -125,7 +134,7 @@ def _pour(items: Sequence[ShelfItem]) -> None:
     for item in items:
         works = (work.book for work in open_corpus(item).works()) if item.stream else iter(read_shelf([item]))
         for book in works:
-            sys.stdout.write(gap + book.text)
+            sys.stdout.write(gap + clean_text(book))
             gap = "\n\n"
     sys.stdout.write("\n")
 
@@ -195,6 +204,7 @@ def _show_book(book: Book, console: Console) -> None:
     facts = [_count(len(book.chapters), "chapter"), f"{book.words:,} words", book.language or "language unknown"]
     if book.notes:
         facts.append(f"{_count(len(book.notes), 'note')} kept aside")
+    facts += _said([book], [turns] if (turns := turns_in(book)) else [])
     if book.kind == "plays":
         speakers = [block.speaker for chapter in book.chapters for block in chapter.blocks if block.kind == "speech"]
         facts.append(f"{_count(len(speakers), 'speech', 'speeches')} by {_count(len(set(speakers)), 'speaker')}")
@@ -215,8 +225,10 @@ def _show_book(book: Book, console: Console) -> None:
 
 def _show_works(books: Sequence[Book], console: Console) -> None:
     """Works of one chapter, such as poems: one line for each."""
+    said = [turns for book in books if (turns := turns_in(book))]
     if len({book.path for book in books}) == 1:
-        console.print(f"{_safe(books[0].path)}: {len(books)} works, {sum(book.words for book in books):,} words")
+        facts = [f"{len(books)} works", *_said(books, said), f"{sum(book.words for book in books):,} words"]
+        console.print(f"{_safe(books[0].path)}: {', '.join(facts)}")
     _show_first(books[:SHOWN_CHAPTERS], console)
     if len(books) > SHOWN_CHAPTERS:
         console.print(f"and {len(books) - SHOWN_CHAPTERS} works more (--json lists them all)")
@@ -224,6 +236,17 @@ def _show_works(books: Sequence[Book], console: Console) -> None:
     for warning in dict.fromkeys(warning for book in books for warning in book.warnings):
         console.print(f"[yellow]![/yellow] {_safe(warning)}")
     console.print()
+
+
+def _said(books: Sequence[Book], said: Sequence[Mapping[str, int]]) -> list[str]:
+    """How many of the works are conversations or completions, and what is learned of them."""
+    if not said:
+        return []
+    kinds = [
+        _count(number, kind.removesuffix("s")) for kind in SAID if (number := sum(book.kind == kind for book in books))
+    ]
+    answers = sum(turns["character"] for turns in said)
+    return [f"{' and '.join(kinds)} with {_count(answers, 'answer')} to learn"]
 
 
 def _show_first(books: Sequence[Book], console: Console) -> None:

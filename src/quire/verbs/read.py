@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from quire.books.book import Book, Dropped, Shelf
+from quire.books.book import SAID, Book, Dropped, Passage, Role, Shelf, turns_of
 from quire.books.copies.duplicates import Where, find_duplicates, text_at
 from quire.books.reading import read_shelf
 from quire.books.streams.corpus import Look, open_corpus
 from quire.books.streams.corpus import look as look_into
 from quire.errors import BookError
+from quire.prompts.conversation import conversation_of, shown
 from quire.recipe.load import load_recipe
 from quire.recipe.problems import as_error, check
 from quire.recipe.schema import Format, KeptMatter, ShelfItem
@@ -111,7 +113,8 @@ def refuse_unreadable(shelf: Shelf) -> None:
 def describe(shelf: Shelf) -> dict[str, Any]:
     """What `quire read --json` prints.
 
-    `duplicates` is there only when text stands twice, `unreadable` only when a file could not be read.
+    `duplicates` is there only when text stands twice, `unreadable` only when a file could not be read, `turns` only of
+    conversations and completions.
     """
     facts: dict[str, Any] = {"books": [_describe_book(book) for book in shelf]}
     if duplicates := find_duplicates(shelf):
@@ -158,7 +161,25 @@ def _describe_where(shelf: Shelf, where: Where) -> dict[str, Any]:
     return {"path": path, "book": where.book, "chapter": where.chapter, "start": where.start, "stop": where.stop}
 
 
+def clean_text(book: Book) -> str:
+    """The text of a work; of a conversation each turn after a mark that says whose it is."""
+    if book.kind not in SAID:
+        return book.text
+    (chapter,) = book.chapters
+    passage = Passage(chapter.text, 0, 0, 0, 0, "train", turns=turns_of(chapter), kind=book.kind)
+    return shown(conversation_of(passage))
+
+
+def turns_in(book: Book) -> dict[str, int]:
+    """How many turns each side of a conversation has; nothing for other works."""
+    if book.kind not in SAID:
+        return {}
+    said = Counter(turn.role for chapter in book.chapters for turn in turns_of(chapter))
+    return {role: said[role] for role in get_args(Role)}
+
+
 def _describe_book(book: Book) -> dict[str, Any]:
+    turns = turns_in(book)
     return {
         "path": book.path,
         "title": book.title,
@@ -166,6 +187,7 @@ def _describe_book(book: Book) -> dict[str, Any]:
         "language": book.language,
         "kind": book.kind,
         "words": book.words,
+        **({"turns": turns} if turns else {}),
         "chapters": [
             {"title": " ".join(chapter.heading.split()) or None, "words": chapter.words, "matter": chapter.matter}
             for chapter in book.chapters
