@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 
@@ -36,6 +37,12 @@ def test_warnings_of_libraries_are_dropped_and_others_stay() -> None:
         warnings.warn_explicit("noise", UserWarning, "x.py", 1, module="transformers.modeling_utils")
         warnings.warn_explicit("mine", UserWarning, "y.py", 1, module="my_script")
     assert [str(one.message) for one in heard] == ["mine"]
+
+
+def test_bitsandbytes_tells_of_errors_alone() -> None:
+    """Where it is installed every adapter imports it, few bits or not."""
+    quiet.hush()
+    assert logging.getLogger("bitsandbytes.backends.cpu.ops").getEffectiveLevel() == logging.ERROR
 
 
 def test_offline_is_asked_for_but_not_forced(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ What a person has set in the environment (TRANSFORMERS_VERBOSITY, PYTHONWARNINGS
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -26,6 +27,8 @@ def hush() -> None:
     """Call before the first model or tokenizer is loaded; calling it again does nothing new."""
     for name, value in (_PRIVATE | _QUIET).items():
         os.environ.setdefault(name, value)
+    # peft imports it wherever it is installed, and it warns of kernels that it would fetch from a hub.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     if not sys.warnoptions:
         warnings.filterwarnings("ignore", module=_NOISY)
 
