@@ -20,8 +20,8 @@ from quire.run.atomic import link_tree, require_space
 from quire.run.events import JSON
 from quire.run.folder import RunFolder
 from quire.run.manifest import spoiled
-from quire.tokens.rows import Rows
 from quire.training.checkpoints import Checkpoint
+from quire.training.energy import Meter
 from quire.training.learner import Learner
 from quire.training.loop import Part
 from quire.training.parts import train_parts
@@ -32,8 +32,8 @@ from quire.training.start import Start
 from quire.training.state import TrainState
 from quire.verbs.decide import load_learner
 from quire.verbs.inheritance import inherited, start_of
+from quire.verbs.prepare import StageData
 from quire.verbs.saving import save_and_check, write_samples
-from quire.verbs.stage_data import StageData
 
 _STAGE_SEEDS = 1_000_003  # apart by more than any number of parts
 
@@ -49,7 +49,7 @@ class Undertaking:
     earlier: Start | None
     data: Mapping[int, StageData]
     foreseen: Mapping[int, Plan | None]
-    watched: Mapping[str, Rows]
+    meter: Meter
     keep: Callable[[Decided, bool], None]
 
     def settle(self, number: int, alone: bool = False, **found: object) -> None:
@@ -120,8 +120,9 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
     session.ranks.lead(lambda: require_space(session.folder.path, disk_of(learner.trainable, stage.keep)))
     work.settle(number, packs=learner.computation.packs)
     introduce(work, number, state, learner, plan if resume is None else None)
+    watched = {str(recipe.earlier): data.forgetting} if data.forgetting is not None else {}
     parts = [
-        Part(part, rows, held_out, work.watched)
+        Part(part, rows, held_out, watched)
         for part, (rows, held_out) in enumerate(zip(data.rows, data.validation, strict=True))
     ]
 
@@ -148,7 +149,15 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
     ends |= {"memory_bytes": peak_memory(work.decided.device)}
     ends |= {"seconds": time.monotonic() - began} if resume is None else {}
     session.emit("stage_end", state, ends)
+    tell_energy(work, state)
     return state
+
+
+def tell_energy(work: Undertaking, state: TrainState) -> None:
+    """What this session has used so far, where the machine counts it."""
+    used = work.meter.read()
+    if used is not None:
+        work.session.emit("energy", state, used)
 
 
 def loader(work: Undertaking, number: int) -> Callable[[], Learner]:
@@ -173,7 +182,8 @@ def introduce(work: Undertaking, number: int, state: TrainState, learner: Learne
     if recipe.stages or work.earlier is not None:
         start = start_of(session.folder, recipe.curriculum, number, work.files, work.earlier)
         session.emit("inherited", state, inherited(recipe, number, start))
-    ledger = work.data[number].account(BatchChoice(settled.batch, settled.accumulate, settled.batch_reason))
+    choice = BatchChoice(settled.batch, settled.accumulate, settled.batch_reason)
+    ledger = work.data[number].account(choice, _seed(recipe, number))
     session.announce(state, work.decided, settled, learner.facts(), {"words": ledger.words, "tokens": ledger.tokens})
     if plan is not None:
         session.emit(

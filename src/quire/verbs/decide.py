@@ -13,13 +13,14 @@ from quire.model.machine import choose_precision, choose_threads, device_name, m
 from quire.planner.bases import BaseFiles, BasePick, find_base
 from quire.planner.facts import TextFacts
 from quire.planner.plan import Plan, make_plan
-from quire.planner.schedule import choose_batch
+from quire.planner.schedule import BatchChoice, choose_batch
 from quire.planner.shape import read_shape
 from quire.recipe.bases import FRESH
 from quire.recipe.resolved import Decided, StageDecided
 from quire.recipe.schema import FreshBase, Recipe, Stage
 from quire.run.atomic import fresh_folder
 from quire.training.learner import Learner, make_learner
+from quire.training.pace import pace_or_none
 from quire.training.start import Start
 
 OWN_BASE = "base"  # where a run keeps the base that it made from scratch
@@ -34,6 +35,7 @@ def decide(recipe: Recipe, picked: BasePick) -> Decided:
     return Decided(
         base=picked.name,
         base_revision="",
+        prepared=(),
         prompts=(),
         base_reason=picked.reason,
         download=picked.download,
@@ -75,11 +77,19 @@ def base_files(
     return BaseFiles(str(folder), folder, "", "run")
 
 
-def foresee(stage: Stage, decided: StageDecided, files: BaseFiles, text: TextFacts) -> Plan | None:
-    """What a stage will take on these files; None where the planner does not know such a base or what is asked of it,
-    for training may still know it, or will say itself what is wrong."""
+def foresee(
+    stage: Stage, decided: Decided, number: int, files: BaseFiles, text: TextFacts, run: Path, processes: int = 1
+) -> Plan | None:
+    """What a stage will take on these files, some layers of which are tried for a moment; None where the planner does
+    not know such a base or what is asked of it, for training may still know it, or will say itself what is wrong."""
+    settled = decided.stages[number]
     try:
-        return make_plan(stage, read_shape(files.path), text, measure_machine(), decided.precision)
+        shape, machine = read_shape(files.path), measure_machine()
+        plan = make_plan(stage, shape, text, machine, settled.precision, processes=processes)
+        set_threads(decided.threads)
+        choice = BatchChoice(settled.batch, settled.accumulate, settled.batch_reason)
+        pace = pace_or_none(files.path, stage, choice, settled.precision, plan.checkpointing, run)
+        return make_plan(stage, shape, text, machine, settled.precision, pace, processes)
     except QuireError:
         return None
 

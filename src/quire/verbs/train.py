@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from importlib.metadata import version
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,24 +14,25 @@ from quire.planner.bases import BasePick, pick_for
 from quire.recipe.advice import advice_on
 from quire.recipe.resolved import Decided, ResolvedRecipe, load_resolved
 from quire.recipe.schema import Recipe
-from quire.run.atomic import hash_file, remove_leftovers, write_text
+from quire.run.atomic import hash_file, named_disk_errors, remove_leftovers, write_text
 from quire.run.events import JSON, Event, EventLog, read_events
 from quire.run.folder import RunFolder
 from quire.run.lock import hold
+from quire.run.manifest import spoiled
+from quire.run.versions import versions_here
 from quire.verbs.company import Call, company, heard
 from quire.verbs.comparing.line import keep_result
 from quire.verbs.crash import crash_kept_in
-from quire.verbs.material import Material, cut_shelf, gather
+from quire.verbs.material import Material
 from quire.verbs.quiet import hush, hush_bars
-from quire.verbs.resume import earlier_start, go_on_with, same_base, same_device, same_sources
+from quire.verbs.resume import earlier_start, go_on_with, same_device, same_sources
 from quire.verbs.source import Source, load_source, name_of, run_path
 
 if TYPE_CHECKING:
-    from quire.planner.bases import BaseFiles
     from quire.training.ranks import Ranks
     from quire.training.session import Session
     from quire.training.watch import StopWish
-    from quire.verbs.stage_data import StageData
+    from quire.verbs.library import Library
 
 Listener = Callable[[Event], None]
 _BEGIN, _GO_ON = "begin", "go on"  # what the first of several processes tells the others
@@ -40,6 +40,10 @@ _BEGIN, _GO_ON = "begin", "go on"  # what the first of several processes tells t
 
 def _nobody(_event: Event) -> None:
     """The listener of a run that nobody watches."""
+
+
+def _silent(_text: str) -> None:
+    """Of several processes the first alone says how far the reading is."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ def train(
     settings: Mapping[str, object] | None = None,
     stage: str | None = None,
     prepare_only: bool = False,
+    prepared: Path | None = None,
     max_time: float | None = None,
     download: bool = False,
     listener: Listener | None = None,
@@ -73,20 +78,28 @@ def train(
 
     `source` is a book file, a folder of books, `sample:NAME`, a recipe, a run to go on with, or works already read.
     `settings` are recipe keys (`{"train.epochs": 1}`); of a recipe with stages `stage` trains one alone; `prepare_only`
-    makes the data ready and trains nothing; after `max_time` seconds training stops as if asked to; `listener` hears of
-    every event.  Raises Stopped (the same call resumes) or another QuireError.
+    makes the data ready and trains nothing; `prepared` is the folder where that lies, by default the run's own; after
+    `max_time` seconds training stops as if asked to; `listener` hears of every event.  Raises Stopped (the same call
+    resumes) or another QuireError.
     """
     hush()
+    from quire.training.trackers import require_trackers
     from quire.training.watch import listening
 
     with listening(max_time) as wish, company() as ranks:
         call = Call(ranks)
-        given = _Given(source, base, settings or {}, stage, prepare_only, download, call)
+        given = _Given(source, base, settings or {}, stage, prepare_only, download, call, prepared)
         now = load_source(source, base, settings or {})
+        require_trackers(now.recipe.track)
         if ranks is not None and not ranks.first:
             return _follow(given, ranks, run_path(source, run, now.recipe), wish)
         folder = RunFolder.create(run_path(source, run, now.recipe))
-        with hold(folder.lock), crash_kept_in(folder.crash_file), EventLog(folder.events_file) as log:
+        with (
+            hold(folder.lock),
+            crash_kept_in(folder.crash_file),
+            named_disk_errors(folder.path),
+            EventLog(folder.events_file) as log,
+        ):
             remove_leftovers(folder.path)
             earlier = earlier_start(folder)
             if earlier is None:
@@ -109,6 +122,15 @@ class _Given:
     prepare_only: bool
     download: bool
     call: Call
+    prepared: Path | None
+
+    def home(self, folder: RunFolder) -> Path:
+        """Where prepared data lies."""
+        return self.prepared or folder.path / "prepared"
+
+    def tell(self, listener: Listener) -> Callable[[str], None]:
+        """Let whoever listens hear how far the reading is; it is no part of the run's story."""
+        return lambda text: listener(Event(time.time(), "preparing", values={"text": text}))
 
     @property
     def ranks(self) -> Ranks:
@@ -120,20 +142,22 @@ class _Given:
 def _start(given: _Given, recipe: Recipe, folder: RunFolder, log: EventLog, wish: StopWish, listener: Listener) -> Run:
     """The first start: what the recipe leaves open is decided, and kept."""
     from quire.verbs.curriculum import require_turn
+    from quire.verbs.groundwork import open_texts
 
     if given.stage is not None and not given.prepare_only:
         require_turn(folder, recipe.curriculum, given.stage)
-    book = _last_material(given.source, recipe)
+    library = open_texts(recipe, given.home(folder), _shelf(given.source), given.tell(listener))
+    book = library.material(len(recipe.curriculum) - 1)
     # Torch is imported once the book has been read: a mistake in a name or a setting is told at once.
     from quire.verbs.decide import decide
     from quire.verbs.saving import fixed_prompts
 
     picked = _pick(recipe, book, given.download)
     recipe = _advised(given, picked.name)
-    session = _session(folder, log, wish, listener, recipe, given.ranks)
     decided = decide(recipe, picked).model_copy(update={"prompts": tuple(fixed_prompts(recipe, book))})
+    session = _session(folder, log, wish, listener, recipe, given.ranks)
     with session.telling_errors():
-        return _carry_out(session, given, recipe, decided, book.shelf, None)
+        return _carry_out(session, given, recipe, decided, library.for_recipe(recipe), None)
 
 
 def _resume(
@@ -151,25 +175,30 @@ def _resume(
         same_sources(folder, earlier, _hashes_now(earlier))
         return finished
     from quire.verbs.curriculum import require_turn
+    from quire.verbs.groundwork import open_texts
 
     if given.stage is not None and not given.prepare_only and not require_turn(folder, recipe.curriculum, given.stage):
         return _stand(folder, recipe, already_finished=True)
     same_device(folder, earlier.decided)
     session = _session(folder, log, wish, listener, recipe, given.ranks)
     with session.telling_errors():
-        return _carry_out(session, given, recipe, earlier.decided, _shelf(given.source), earlier)
+        library = open_texts(recipe, given.home(folder), _shelf(given.source), given.tell(listener))
+        return _carry_out(session, given, recipe, earlier.decided, library, earlier)
 
 
 def _follow(given: _Given, ranks: Ranks, path: Path, wish: StopWish) -> Run:
     """What every process but the first does: wait until that has decided everything, then do its share."""
+    from quire.verbs.groundwork import open_texts
+
     message = heard(ranks, path)
     folder = RunFolder.open(path)
     resolved = load_resolved(folder.recipe_file)
     if not message:
         return _stand(folder, resolved.recipe, already_finished=True)
     session = _session(folder, EventLog(folder.events_file), wish, _nobody, resolved.recipe, ranks)
+    library = open_texts(resolved.recipe, given.home(folder), _shelf(given.source), _silent)
     earlier = resolved if message == _GO_ON else None
-    return _carry_out(session, given, resolved.recipe, resolved.decided, _shelf(given.source), earlier)
+    return _carry_out(session, given, resolved.recipe, resolved.decided, library, earlier)
 
 
 def _carry_out(
@@ -177,86 +206,63 @@ def _carry_out(
     given: _Given,
     recipe: Recipe,
     decided: Decided,
-    book: Shelf | None,
+    library: Library,
     earlier: ResolvedRecipe | None,
 ) -> Run:
-    """Prepare the data, train stage after stage, save the voice and prove that it is one.
-
-    `book` is the shelf of the last stage, where it was read already.
-    """
+    """Prepare the data, train stage after stage, save the voice and prove that it is one."""
     from quire.tokens.tokenizer import load_tokenizer
+    from quire.training.energy import metering
     from quire.training.standing import standing_of_all
     from quire.training.state import TrainState
+    from quire.training.trackers import tracking
     from quire.training.watch import reason_of
     from quire.verbs.curriculum import Undertaking, carry_out
-    from quire.verbs.decide import base_files, foresee
     from quire.verbs.earlier import earlier_start_of
-    from quire.verbs.stage_data import prepare_stage
+    from quire.verbs.groundwork import foresee_all, prepare_all, resolve, settle_base
     from quire.writing.sampler import check_settings
 
     folder, stages, ranks = session.folder, recipe.curriculum, session.ranks
     check_settings(recipe.write)  # samples are written when a part has ended: too late to hear of a mistake
-    if ranks.several and ranks.first:
-        if earlier is None:
-            _keep(folder, ResolvedRecipe(recipe=recipe, decided=decided, versions=_versions(), sources={}))
-        given.call.make(folder, _GO_ON if earlier is not None else _BEGIN)
-
-    def find() -> BaseFiles:
-        made = earlier is not None or not ranks.first
-        return base_files(recipe, decided, lambda: _texts(given.source, recipe), folder.path, resumes=made)
-
-    files = ranks.lead(find) or find()  # the others find what the first has made or fetched
-    if earlier is None:
-        decided = decided.model_copy(update={"base_revision": files.revision})
-    else:
-        same_base(files.revision, files.name, decided)
+    if earlier is None and ranks.first:
+        _keep(folder, ResolvedRecipe(recipe=recipe, decided=decided, versions=versions_here(), sources={}))
+    given.call.make(folder, _GO_ON if earlier is not None else _BEGIN)
+    files, decided = settle_base(recipe, decided, library, folder.path, earlier, ranks)
     if (reason := reason_of(int(ranks.most(session.wish.code)[0]))) is not None:
         raise Stopped(f"training stopped before a step was taken ({reason})")
     hush_bars()
-    tokenizer = load_tokenizer(files.path)
+    if earlier is None:
+        names: list[JSON] = [stage.name for stage in stages]
+        session.emit("start", TrainState(), {"name": recipe.name, "versions": dict(versions_here()), "stages": names})
     done = standing_of_all(folder, stages, ranks).done if earlier is not None else 0
     wanted = [n for n, stage in enumerate(stages) if n >= done and given.stage in (None, stage.name)]
-    shelves = {number: book if stages[number].shelf == stages[-1].shelf else None for number in wanted}
-
-    def prepare() -> dict[int, StageData]:
-        return {number: prepare_stage(recipe, number, tokenizer, shelves[number]) for number in wanted}
-
-    data = ranks.lead(prepare) or prepare()
-    hashes = {stages[number].name: part.material.hashes() for number, part in data.items()}
-    sources = dict(earlier.sources) if earlier is not None else {}
-    if earlier is not None and ranks.first:
-        known = [found for name, found in hashes.items() if name in decided.prepared]
-        same_sources(folder, earlier, {**sources, **_joined(known)})
-    sources |= _joined(hashes.values())
-    decided = decided.model_copy(update={"prepared": tuple(dict.fromkeys([*decided.prepared, *hashes]))})
-    resolved = ResolvedRecipe(recipe=recipe, decided=decided, versions=_versions(), sources=sources)
+    data = prepare_all(session, recipe, decided, wanted, load_tokenizer(files.path), given.home(folder), library)
+    resolved = resolve(recipe, decided, data, earlier, session)
 
     def keep(decided: Decided, alone: bool = False) -> None:
         if ranks.first or alone:
             _keep(folder, resolved.model_copy(update={"decided": decided}))
 
-    keep(decided)
+    keep(resolved.decided)
     if given.prepare_only:
         return _stand(folder, recipe)
-    foreseen = (
-        {}
-        if earlier or not ranks.first
-        else {n: foresee(recipe.carried_out(n), decided.stages[n], files, data[n].facts) for n in wanted}
-    )
-    if earlier is None:
-        names: list[JSON] = [stage.name for stage in stages]
-        session.emit("start", TrainState(), {"name": recipe.name, "versions": dict(_versions()), "stages": names})
+    fresh = earlier is None and ranks.first
+    foreseen = foresee_all(recipe, decided, files, data, folder.path, ranks.count) if fresh else {}
     before = earlier_start_of(recipe.earlier, files) if recipe.earlier is not None else None
-    work = Undertaking(session, recipe, decided, files, before, data, foreseen, {}, keep)
-    state = carry_out(work, resumes=earlier is not None, only=given.stage)
-    stand = _stand(folder, recipe)
-    if ranks.first and not stand.left:
+    with tracking(recipe.track if ranks.first else (), folder, session.warn) as track, metering() as meter:
+        followed = replace(session, listener=_both(session.listener, track))
+        work = Undertaking(followed, recipe, resolved.decided, files, before, data, foreseen, meter, keep)
+        state = carry_out(work, resumes=earlier is not None, only=given.stage)
+    if ranks.first and folder.has_voice:
         keep_result(folder)
-    return Run(folder.path, state.step, left=stand.left)
+    return Run(folder.path, state.step, left=_stand(folder, recipe).left)
 
 
-def _joined(found: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    return {name: value for hashes in found for name, value in hashes.items()}
+def _both(one: Listener, other: Listener) -> Listener:
+    def listen(event: Event) -> None:
+        one(event)
+        other(event)
+
+    return listen
 
 
 def _session(
@@ -271,18 +277,6 @@ def _session(
 
 def _keep(folder: RunFolder, resolved: ResolvedRecipe) -> None:
     write_text(folder.recipe_file, resolved.to_yaml())
-
-
-def _last_material(source: Source, recipe: Recipe) -> Material:
-    """The text of the last stage, cut: the book, whose language decides the base, and whose lines are prompts."""
-    plain = recipe.as_plain(len(recipe.curriculum) - 1)
-    return cut_shelf(plain, source) if isinstance(source, Shelf) else gather(plain)
-
-
-def _texts(source: Source, recipe: Recipe) -> Iterator[str]:
-    """What the first stage learns from: a fresh base's tokenizer is made of it."""
-    plain = recipe.as_plain(0)
-    return (cut_shelf(plain, source) if isinstance(source, Shelf) else gather(plain)).training_texts()
 
 
 def _advised(given: _Given, picked: str) -> Recipe:
@@ -316,16 +310,12 @@ def _stand(folder: RunFolder, recipe: Recipe, already_finished: bool = False) ->
     return Run(folder.path, ends[-1].step if ends else 0, already_finished, tuple(left))
 
 
-def _versions() -> dict[str, str]:
-    """Of what decides the numbers."""
-    names = ("quire", "torch", "transformers", "peft", "accelerate", "tokenizers", "numpy")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
-
-
 def _finished(folder: RunFolder) -> Run | None:
     events = read_events(folder.events_file)
     done = [event for event in events if event.kind == "done"]
-    return Run(folder.path, done[-1].step, already_finished=True) if done and folder.has_voice else None
+    if not done or not folder.has_voice or spoiled(folder.voice):
+        return None
+    return Run(folder.path, done[-1].step, already_finished=True)
 
 
 def _hashes_now(earlier: ResolvedRecipe) -> dict[str, str]:

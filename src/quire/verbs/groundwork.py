@@ -1,0 +1,112 @@
+"""What must stand before the first step: the base's files, the data of every stage, and what is foreseen of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from quire.books.book import Shelf
+from quire.planner.bases import BaseFiles
+from quire.planner.plan import Plan
+from quire.recipe.resolved import Decided, ResolvedRecipe, load_resolved
+from quire.recipe.schema import Recipe
+from quire.run.events import Event
+from quire.run.folder import find_run
+from quire.run.versions import versions_here
+from quire.tokens.tokenizer import Tokenizer
+from quire.training.ranks import Ranks
+from quire.training.session import Session
+from quire.training.state import TrainState
+from quire.verbs.decide import base_files, foresee
+from quire.verbs.library import Library, open_library
+from quire.verbs.making import Company
+from quire.verbs.prepare import StageData, prepare_stage
+from quire.verbs.resume import same_base, same_sources
+
+
+def settle_base(
+    recipe: Recipe, decided: Decided, library: Library, run: Path, earlier: ResolvedRecipe | None, ranks: Ranks
+) -> tuple[BaseFiles, Decided]:
+    """The base's files, found, fetched or made; a run that goes on must find the same ones."""
+
+    def find() -> BaseFiles:
+        made = earlier is not None or not ranks.first
+        return base_files(recipe, decided, lambda: library.training_texts(0), run, resumes=made)
+
+    files = ranks.lead(find) or find()  # the others find what the first has made or fetched
+    if earlier is None:
+        return files, decided.model_copy(update={"base_revision": files.revision})
+    same_base(files.revision, files.name, decided)
+    return files, decided
+
+
+def open_texts(recipe: Recipe, home: Path, shelf: Shelf | None, tell: Callable[[str], None]) -> Library:
+    """All that the stages read, and what an earlier run has read before them.  `shelf` are the last stage's works,
+    where they have been read."""
+    before = earlier_recipe(recipe)
+    earlier = open_library(before, home, tell=tell) if before is not None else None
+    return open_library(recipe, home, shelf, earlier, tell)
+
+
+def earlier_recipe(recipe: Recipe) -> Recipe | None:
+    """The recipe of the run that `from:` names; None where it names none, or a voice without its run."""
+    if recipe.earlier is None:
+        return None
+    run = find_run(recipe.earlier).run
+    return load_resolved(run.recipe_file).recipe if run is not None else None
+
+
+def prepare_all(
+    session: Session,
+    recipe: Recipe,
+    decided: Decided,
+    wanted: Iterable[int],
+    tokenizer: Tokenizer,
+    home: Path,
+    library: Library,
+) -> dict[int, StageData]:
+    """The data of the wanted stages, made ready or found ready; whoever listens hears how far it is."""
+    ranks = session.ranks
+    company = Company(ranks.rank, ranks.count, ranks.meet)
+    data = {}
+    for number in wanted:
+        state = TrainState(stage=number)
+
+        def tell(text: str, name: str = recipe.curriculum[number].name) -> None:
+            session.listener(Event(time.time(), "preparing", name, values={"text": text}))
+
+        data[number] = prepare_stage(recipe, number, tokenizer, home, tell=tell, library=library, company=company)
+        if recipe.curriculum[number].name not in decided.prepared:
+            rows = sum(len(part) for part in data[number].rows)
+            session.emit("prepared", state, {"rows": rows, "path": data[number].folder.name})
+    return data
+
+
+def resolve(
+    recipe: Recipe, decided: Decided, data: Mapping[int, StageData], earlier: ResolvedRecipe | None, session: Session
+) -> ResolvedRecipe:
+    """The recipe as the run keeps it.  RunError where a text is not what it was when its stage was first prepared."""
+    stages = recipe.curriculum
+    hashes = {stages[number].name: part.material.hashes() for number, part in data.items()}
+    sources = dict(earlier.sources) if earlier is not None else {}
+    if earlier is not None and session.ranks.first:
+        known = [found for name, found in hashes.items() if name in decided.prepared]
+        same_sources(session.folder, earlier, {**sources, **_joined(known)})
+    sources |= _joined(hashes.values())
+    decided = decided.model_copy(update={"prepared": tuple(dict.fromkeys([*decided.prepared, *hashes]))})
+    return ResolvedRecipe(recipe=recipe, decided=decided, versions=versions_here(), sources=sources)
+
+
+def foresee_all(
+    recipe: Recipe, decided: Decided, files: BaseFiles, data: Mapping[int, StageData], run: Path, processes: int
+) -> dict[int, Plan | None]:
+    """What each stage will take, for those that the planner knows enough of."""
+    return {
+        number: foresee(recipe.carried_out(number), decided, number, files, part.facts, run, processes)
+        for number, part in data.items()
+    }
+
+
+def _joined(found: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    return {name: value for hashes in found for name, value in hashes.items()}
