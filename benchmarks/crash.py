@@ -33,6 +33,7 @@ from benchmarks.little_runs import (
     CONFIGURATIONS,
     RUN,
     STOPPED,
+    EndedBadlyError,
     Result,
     carry_out,
     commands,
@@ -110,7 +111,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             kills = asked.kills // len(names) + (number < asked.kills % len(names))
             if name == "earlier voice":
                 make_earlier(home, base)
-            tally = end_early(name, settings_of(name, base), kills, torment)
+            tally = Tally(name)
+            try:
+                end_early(tally, settings_of(name, base), kills, torment)
+            except EndedBadlyError as error:
+                tally.differences.append(str(error))
             tallies.append(tally)
             show(tally)
     show_phases(torment)
@@ -120,12 +125,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if wrong else 0
 
 
-def end_early(name: str, settings: Mapping[str, str], kills: int, torment: Torment) -> Tally:
+def end_early(tally: Tally, settings: Mapping[str, str], kills: int, torment: Torment) -> None:
     """Let one run of this configuration be, and end others before their time `kills` times in all."""
-    tally = Tally(name)
     if not kills:
-        return tally
-    home = torment.home
+        return
+    name, home = tally.name, torment.home
     life = _left_alone(settings, home, home / f"{name}-0")
     tally.seconds = life.seconds
     while tally.kills.total() < kills:
@@ -148,7 +152,6 @@ def end_early(name: str, settings: Mapping[str, str], kills: int, torment: Torme
         tally.differences += [f"{name}, run {tally.runs}: {line}" for line in found]
         if not found:
             shutil.rmtree(place)
-    return tally
 
 
 def _left_alone(settings: Mapping[str, str], home: Path, place: Path) -> Life:
@@ -172,7 +175,7 @@ def _left_alone(settings: Mapping[str, str], home: Path, place: Path) -> Life:
     seconds = time.monotonic() - started
     expected = result_of(place / RUN)
     if found := compare(expected, result_of(counted / RUN)):
-        sys.exit(f"two runs that were left alone differ: {found}")
+        raise EndedBadlyError(f"two runs that were left alone differ: {found}")
     return Life(expected, seconds, heard.counts, operations)
 
 

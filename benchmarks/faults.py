@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if name == "earlier voice":
                 make_earlier(home, base)
             settings = settings_of(name, base)
-            if not settings["book"].endswith(".yaml"):
+            if not settings["book"].endswith(".yaml") and "train.epochs" not in settings:
                 settings |= SHORTER
             for part in asked.parts:
                 started = time.monotonic()

@@ -49,7 +49,7 @@ def write_recipes(home: Path) -> None:
     ]
     stacked = [
         {"name": "first", "method": {"lora": low}, "steps": 4, "shelf": [bridge]},
-        {"name": "over", "method": {"lora": {**low, "dora": True}}, "onto": "stack", "steps": 4},
+        {"name": "over", "method": {"lora": {**low, "rslora": True}}, "onto": "stack", "steps": 4},
         {"name": "melted", "method": {"lora": low}, "onto": "merge", "steps": 4, "optimizer": "adafactor"},
     ]
     corpus = {"path": str(home / "corpus.jsonl"), "stream": True}

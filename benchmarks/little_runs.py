@@ -66,7 +66,6 @@ CONFIGURATIONS: Mapping[str, Mapping[str, str]] = {
     "stream": {"book": "stream.yaml"},
     "earlier voice": {"book": "replay.yaml", "base": ""},
 }
-SLOWLY = ("accumulate 50",)  # those of which one start takes long
 
 
 @dataclass(frozen=True)
@@ -77,12 +76,8 @@ class Result:
     events: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a start ended: its exit code, or minus the number of the signal that killed it, and what it said."""
-
-    code: int
-    said: str
+class EndedBadlyError(Exception):
+    """A start that was let be has not ended with 0, or not at all."""
 
 
 def prepare(home: Path, base: str | None = None) -> str:
@@ -168,7 +163,10 @@ def start_warm(arguments: Sequence[str], place: Path, first: Callable[[], None] 
 
 
 def end_of(process: int, moment: float | None = None, number: int = signal.SIGKILL) -> int:
-    """Wait until the process ends, or send it signal `number` after `moment` seconds; as `Ended.code`."""
+    """Wait until the process ends, or send it signal `number` after `moment` seconds.
+
+    Returns its exit code, or minus the number of the signal that ended it.
+    """
     until = time.monotonic() + (PATIENCE if moment is None else moment)
     while True:
         ended, status = os.waitpid(process, os.WNOHANG)
@@ -178,7 +176,7 @@ def end_of(process: int, moment: float | None = None, number: int = signal.SIGKI
             if moment is None:
                 os.kill(process, signal.SIGKILL)
                 os.waitpid(process, 0)
-                sys.exit(f"a start of quire train has not ended after {PATIENCE:.0f} s")
+                raise EndedBadlyError(f"a start of quire train has not ended after {PATIENCE:.0f} s")
             os.kill(process, number)
             until, moment = time.monotonic() + PATIENCE, None
         time.sleep(0.002)
@@ -190,15 +188,15 @@ def said_in(place: Path) -> str:
 
 
 def carry_out(settings: Mapping[str, str], home: Path, place: Path, first: Callable[[], None] | None = None) -> None:
-    """Start it and let it be; ends the whole test where it does not end well."""
+    """Start it and let it be, until it is done."""
     for arguments in commands(settings, home):
         require_end(end_of(start_warm(arguments, place, first)), place)
 
 
 def require_end(code: int, place: Path) -> None:
-    """End the whole test where a start has not ended well."""
+    """Raise EndedBadlyError where a start has not ended well."""
     if code != 0:
-        sys.exit(f"quire train ended with exit code {code} in {place}:\n{said_in(place)}")
+        raise EndedBadlyError(f"quire train ended with exit code {code} in {place.name}:\n{said_in(place)}")
 
 
 def result_of(run: Path) -> Result:
