@@ -328,3 +328,51 @@ def test_equal_shares_given_for_each_book_are_the_shares_given_for_all() -> None
     shelf = Shelf((own_novel(12, "a"), own_novel(9, "b")))
     for parts in (1, 2):
         assert cut(shelf, 0.05, 0.1, parts) == cut(shelf, 0, 0, parts, shares=[(0.05, 0.1)] * 2)
+
+
+def talk(number: int, answers: int = 3, words: int = 30) -> Book:
+    persona = "You are the ferrywoman of the river and you answer every traveller who comes to the landing " * 2
+    turns = [Block("speech", persona.strip(), PLACE, "system")]
+    for n in range(answers):
+        turns.append(
+            Block("speech", "Will you please tell me something about the river and its ways now?", PLACE, "user")
+        )
+        turns.append(Block("speech", paragraph(1000 * number + n, words), PLACE, "character"))
+    return Book("chats", f"talk {number}", (Chapter(None, tuple(turns)),), kind="conversations")
+
+
+@pytest.mark.parametrize(("count", "parts"), [(6, 1), (40, 1), (40, 3)])
+def test_a_conversation_is_never_cut_and_knows_its_turns(count: int, parts: int) -> None:
+    shelf = Shelf(tuple(talk(n, answers=1 + n % 4) for n in range(count)))
+    passages = cut(shelf, validation=0.1, test=0.1, parts=parts)
+    assert len(passages) == count
+    assert_whole(shelf, passages)
+    for passage in passages:
+        blocks = shelf.books[passage.book].chapters[0].blocks
+        assert passage.kind == "conversations"
+        assert passage.ends_work
+        said = [(turn.role, passage.text[turn.start : turn.stop]) for turn in passage.turns]
+        assert said == [(block.speaker, block.text) for block in blocks]
+    held = {p.split for p in passages}
+    assert held == {"train", "validation", "test"}
+    assert {p.part for p in passages if p.split == "train"} == set(range(parts))
+
+
+def test_conversations_follow_what_they_repeat_by_their_answers_alone() -> None:
+    """The persona and the questions are the same everywhere; whoever gives the same answer is on the same side."""
+    books = [talk(n) for n in range(40)]
+    copies = [replace(talk(n), title=f"again {n}") for n in range(10, 20)]
+    passages = cut(Shelf((*books, *copies)), validation=0.1, test=0.2)
+    sides = {p.book: p.split for p in passages}
+    assert all(sides[40 + n] == sides[10 + n] for n in range(10))
+    assert {sides[n] for n in range(40)} == {"train", "validation", "test"}
+    shelf = Shelf((*books, *copies))
+    assert find_leaks(find_repeats(shelf), passages) == ()
+
+
+def test_prose_beside_conversations_is_cut_as_ever() -> None:
+    shelf = Shelf((novel(12), *(talk(n) for n in range(4))))
+    passages = cut(shelf, validation=0.1, test=0.1)
+    assert_whole(shelf, passages)
+    assert {bool(p.turns) for p in passages if p.book == 0} == {False}
+    assert [p.book for p in passages if p.turns] == [1, 2, 3, 4]

@@ -84,3 +84,15 @@ def test_the_process_answers_on_its_standard_output(tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout.splitlines() == [line.strip() for line in answer(request(path))]
+
+
+def test_conversations_come_row_by_row_each_bad_one_with_its_reason(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "Who rows?"}, {"role": "assistant", "content": "She does."}]
+    good = json.dumps({"messages": turns})
+    lines = said(request(write(tmp_path, good, json.dumps({"messages": turns[1:]}), good)))
+    work = ["book", "chapter", "blocks", "end", "row"]
+    assert names(lines) == ["decided", *work, "bad", *work, "done"]
+    assert lines[0][1:3] == ["", "conversations"]
+    assert [line[2] for line in lines if line[0] == "bad"] == ["answer before anything was said to it"]
+    again = said(request(tmp_path / "a.jsonl", decided=lines[0][1:], start=[1, 2, len(good) + 1, 0]))
+    assert names(again) == ["bad", *work, "done"]

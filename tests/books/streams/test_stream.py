@@ -246,3 +246,12 @@ def test_speeches_of_plays_are_no_stream(tmp_path: Path) -> None:
     speech = {"play": "The Lock", "act": "I", "scene": "I", "speaker": "KEEPER", "text": "Who goes there?"}
     with pytest.raises(BookError, match="speeches of plays, which are read together"):
         works([shard(write(tmp_path / "a.jsonl", [speech] * 4))])
+
+
+def test_a_streamed_conversation_is_a_passage_that_knows_its_turns(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "Who rows?"}, {"role": "assistant", "content": "She does."}]
+    path = write(tmp_path / "chats.jsonl", [{"messages": turns}] * 3)
+    for streamed in stream_passages(stream_works([shard(path)], ReadOptions(), Held())):
+        passage = streamed.passage
+        assert passage.kind == "conversations"
+        assert [passage.text[turn.start : turn.stop] for turn in passage.turns] == ["Who rows?", "She does."]
