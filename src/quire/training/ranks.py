@@ -43,7 +43,7 @@ class Ranks:
     """This process's place, and what all do together; with a single process nothing is ever waited for."""
 
     place: Place = field(default_factory=Place)
-    control: dist.ProcessGroup | None = None
+    links: list[dist.ProcessGroup] = field(default_factory=list)  # emptied in the end, which closes the connections
     threads: int = 0  # that each of several processes may take, lest they get in each other's way
 
     @property
@@ -57,6 +57,11 @@ class Ranks:
     @property
     def several(self) -> bool:
         return self.place.count > 1
+
+    @property
+    def control(self) -> dist.ProcessGroup:
+        """For small things in main memory, on GPUs too."""
+        return self.links[0]
 
     @property
     def first(self) -> bool:
@@ -182,17 +187,22 @@ def joined() -> Iterator[Ranks]:
     dist.init_process_group(
         "nccl" if torch.cuda.is_available() else "gloo", store=store, rank=place.number, world_size=place.count
     )
+    links: list[dist.ProcessGroup] = []
     try:
         own_gpu(place)
-        yield Ranks(place, dist.new_group(backend="gloo", timeout=PATIENCE), torch.get_num_threads())
+        links.append(dist.new_group(backend="gloo", timeout=PATIENCE))
+        yield Ranks(place, links, torch.get_num_threads())
+    except Echo:
+        _leave(store)
+        raise
     except Exception as error:
         if is_lost(error):
             raise _reason(store, place) from error
-        if not _may_speak(store, place, exit_code_of(error)):
+        if not _may_speak(store, place, exit_code_of(error), links):
             raise Echo(exit_code_of(error)) from error
         raise
     finally:
-        _part()
+        _part(links)
 
 
 def own_gpu(place: Place) -> None:
@@ -226,36 +236,43 @@ def exit_code_of(error: BaseException) -> int:
     return 130 if isinstance(error, KeyboardInterrupt) else 1
 
 
-def _may_speak(store: Store, place: Place, code: int) -> bool:
+def _may_speak(store: Store, place: Place, code: int, links: list[dist.ProcessGroup]) -> bool:
     """Leave word of an error for the others, who will find their connections closed; False where one did so before."""
     own = f"{place.number}:{code}"
     try:
         said = store.compare_set(FAILED, "", own).decode()
-        _part()
-        store.add(LEFT, 1)
+        _part(links)
+        _leave(store)
         until = time.monotonic() + FAREWELL
         while place.first and store.add(LEFT, 0) < place.count and time.monotonic() < until:
             time.sleep(0.05)
-    except RuntimeError:  # the first, with which the store is gone
+    except RuntimeError:  # the first is gone, and the store with it
         return False
     return said == own
 
 
-def _part() -> None:
-    """Close the connections to the others, once."""
+def _part(links: list[dist.ProcessGroup]) -> None:
+    """Close the connections to the others."""
+    links.clear()
     if dist.is_initialized():
         with suppress(RuntimeError):
             dist.destroy_process_group()
 
 
+def _leave(store: Store) -> None:
+    """Let the first, which may keep the store, know that this process has read what it wanted."""
+    with suppress(RuntimeError):
+        store.add(LEFT, 1)
+
+
 def _reason(store: Store, place: Place) -> QuireError:
     """Why another process is gone: what it said itself, or else that it said nothing."""
     with suppress(RuntimeError):
-        if store.check([FAILED]):
-            code = int(store.get(FAILED).decode().split(":")[1])
-            store.add(LEFT, 1)
+        failed = store.check([FAILED])
+        code = int(store.get(FAILED).decode().split(":")[1]) if failed else 0
+        _leave(store)
+        if failed:
             return Echo(code)
-        store.add(LEFT, 1)
     if place.launched:  # the launcher has seen which, and says so
         return Echo(ProcessLost.exit_code)
     return ProcessLost("another process of this run is gone, killed or cut off")
