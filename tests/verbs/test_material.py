@@ -132,13 +132,20 @@ def test_the_language_is_that_of_most_words_unless_said(book: Path) -> None:
     assert gather(recipe_for(book, language="fr")).language == "fr"
 
 
-def test_nothing_to_read_and_shares_that_disagree_are_refused(book: Path, tmp_path: Path) -> None:
+def test_nothing_to_read_is_refused_and_sources_hold_out_their_own_shares(book: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(BookError, match="empty"):
         gather(recipe_for(tmp_path / "empty"))
-    shelf = [{"path": str(book), "test": 0.1}, {"path": str(book), "test": 0.2}]
-    with pytest.raises(RecipeError, match="not yet: sources with different shares"):
-        gather(load_recipe({"shelf": shelf}).recipe)
+    other = toy_book(tmp_path / "other.md", chapters=12)
+    other.write_text(other.read_text().replace("the ", "a ").replace("we ", "they ").replace("river", "road"))
+    shelf = [{"path": str(book), "test": 0.0}, {"path": str(other), "test": 0.4}]
+    material = gather(load_recipe({"shelf": shelf}).recipe)
+    tested = {
+        number: sum(len(p.text.split()) for p in material.passages if p.book == number and p.split == "test")
+        for number in (0, 1)
+    }
+    assert tested[0] == 0
+    assert tested[1] > 0.25 * material.shelf.books[1].words
 
 
 def test_without_validation_text_there_is_no_training(book: Path, tmp_path: Path) -> None:

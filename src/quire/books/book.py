@@ -12,7 +12,8 @@ BlockKind = Literal["heading", "paragraph", "verse", "break", "speech", "directi
 BookKind = Literal["prose", "poems", "plays", "conversations", "completions"]
 Role = Literal["system", "user", "character"]
 Matter = Literal["front", "body", "back"]
-Split = Literal["train", "validation", "test"]
+Split = Literal["train", "validation", "test", "left"]
+"""`left` is text that is neither learned nor measured, for it stands in what is held out elsewhere."""
 
 BLOCK_GAP = "\n\n"
 CHAPTER_GAP = "\n\n\n"

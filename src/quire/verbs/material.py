@@ -128,25 +128,32 @@ def count_text(material: Material, tokenizer: Tokenizer, rows: Sequence[Rows]) -
 
 
 def account(
-    material: Material, tokenizer: Tokenizer, trained: Sequence[Rows], choice: BatchChoice, seed: int | None = None
+    material: Material,
+    tokenizer: Tokenizer,
+    trained: Sequence[Rows],
+    choice: BatchChoice,
+    seed: int | None = None,
+    seen: Sequence[Collection[int] | None] | None = None,
 ) -> Account:
     """Every word and token of the sources: trained, only read as context, held out, or dropped while reading.
 
     Where the steps end before the first epoch does, the rows that their order leaves out are counted as not reached.
-    A word goes where its first token goes.  `seed` is that of the order, where it is not the recipe's.
+    A word goes where its first token goes.  `seed` is that of the order, where it is not the recipe's;
+    `seen` are the rows that are reached, where they are known.
     """
     dropped = [d.text for book in material.shelf for d in book.dropped]
     held_out = {split: _held_out(material, tokenizer, split) for split in HELD_OUT}
     tokens = dict.fromkeys(("trained", *_UNLEARNED), 0)
     unlearned_words = dict.fromkeys(_UNLEARNED, 0)
     for part, rows in enumerate(trained):
-        reached = rows.learned(reached_rows(rows, part, material.recipe, choice, seed))
-        for stretch, seen, ever in zip(rows.stretches, reached, rows.learned(), strict=True):
+        known = reached_rows(rows, part, material.recipe, choice, seed) if seen is None else seen[part]
+        reached = rows.learned(known)
+        for stretch, now, ever in zip(rows.stretches, reached, rows.learned(), strict=True):
             own = slice(stretch.repeats, None)
-            tokens["trained"] += int(seen.sum())
+            tokens["trained"] += int(now.sum())
             tokens["context only"] += int((~ever[own]).sum())
-            tokens["not reached"] += int((ever & ~seen).sum())
-            for name, words in zip(_UNLEARNED, _unlearned_words(stretch, seen, ever, tokenizer), strict=True):
+            tokens["not reached"] += int((ever & ~now).sum())
+            for name, words in zip(_UNLEARNED, _unlearned_words(stretch, now, ever, tokenizer), strict=True):
                 unlearned_words[name] += words
     return Account(
         words={

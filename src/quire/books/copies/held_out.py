@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
-from quire.books.book import Book
+from quire.books.book import SAID, Book
 from quire.books.copies.spans import normalise_words
 
 # Integers need no threads, and OpenBLAS ends a process that may have none.
@@ -119,8 +119,11 @@ def _hashes(words: Words) -> NDArray[np.uint64]:
 
 
 def texts_of(book: Book) -> list[str]:
-    """The paragraphs, stanzas and speeches of a work; headings come again in every book."""
+    """The paragraphs, stanzas and speeches of a work, of a conversation the answers: headings come again in every book,
+    personas and questions in every conversation."""
     blocks = (block for chapter in book.chapters for block in chapter.blocks)
+    if book.kind in SAID:
+        return [block.text for block in blocks if block.speaker == "character"]
     return [block.text for block in blocks if block.kind not in ("heading", "break")]
 
 

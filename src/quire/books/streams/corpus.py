@@ -51,9 +51,11 @@ class Corpus:
         tally: Tally | None = None,
         limits: Limits | None = None,
         until: float = ENDLESS,
+        stop: int | None = None,
     ) -> Iterator[StreamedWork]:
-        """The works from a position on; what is dropped is counted in `tally`.  May raise BookError."""
-        return stream_works(self.shards, self.options, self.held, start, tally, limits, until)
+        """The works from a position on, up to table `stop`; what is dropped is counted in `tally`.  May raise
+        BookError."""
+        return stream_works(self.shards, self.options, self.held, start, tally, limits, until, stop)
 
     def passages(
         self,
@@ -133,4 +135,4 @@ def _file_shard(path: Path, split: Split | None) -> Shard:
 
 
 def _hub_shard(dataset: hub.Dataset, file: hub.HubFile) -> Shard:
-    return Shard(f"hub:{dataset.name}/{file.path}", lambda: hub.fetch(dataset, file), dataset.split_of(file))
+    return Shard(f"hub:{dataset.name}/{file.path}", lambda: hub.fetch(dataset, file), dataset.split_of(file), file.size)

@@ -42,11 +42,15 @@ _SAID = (b"bad", b"left", b"seen", b"decided", b"fault", b"done", b"beat")
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One table of a stream: its name, how its file is come by, and which split the data set says it is."""
+    """One table of a stream: its name, how its file is come by, and which split the data set says it is.
+
+    `size` in bytes is known without fetching it; None where it is here.
+    """
 
     name: str
     fetch: Callable[[], Path]
     split: Split | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +138,10 @@ def stream_works(
     tally: Tally | None = None,
     limits: Limits | None = None,
     until: float = ENDLESS,
+    stop: int | None = None,
 ) -> Iterator[StreamedWork]:
-    """The works of all shards from a position on.  What is dropped is counted in `tally`.
+    """The works of all shards from a position on, or of those before shard `stop`.  What is dropped is counted in
+    `tally`.
 
     It ends early when `until` has come, in seconds of time.monotonic.  Raises BookError for a shard that cannot be read
     at all, where it is the only one or the first few are all such; among others it is listed.  A whole stream without
@@ -145,7 +151,7 @@ def stream_works(
     splits = frozenset(shard.split for shard in shards)
     asked = Filter(options.where)
     refused: list[BookError] = []
-    for number, shard in enumerate(shards[start.shard :], start=start.shard):
+    for number, shard in enumerate(shards[start.shard : stop], start=start.shard):
         at = Position(start.rows, start.line, start.offset) if number == start.shard else START
         try:
             for book, after in _Reader(shard, options, limits or Limits(), tally, asked, until).works(at):
@@ -161,8 +167,8 @@ def stream_works(
                 raise refused[0] from None
             if len(tally.unreadable) < _MOST_UNREADABLE:
                 tally.unreadable.append(Unreadable(shard.name, error.what, error.code))
-    tally.whole = True
-    if start == StreamPosition() and not tally.works:
+    tally.whole = stop is None
+    if tally.whole and start == StreamPosition() and not tally.works:
         more = f" and {len(shards) - 1} tables more" if len(shards) > 1 else ""
         raise _no_works(shards[0].name + more, tally, asked)
 
