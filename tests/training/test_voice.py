@@ -13,7 +13,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from quire.errors import GuardError, VoiceError
 from quire.model.adapters import ADAPTER_CONFIG, ADAPTER_FILE
 from quire.planner.bases import find_base
+from quire.prompts.conversation import asked
 from quire.recipe.schema import WriteSettings
+from quire.tokens.labels import prompt_ids
 from quire.training.learner import Learner, make_learner
 from quire.training.optimizer import trainable
 from quire.training.start import Start
@@ -33,11 +35,12 @@ def learned(base: Path, method: object) -> Learner:
     return learner
 
 
-def save(learner: Learner, folder: Path, writing: WriteSettings | None = None) -> None:
+def save(learner: Learner, folder: Path, writing: WriteSettings | None = None, chats: bool = False) -> None:
     def prove(target: Path) -> None:
         check_voice(learner.model, learner.files, learner.precision, target, PROBE, "voice")
 
-    save_voice(learner.model, learner.tokenizer, learner.files, writing or WriteSettings(), folder, "# card", prove)
+    settings = writing or WriteSettings()
+    save_voice(learner.model, learner.tokenizer, learner.files, settings, folder, "# card", prove, chats)
 
 
 @pytest.mark.parametrize("method", [{"lora": {"rank": 4}}, "full"], ids=["lora", "full"])
@@ -76,6 +79,22 @@ def saved(learner: Learner, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("kept") / "voice"
     save(learner, folder)
     return folder
+
+
+def test_a_voice_that_chats_tells_other_programs_how_to_ask_it(learner: Learner, saved: Path, tmp_path: Path) -> None:
+    """transformers writes the prompt by the template in the voice's folder; it is what the voice was trained on."""
+    save(learner, tmp_path / "voice", chats=True)
+    other = AutoTokenizer.from_pretrained(tmp_path / "voice")
+    messages = [{"role": "user", "content": "Who rows?"}]
+    theirs = other.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+    assert theirs == prompt_ids(asked("Who rows?"), learner.tokenizer)
+    assert not (saved / "chat_template.jinja").exists(), "one that learned from a book has none"
+
+
+def test_all_tokens_that_end_an_answer_are_named(learner: Learner) -> None:
+    defaults = json.loads(generation_defaults(learner.tokenizer, WriteSettings(), frozenset((7, 0))))
+    assert defaults["eos_token_id"] == [0, 7]
+    assert json.loads(generation_defaults(learner.tokenizer, WriteSettings()))["eos_token_id"] == 0
 
 
 @pytest.fixture

@@ -21,7 +21,10 @@ from quire.prompts.frames import Writer
 from quire.prompts.shapes import MARKS, MarkedWriter, PlainWriter
 from quire.prompts.templates import TemplateWriter, find_template
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
+TOKENIZER_FILES = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"),
+    *("chat_template.jinja", "chat_template.json"),
+)
 
 
 @dataclass(frozen=True)

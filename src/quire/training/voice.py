@@ -34,10 +34,12 @@ def save_voice(
     folder: Path,
     card: str,
     prove: Callable[[Path], None],
+    chats: bool = False,
 ) -> None:
     """Write a voice: weights, tokenizer, generation defaults, card; and its base, where that was changed by training.
 
-    The folder appears whole and only after `prove` has loaded it without raising, or not at all.
+    One that `chats` has learned from conversations: how its base writes them goes along, and what ends an answer.  The
+    folder appears whole and only after `prove` has loaded it without raising, or not at all.
     """
     with fresh_folder(folder) as target:
         if isinstance(model, PeftModel):
@@ -46,7 +48,10 @@ def save_voice(
                 link_tree(base.path, target / OWN_BASE)
         else:
             save_full(model, tokenizer, target)
-        write_text(target / "generation_config.json", generation_defaults(tokenizer, writing))
+        if chats:
+            tokenizer.save_chat_template(target)
+        ends = tokenizer.turn_ends if chats else frozenset((tokenizer.end_of_text,))
+        write_text(target / "generation_config.json", generation_defaults(tokenizer, writing, ends))
         write_text(target / "README.md", card)
         prove(target)
         seal(target, exempt=("README.md",))
@@ -89,12 +94,16 @@ def probe_of(rows: Rows) -> Tensor:
     return torch.as_tensor(rows.arrays(0).inputs[:PROBE_TOKENS])[None]
 
 
-def generation_defaults(tokenizer: Tokenizer, writing: WriteSettings) -> str:
-    """The recipe's way of writing under transformers' names: `generate` anywhere starts from the same defaults."""
+def generation_defaults(tokenizer: Tokenizer, writing: WriteSettings, ends: frozenset[int] | None = None) -> str:
+    """The recipe's way of writing under transformers' names: `generate` anywhere starts from the same defaults.
+
+    `ends` are the tokens that end a text; end-of-text alone where none are named.
+    """
+    stops = sorted(ends or (tokenizer.end_of_text,))
     sampling = writing.num_beams == 1 and writing.temperature > 0
     defaults: dict[str, object] = {
         "bos_token_id": tokenizer.start,
-        "eos_token_id": tokenizer.end_of_text,
+        "eos_token_id": stops if len(stops) > 1 else stops[0],
         "pad_token_id": tokenizer.end_of_text,
         "max_new_tokens": writing.max_new_tokens,
         "do_sample": sampling,

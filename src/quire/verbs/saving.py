@@ -58,7 +58,8 @@ def save_and_check(
         check_voice(learner.model, learner.files, learner.precision, target, probe_of(rows[0]), str(place))
 
     card = model_card(recipe, facts)
-    save_voice(learner.model, learner.tokenizer, learner.files, recipe.write, folder, card, prove)
+    chats = any(passage.kind == "conversations" for passage in material.passages)
+    save_voice(learner.model, learner.tokenizer, learner.files, recipe.write, folder, card, prove, chats)
     weights = next(iter(sorted(folder.glob("*.safetensors"))))
     session.emit("saved", state, {"voice": str(place), "sha256": hash_file(weights)})
 
