@@ -24,6 +24,9 @@ STAGES = [
 ]
 
 
+DEEDS, THINGS = ("turned", "cursed", "counted", "oiled"), ("wheel", "sacks", "daughters", "debts")
+
+
 def recipe(base: Path, books: Path, **changes: object) -> dict[str, object]:
     wide, narrow, imprint = STAGES
     return {
@@ -41,9 +44,12 @@ def recipe(base: Path, books: Path, **changes: object) -> dict[str, object]:
 def books(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("books")
     toy_book(folder / "river.md", chapters=12, paragraphs=3)
-    toy_book(folder / "other.md", chapters=9, paragraphs=2)
-    text = (folder / "other.md").read_text(encoding="utf-8")
-    (folder / "other.md").write_text(text.replace("ferryman", "miller").replace("river", "wheel"), encoding="utf-8")
+    chapters = [
+        f"## {number}\n\n"
+        + "\n\n".join(f"The miller {deed} his {thing} {number} times." for deed in DEEDS for thing in THINGS)
+        for number in range(9)
+    ]
+    (folder / "other.md").write_text("# The Wheel\n\n" + "\n\n".join(chapters) + "\n", encoding="utf-8")
     return folder
 
 

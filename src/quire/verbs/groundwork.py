@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from quire.books.book import Shelf
+from quire.errors import BookError
 from quire.planner.bases import BaseFiles
 from quire.planner.plan import Plan
 from quire.recipe.resolved import Decided, ResolvedRecipe, load_resolved
@@ -77,10 +78,24 @@ def prepare_all(
             session.listener(Event(time.time(), "preparing", name, values={"text": text}))
 
         data[number] = prepare_stage(recipe, number, tokenizer, home, tell=tell, library=library, company=company)
+        require_rows(recipe.curriculum[number].name, data[number])
         if recipe.curriculum[number].name not in decided.prepared:
             rows = sum(len(part) for part in data[number].rows)
             session.emit("prepared", state, {"rows": rows, "path": data[number].folder.name})
     return data
+
+
+def require_rows(stage: str, data: StageData) -> None:
+    """BookError where a part of a stage has nothing to learn from."""
+    for part, rows in enumerate(data.rows):
+        if len(rows) == 0:
+            where = f"part {part + 1} of stage {stage}" if len(data.rows) > 1 else f"stage {stage}"
+            raise BookError(
+                f"no text is left to train on in {where}: it is all held out, or stands in what is held out elsewhere",
+                "name other texts, or hold out less; quire read lists what stands twice",
+                "not-enough-text",
+                code="empty",
+            )
 
 
 def resolve(
