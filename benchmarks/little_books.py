@@ -11,13 +11,13 @@ import yaml
 
 def write_books(home: Path) -> None:
     """A small novel in twelve chapters, sixty short songs, another novel in eight chapters, a corpus of forty rows."""
+    # Words are drawn, so that no passage stands twice: copies of held-out text are taken out of what is trained on.
     dice = random.Random(11)
-    people = ("the ferryman", "a clerk", "my sister", "nobody", "the widow Orme")
-    deeds = ("opened the door", "counted the boats", "asked for the river", "wrote it down", "went on without a word")
-    times = ("at dawn", "in the rain", "before anyone woke", "for the third time", "as if it were nothing")
+    syllables = ("ba", "den", "fi", "gor", "hul", "ka", "lin", "mo", "nes", "or", "pi", "ra", "su", "tal", "ver", "wy")
+    words = ["".join(dice.choices(syllables, k=dice.randint(1, 3))) for _ in range(300)]
 
     def sentence() -> str:
-        text = f"{dice.choice(people)} {dice.choice(deeds)} {dice.choice(times)}"
+        text = " ".join(dice.choices(words, k=dice.randint(6, 12)))
         return text[0].upper() + text[1:] + "."
 
     def novel(length: int) -> str:
