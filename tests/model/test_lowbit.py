@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import weakref
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -143,6 +144,35 @@ def test_a_weight_takes_a_byte(tiny_base: Path) -> None:
     assert sum(m.codes.nbytes + m.scale.nbytes for m in low) == weights + 4 * outputs
     others = [p for p in model.parameters() if p.dtype != torch.int8]
     assert {p.dtype for p in others} == {lasting_dtype("cpu")}
+
+
+def test_without_bf16_it_is_read_in_16_bits_and_computed_in_32(
+    tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the whole is never there in float32, on the machines that have the least memory."""
+    monkeypatch.setattr("quire.model.base.lasting_dtype", lambda device: torch.float32)
+    model = load_model(tiny_base, "int8")
+    words = model.get_input_embeddings().weight
+    assert words.dtype == torch.float32
+    assert torch.equal(words, words.bfloat16().float())
+    low = [m for m in model.modules() if isinstance(m, Int8Linear)]
+    assert {(m.codes.dtype, m.scale.dtype, m.weight.dtype) for m in low} == {(torch.int8, torch.float32, torch.float32)}
+    assert torch.isfinite(logits(model)).all()
+    plain = load_model(tiny_base, "fp32")
+    assert float((logits(model) - logits(plain)).pow(2).mean().sqrt() / logits(plain).std()) < 0.05
+
+
+def test_layers_are_changed_one_after_the_other(tiny_model: PreTrainedModel) -> None:
+    """While one is changed those before it are gone already: the whole is never there twice."""
+    before = [weakref.ref(m.weight) for m in tiny_model.model.modules() if isinstance(m, nn.Linear)]
+    alive = []
+
+    def make(weight: Tensor, bias: nn.Parameter | None) -> Int8Linear:
+        alive.append(sum(found() is not None for found in before))
+        return Int8Linear(weight, bias)
+
+    lowbit._exchange(tiny_model, make)
+    assert alive == list(range(14, 0, -1))
 
 
 def gradients(model: nn.Module) -> dict[str, Tensor]:

@@ -34,8 +34,8 @@ def load_base(files: BaseFiles, precision: Precision, device: str = "cpu") -> Ba
 def load_model(folder: Path, precision: Precision, device: str = "cpu") -> PreTrainedModel:
     """A causal language model in plain transformers layout.
 
-    One in 8 or 4 bits is read in 16 and changed layer by layer: it takes 2 bytes a weight at most (4 on a processor
-    without bf16), and on a GPU never more than its own size and one matrix.
+    One in 8 or 4 bits is read in 16 and changed layer by layer: it takes 2 bytes a weight at most, and on a GPU never
+    more than its own size and one matrix.
     """
     config = _config(folder)
     if precision == "nf4":
@@ -47,7 +47,7 @@ def load_model(folder: Path, precision: Precision, device: str = "cpu") -> PreTr
     try:
         loaded: tuple[object, dict[str, set[str]]] = AutoModelForCausalLM.from_pretrained(  # type: ignore[assignment]
             folder,
-            dtype=weights_dtype(precision, device),
+            dtype=torch.bfloat16 if precision == "int8" else weights_dtype(precision, device),
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
@@ -64,7 +64,7 @@ def load_model(folder: Path, precision: Precision, device: str = "cpu") -> PreTr
         raise BaseModelError(f"{folder} lacks the weights {lost[0]} ({len(lost)} in all)", "download the base again")
     assert isinstance(model, PreTrainedModel)
     if precision == "int8":
-        to_int8(model)
+        to_int8(model, weights_dtype(precision, device))
     elif precision == "nf4":
         to_nf4(model, device)
     torch.nn.Module.to(model, device)  # in place; transformers' own `to` is untyped

@@ -37,11 +37,11 @@ class Int8Linear(nn.Linear):
     codes: nn.Parameter
     scale: Tensor
 
-    def __init__(self, weight: Tensor, bias: nn.Parameter | None) -> None:
-        """Of a weight (outputs, inputs) in any floating format, which `weight` and the output will have."""
+    def __init__(self, weight: Tensor, bias: nn.Parameter | None, dtype: torch.dtype | None = None) -> None:
+        """Of a weight (outputs, inputs) in any floating format; `weight` has that one, or `dtype`."""
         nn.Module.__init__(self)
         self.out_features, self.in_features = weight.shape
-        self.dtype = weight.dtype
+        self.dtype = dtype or weight.dtype
         codes, scale = quantise_rows(weight.detach())
         self.codes = nn.Parameter(codes, requires_grad=False)
         self.register_buffer("scale", scale[:, 0])
@@ -125,9 +125,16 @@ def lasting_dtype(device: str) -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
-def to_int8(model: PreTrainedModel) -> None:
-    """Change every linear layer of `model` but its output head to 8 bits, in place."""
-    _exchange(model, Int8Linear)
+def to_int8(model: PreTrainedModel, dtype: torch.dtype | None = None) -> None:
+    """Change every linear layer of `model` but its output head to 8 bits, in place; then the rest to `dtype`, if given.
+
+    In that order, so that a model read in 16 bits is never there in 32.
+    """
+    _exchange(model, lambda weight, bias: Int8Linear(weight, bias, dtype))
+    if dtype is not None:
+        for parameter in model.parameters():  # the layers' scales are none, and stay in float32
+            if parameter.is_floating_point():
+                parameter.data = parameter.data.to(dtype)
 
 
 def to_nf4(model: PreTrainedModel, device: str) -> None:
