@@ -18,6 +18,7 @@ from quire.errors import QuireError, RecipeError, RunError
 from quire.recipe.load import load_recipe
 from quire.recipe.yaml_text import dump_yaml
 from quire.run.events import read_events
+from quire.run.lock import holder
 from quire.verbs.search import Search, search
 from quire.verbs.train import train
 from toy import TINY_TRAINING, toy_book
@@ -180,9 +181,9 @@ def test_killed_and_stopped_at_any_moment_a_search_ends_as_if_it_had_not_been(re
     numbers = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGKILL, signal.SIGTERM]
     for turn, number in enumerate(numbers):
         process = start(recipe, disturbed)
-        trials = turn // 2 + 1
+        place = disturbed / "trials" / f"{turn // 2:04d}"
         deadline = time.monotonic() + 300
-        while process.poll() is None and len(list(disturbed.glob("trials/*/events.jsonl"))) < trials:
+        while process.poll() is None and not (holder(disturbed / "lock") and holder(place / "lock")):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         process.send_signal(number)

@@ -30,7 +30,7 @@ TENTHS_FIRST = 3  # a trial's first validations, by which none is given up: warm
 ENOUGH_FOR_IMPORTANCE = 12
 _END = 10  # tenths: what has been trained to its end has finished
 _TOP = 1 / 3  # PED-ANOVA asks what the best third has in common; the paper's tenth would be one or two trials here
-_RESAMPLES = 200
+_RESAMPLES = 100
 _REDRAWS = 50
 
 
@@ -104,10 +104,10 @@ def importances(space: Sequence[Dimension], trials: Sequence[Trial], seed: int) 
     if len(told) < ENOUGH_FOR_IMPORTANCE or len(space) < 2:
         return []
     generator = np.random.default_rng(_seed_of(seed, len(told), 0))
-    whole = _importance(space, told)
-    draws = [
-        _importance(space, [told[i] for i in generator.integers(0, len(told), len(told))]) for _ in range(_RESAMPLES)
-    ]
+    frozen = _frozen(space, told)
+    whole = _importance(frozen)
+    drawn = generator.integers(0, len(told), (_RESAMPLES, len(told)))
+    draws = [_importance([frozen[index] for index in row]) for row in drawn]
     found = []
     for dimension in space:
         low, high = np.percentile([draw[dimension.key] for draw in draws], (2.5, 97.5))
@@ -115,14 +115,21 @@ def importances(space: Sequence[Dimension], trials: Sequence[Trial], seed: int) 
     return sorted(found, key=lambda importance: -importance.share)
 
 
-def _importance(space: Sequence[Dimension], told: Sequence[tuple[Trial, float]]) -> dict[str, float]:
+def _frozen(space: Sequence[Dimension], told: Sequence[tuple[Trial, float]]) -> list[optuna.trial.FrozenTrial]:
+    import optuna
+
+    distributions = {dimension.key: _distribution(dimension) for dimension in space}
+    return [
+        optuna.trial.create_trial(params=_labels(space, trial.params), distributions=distributions, value=loss)
+        for trial, loss in told
+    ]
+
+
+def _importance(trials: Sequence[optuna.trial.FrozenTrial]) -> dict[str, float]:
     import optuna
 
     study = optuna.create_study(study_name="importance")
-    distributions = {dimension.key: _distribution(dimension) for dimension in space}
-    for trial, loss in told:
-        params = _labels(space, trial.params)
-        study.add_trial(optuna.trial.create_trial(params=params, distributions=distributions, value=loss))
+    study.add_trials(trials)
     evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=_TOP)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
