@@ -20,7 +20,7 @@ from benchmarks.little_runs import RUN, Result, command, compare, end_of, in_pla
 from benchmarks.syscalls import HALF, PASS, Operation, watch
 
 _GROWING = ("create", "write", "truncate", "allocate", "mkdir", "link")
-_ALL = (*_GROWING, "sync", "rename", "exchange", "unlink", "rmdir")
+_ALL = (*_GROWING, "open", "sync", "rename", "exchange", "unlink", "rmdir")
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ _PATIENCE = 300.0
 class Operation:
     """One change to the folder's files; paths are relative to it.
 
-    `name` is one of create, write, truncate, allocate, sync, rename, exchange, mkdir, unlink,
+    `name` is one of create, open (for writing), write, truncate, allocate, sync, rename, exchange, mkdir, unlink,
     rmdir, link (`other` is the file's older name), symlink, map.
     `inode` is that of the file written, synced, made or removed (0 where it does not exist yet).
     """
@@ -226,7 +226,7 @@ class _Reader:
             return self.of_path("create", path) if flags & os.O_CREAT else None
         if flags & os.O_TRUNC and os.path.isfile(path) and os.path.getsize(path):
             return self.of_path("truncate", path)
-        return None
+        return self.of_path("open", path) if flags & (os.O_WRONLY | os.O_RDWR) else None
 
     def written(self, task: int, name: str, given: tuple[int, ...]) -> Operation | None:
         path = self.opened(task, given[0])

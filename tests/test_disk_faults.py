@@ -36,7 +36,7 @@ from toy import digest, toy_settings
 
 watched = pytest.mark.skipif(not is_supported(), reason="needs seccomp's user notification")
 GROWING = ("create", "write", "truncate", "mkdir", "link")
-ALL = (*GROWING, "sync", "rename", "exchange", "unlink", "rmdir")
+ALL = (*GROWING, "open", "sync", "rename", "exchange", "unlink", "rmdir")
 LEAST = 100  # file operations of `train`, at least
 
 

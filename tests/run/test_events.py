@@ -384,3 +384,15 @@ def test_interrupted_run_reads_like_one_that_was_not(kills: list[int], save_ever
     go(total)
     steps = [event.step for event in forget(events) if event.kind == "step"]
     assert steps == list(range(1, total + 1))
+
+
+def test_a_run_that_is_moved_while_it_writes_is_told_and_nothing_is_made_in_its_old_place(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    with EventLog(tmp_path / "run" / "events.jsonl") as log:
+        log.append("start")
+        (tmp_path / "run").rename(tmp_path / "moved")
+        for write in (lambda: log.append("step"), log.sync):
+            with pytest.raises(RunError, match="moved or removed"):
+                write()
+    assert [path.name for path in tmp_path.iterdir()] == ["moved"]
+    assert [event.kind for event in read_events(tmp_path / "moved" / "events.jsonl")] == ["start"]

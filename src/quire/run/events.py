@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from quire.errors import RunError
 from quire.run.atomic import named_disk_errors, sync_folder
 
 JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
@@ -61,6 +62,7 @@ class EventLog:
         line = json.dumps(event.__dict__, ensure_ascii=False, allow_nan=False).encode("utf-8") + b"\n"
         with named_disk_errors(self.path):
             handle = self._open()
+            self._require_in_place(handle)
             before = os.fstat(handle).st_size
             try:
                 written = os.write(handle, line)
@@ -78,6 +80,7 @@ class EventLog:
         """Bring every line to the disk: a checkpoint must not outlast the events of the steps that it holds."""
         if self._handle is not None:
             with named_disk_errors(self.path):
+                self._require_in_place(self._handle)
                 os.fsync(self._handle)
 
     def close(self) -> None:
@@ -92,6 +95,19 @@ class EventLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _require_in_place(self, handle: int) -> None:
+        """RunError where the run folder was moved or removed meanwhile: half of the run would be written elsewhere."""
+        try:
+            moved = not os.path.samestat(self.path.stat(), os.fstat(handle))
+        except FileNotFoundError:
+            moved = True
+        if moved:
+            raise RunError(
+                f"{self.path.parent} was moved or removed while it was written to",
+                "give the same command again, with --run and the folder where it is now",
+                "resume",
+            )
 
     def _open(self) -> int:
         if self._handle is None:

@@ -84,6 +84,8 @@ class RunFolder:
             raise RunError(f"{path} is a file, not a run folder", "choose another folder with --run DIR")
         # A lock, and nothing else, is what a start that was killed early leaves.
         if path.is_dir() and any(entry.name != folder.lock.name for entry in path.iterdir() if entry.name[0] != "."):
+            if folder.format_file.is_file():  # made meanwhile, by another start
+                return cls.open(path)
             raise RunError(
                 f"{path} is not empty and is not a run folder", "choose a new or empty folder with --run DIR"
             )
