@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quire.errors import DiskFault, DiskFull
+from quire.errors import DiskFault, DiskFull, RunError
 from quire.run.events import JSON, Event, EventLog, forget, read_all_events, read_events, read_new_events
 
 
