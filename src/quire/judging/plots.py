@@ -59,7 +59,7 @@ def history_plot(dots: Sequence[Dot], path: Path) -> list[Path]:
     for state, mark, colour in groups:
         points = [(dot.number, loss) for dot, loss in told if dot.state == state]
         if points:
-            label = "finished" if state == "finished" else "given up early (best loss until then)"
+            label = "finished" if state == "finished" else "given up early"
             x, y = zip(*points, strict=True)
             axes.scatter(x, y, marker=mark, s=34, color=colour, label=label, zorder=3)
     _best_so_far(axes, [(dot.number, loss) for dot, loss in told if dot.state == "finished"], len(dots))
@@ -75,7 +75,7 @@ def history_plot(dots: Sequence[Dot], path: Path) -> list[Path]:
     axes.set_xlabel("trial")
     axes.set_ylabel("held-out loss, nats per token")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _legend(axes)
+    _legend(figure, axes)
     return _save(figure, path)
 
 
@@ -88,7 +88,7 @@ def importance_plot(shares: Sequence[Share], path: Path) -> list[Path]:
     for row, share in enumerate(ordered):
         axes.plot([share.low, share.high], [row, row], color=_INK, linewidth=1.4, marker="|", zorder=3)
     axes.set_xlim(0, max(1.0, *(share.high for share in shares)))
-    axes.set_xlabel("share in being among the best third, with 95 % interval over the trials")
+    axes.set_xlabel("share of the importance, with 95 % interval")
     axes.grid(visible=False, axis="y")
     return _save(figure, path)
 
@@ -109,7 +109,7 @@ def curves_plot(lines: Sequence[Line], measure: str, path: Path) -> list[Path]:
     axes.set_xlabel("tokens learned from")
     axes.set_ylabel(measure)
     axes.xaxis.set_major_formatter(lambda value, _: _tokens(value))
-    _legend(axes)
+    _legend(figure, axes)
     return _save(figure, path)
 
 
@@ -158,9 +158,12 @@ def _empty(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _legend(axes: Axes) -> None:
-    if axes.get_legend_handles_labels()[1]:
-        axes.legend(frameon=False, fontsize=8.5, loc="best")
+def _legend(figure: Figure, axes: Axes) -> None:
+    """Above the picture, where no point can lie under it."""
+    names = axes.get_legend_handles_labels()[1]
+    if names:
+        longest = max(len(name) for name in names)
+        figure.legend(frameon=False, fontsize=8.5, loc="outside upper left", ncols=max(1, 90 // (longest + 8)))
 
 
 def _save(figure: Figure, path: Path) -> list[Path]:
