@@ -71,14 +71,6 @@ def test_a_trial_that_has_begun_is_left_as_it_is(search: tuple[Path, ResolvedRec
     assert run.events_file.read_bytes() == before
 
 
-def test_all_trials_prepare_their_data_in_one_place(search: tuple[Path, ResolvedRecipe]) -> None:
-    folder, _ = search
-    for number in (1, 2):
-        lay_out(folder, Trial(number, {}), None, {}, "")
-    (folder / "trials" / "0001" / "prepared" / "data").write_text("rows")
-    assert (folder / "trials" / "0002" / "prepared" / "data").read_text() == "rows"
-
-
 def test_ended_trials_give_their_disk_back_and_the_best_keeps_its_voice(tmp_path: Path) -> None:
     trials = [
         Trial(0, {}, "finished", 3.0),
@@ -90,15 +82,15 @@ def test_ended_trials_give_their_disk_back_and_the_best_keeps_its_voice(tmp_path
         lay_out(tmp_path, trial, None, {}, "")
         for name in ("voice", "checkpoints"):
             (tmp_path / trial.folder / name).mkdir()
-    (tmp_path / "prepared" / "data").write_text("rows")
+    (tmp_path / "prepared").mkdir()
     tidy(tmp_path, trials, trials[1])
     left = {trial.number: sorted(path.name for path in (tmp_path / trial.folder).iterdir()) for trial in trials}
     assert left == {
         0: ["format"],
         1: ["checkpoints", "format", "voice"],
-        2: ["checkpoints", "format", "prepared", "voice"],
+        2: ["checkpoints", "format", "voice"],
         3: ["format"],
     }
-    assert (tmp_path / "prepared" / "data").is_file(), "a link goes, not what it leads to"
+    assert (tmp_path / "prepared").is_dir(), "for the trials to come"
     clear_shared(tmp_path)
     assert not (tmp_path / "prepared").exists()

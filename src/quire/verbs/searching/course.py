@@ -23,7 +23,7 @@ from quire.verbs.searching.journal import Journal, Trial, write_journal
 from quire.verbs.searching.outcome import Outcome, outcome_of
 from quire.verbs.searching.results import RECIPE, settings_of
 from quire.verbs.searching.sampler import Prune, hopeless, suggest
-from quire.verbs.searching.shared import clear_shared, keep_stages, lay_out, tidy
+from quire.verbs.searching.shared import PREPARED, clear_shared, keep_stages, lay_out, tidy
 from quire.verbs.searching.space import check_space, decisive, default_space, own_values, parse_space
 from quire.verbs.searching.trainer import Ended, Trains, Wish
 
@@ -105,21 +105,20 @@ class Course:
 
     def _request(self, trial: Trial) -> dict[str, Any]:
         asked = self.journal.asked
-        place = str(self.folder / trial.folder)
+        request: dict[str, Any] = {
+            "source": self._source,
+            "run": str(self.folder / trial.folder),
+            "prepared": str(self.folder / PREPARED),
+            "base": asked.base,
+            "settings": dict(asked.settings),
+            "download": self._download,
+        }
         if trial.number == 0 and trial.seed is None:
-            settings = dict(asked.settings)
-            return {
-                "source": self._source,
-                "run": place,
-                "base": asked.base,
-                "settings": settings,
-                "download": self._download,
-            }
+            return request
         resolved = self.resolved
         own = isinstance(resolved.recipe.base, FreshBase) or resolved.recipe.earlier is not None
-        return {
+        return request | {
             "source": str(self.folder / RECIPE),
-            "run": place,
             "base": None if own else resolved.decided.base,
             "settings": settings_of(resolved, trial),
             "download": resolved.decided.download,

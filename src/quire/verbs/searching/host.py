@@ -113,7 +113,7 @@ def _train(request: Mapping[str, Any], wire: Wire) -> str:
         with hold(place.lock, wait=True):  # a trial of a search that was killed may be ending still
             pass
     options = {key: request[key] for key in ("base", "settings", "download")}
-    train(request["source"], run=place.path, listener=wire.tell, **options)
+    train(request["source"], run=place.path, prepared=Path(request["prepared"]), listener=wire.tell, **options)
     return "done"
 
 

@@ -7,10 +7,8 @@ stage is laid out as a run whose earlier stages have ended, and trains what is l
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,7 @@ from quire.verbs.searching.journal import Trial
 SHARED, PREPARED = "shared", "prepared"
 # These were settled for the stage as it is: where a trial says otherwise, they must be settled anew.
 _SETTLED = ("batch", "accumulate", "effective_batch", "precision", "checkpointing", "window")
-_LARGE = ("checkpoints", "stages", "bases", "voice", "base", PREPARED)
+_LARGE = ("checkpoints", "stages", "bases", "voice", "base")
 
 
 def keep_stages(folder: Path, resolved: ResolvedRecipe, first: Trial) -> None:
@@ -44,10 +42,6 @@ def lay_out(folder: Path, trial: Trial, resolved: ResolvedRecipe | None, setting
     `settings` are what it sets over the search's recipe, kept at `path`.
     """
     run = RunFolder.create(folder / trial.folder)
-    shared = folder / PREPARED
-    shared.mkdir(exist_ok=True)
-    with suppress(FileExistsError):
-        (run.path / PREPARED).symlink_to(Path(os.path.relpath(shared, run.path)))
     if resolved is None or run.events_file.exists() or trial.seed is not None:
         return 0
     count = _reusable(folder, resolved, trial)
@@ -71,9 +65,8 @@ def tidy(folder: Path, trials: Sequence[Trial], best: Trial | None) -> None:
     for trial in trials:
         if trial.state == "running":
             continue
-        place = folder / trial.folder
-        for name in _LARGE if trial is not best else (PREPARED,):
-            _remove(place / name)
+        for name in _LARGE if trial is not best else ():
+            _remove(folder / trial.folder / name)
 
 
 def clear_shared(folder: Path) -> None:
@@ -105,7 +98,5 @@ def _lines(events: Sequence[Event]) -> str:
 
 
 def _remove(place: Path) -> None:
-    if place.is_symlink():
-        place.unlink()
-    elif place.is_dir():
+    if place.is_dir() and not place.is_symlink():
         shutil.rmtree(place)
