@@ -152,7 +152,7 @@ def test_without_optuna_it_names_the_command_that_installs_it(
 
 
 def start(recipe: Path, folder: Path) -> subprocess.Popen[str]:
-    words = ["search", "sample:tale", "--trials", "4", "--repeats", "1", "--run", str(folder), "--base"]
+    words = ["search", "sample:tale", "--trials", "3", "--repeats", "1", "--run", str(folder), "--base"]
     base = load_recipe(recipe).recipe.base
     settings = [part for key, value in TINY_TRAINING.items() for part in ("--set", f"{key}={value}")]
     return subprocess.Popen(
@@ -178,7 +178,7 @@ def test_killed_and_stopped_at_any_moment_a_search_ends_as_if_it_had_not_been(re
     _, err = undisturbed.communicate(timeout=600)
     assert undisturbed.returncode == 0, err
     disturbed = tmp_path / "disturbed"
-    numbers = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGKILL, signal.SIGTERM]
+    numbers = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGKILL]
     for turn, number in enumerate(numbers):
         process = start(recipe, disturbed)
         place = disturbed / "trials" / f"{turn // 2:04d}"
