@@ -18,8 +18,9 @@ from collections.abc import Mapping
 from types import CodeType, FrameType
 
 PHASES: Mapping[str, tuple[str, ...]] = {
-    "reading": ("quire.verbs.material:gather", "quire.verbs.material:cut_shelf"),
-    "preparing": ("quire.verbs.stage_data:prepare_stage",),
+    "reading": ("quire.verbs.groundwork:open_texts",),
+    "preparing": ("quire.verbs.prepare:prepare_stage",),
+    "foreseeing": ("quire.verbs.groundwork:foresee_all",),
     "loading": ("quire.verbs.decide:load_learner",),
     "evaluation": ("quire.training.evaluate:validation_loss",),
     "step": ("quire.training.loop:step",),
@@ -42,6 +43,7 @@ class Watch:
     """Counts what a process does, in memory that it shares with those that it was forked from."""
 
     def __init__(self) -> None:
+        _Hearer(self, None)  # a function that has another name now is missed here, where it is seen
         self._shared = mmap.mmap(-1, (len(NAMES) * 2 + 1) * 8)
 
     @property
