@@ -14,6 +14,7 @@ from quire.judging.wording import number
 WIDTH = 720
 _LEFT, _RIGHT = 52, 124
 _MOST_POINTS = 500
+_MOST_BEST = 6  # rings; with more parts than that they would hide the line
 
 
 @dataclass(frozen=True)
@@ -39,22 +40,32 @@ def loss_chart(curve: Curve) -> Markup:
     if not curve.loss:
         return Markup("")
     span = max(1, len(curve.loss) // 25) | 1
-    mean = smoothed(curve.loss, span)
+    starts = [at for at, _ in curve.parts]
+    runs = _pieces(curve.loss, starts)
+    means = [smoothed(run, span) for run in runs]
     last = max(at for at, _ in (*curve.loss, *curve.validation))
-    values = [value for _, value in (*_thinned(curve.loss), *curve.validation)]
+    others = [point for _, points in curve.watched for point in points]
+    share = max(2, _MOST_POINTS // len(runs))
+    thin = [_thinned(run, share) for run in runs]
+    values = [value for _, value in (*(point for run in thin for point in run), *curve.validation, *others)]
     frame = Frame((0, last), _padded(min(values), max(values)), 30, 250)
-    parts = [_axis(frame, "loss, nats per token", 2), _sections(curve, frame)]
-    parts += [_line(_thinned(curve.loss), frame, "raw"), _line(_thinned(mean), frame, "train")]
-    parts += [_line(curve.validation, frame, "valid")] if len(curve.validation) > 1 else []
+    parts = [_bands(curve, frame), _axis(frame, "loss, nats per token", 2), _sections(curve, frame)]
+    parts += [_line(run, frame, "raw") for run in thin]
+    parts += [_line(_thinned(mean, share), frame, "train") for mean in means]
+    parts += [_line(run, frame, "valid") for run in _pieces(curve.validation, ()) if len(run) > 1]
     parts += [_dot(frame.at_x(x), frame.at_y(y), "valid") for x, y in _thinned(curve.validation, 60)]
-    ends = [("training", mean[-1], "train")]
+    parts += [_line(points, frame, "watched") for _, points in curve.watched if len(points) > 1]
+    parts += [_ring(frame, point) for point in curve.best if len(curve.best) <= _MOST_BEST]
+    parts += [_mark(frame, number, step, text) for number, (step, text) in enumerate(curve.warnings, start=1)]
+    ends = [("training", means[-1][-1], "train")]
     ends += [("validation", curve.validation[-1], "valid")] if curve.validation else []
+    ends += [(_short(name, 12), points[-1], "watched") for name, points in curve.watched if points]
     parts.append(_labels(ends, frame))
     height = 290
     if curve.learning_rate:
         peak = max(value for _, value in curve.learning_rate)
         low = Frame((0, last), (0, peak or 1), 292, 348)
-        parts.append(_line(_thinned(curve.learning_rate), low, "rate"))
+        parts += [_line(_thinned(run, share), low, "rate") for run in _pieces(curve.learning_rate, starts)]
         parts.append(_rule(low.bottom))
         parts.append(_text(_LEFT - 8, low.at_y(peak) + 4, f"{peak:.2g}", "tick", "end"))
         parts.append(_text(_LEFT - 8, low.bottom + 4, "0", "tick", "end"))
@@ -138,15 +149,64 @@ def _axis(frame: Frame, name: str, digits: int) -> Markup:
     return Markup("").join(parts)
 
 
-def _sections(curve: Curve, frame: Frame) -> Markup:
-    """Where stages and parts begin; names only where there is room for them."""
+def _pieces(points: Sequence[Point], starts: Sequence[int]) -> list[list[Point]]:
+    """The points of each part: what lies between two parts is no line.  A step that comes twice ends one and begins
+    the next."""
+    pieces: list[list[Point]] = []
+    for at, value in points:
+        before = pieces[-1][-1][0] if pieces else None
+        if before is None or at <= before or any(before <= start < at for start in starts):
+            pieces.append([])
+        pieces[-1].append((at, value))
+    return pieces
+
+
+def _bands(curve: Curve, frame: Frame) -> Markup:
+    """Every second stage on a tinted ground, and below it the names of all that are wide enough for theirs."""
     parts = []
+    for index, (first, last, name) in enumerate(curve.stages):
+        left, right = frame.at_x(first), frame.at_x(last)
+        if index % 2:
+            places = (f"{value:.1f}" for value in (left, frame.top, right - left, frame.bottom - frame.top))
+            parts.append(Markup('<rect class="band" x="{}" y="{}" width="{}" height="{}"/>').format(*places))
+        shown = _short(name, int((right - left - 8) / 5.5))
+        if len(shown) > 2:
+            parts.append(_text((left + right) / 2, frame.bottom + 17, shown, "name", "middle"))
+    return Markup("").join(parts)
+
+
+def _sections(curve: Curve, frame: Frame) -> Markup:
+    """Where stages and parts begin; the names of parts only where there is room for them."""
+    parts = []
+    named = {first: name for first, _, name in curve.stages}
     for at, name in curve.parts:
         x = frame.at_x(at)
         parts.append(_segment(x, frame.top, x, frame.bottom, "section"))
-        if name and len(curve.parts) <= 5:
-            parts.append(_text(x + 4, frame.bottom - 6, name, "tick"))
+        part = name.rpartition(", ")[2]  # the stage's own stands below
+        if part and named.get(at) != part and len(curve.parts) <= 5:
+            parts.append(_text(x + 4, frame.bottom - 6, part, "tick"))
     return Markup("").join(parts)
+
+
+def _ring(frame: Frame, best: Point) -> Markup:
+    """Around the lowest held-out loss."""
+    told = f"best held-out loss {number(best[1], 3)}, at step {best[0]}"
+    return Markup('<circle class="best" cx="{}" cy="{}" r="6.5"><title>{}</title></circle>').format(
+        f"{frame.at_x(best[0]):.1f}", f"{frame.at_y(best[1]):.1f}", told
+    )
+
+
+def _mark(frame: Frame, count: int, step: int, text: str) -> Markup:
+    """A numbered flag above the step at which something was told; the page lists the texts by their numbers."""
+    x, y = frame.at_x(step), frame.top
+    flag = Markup('<path class="mark" d="M{} {}l-4 -7h8z"><title>{}</title></path>').format(
+        f"{x:.1f}", f"{y:.1f}", f"step {step}: {text}"
+    )
+    return flag + _text(x, y - 9, str(count), "mark", "middle")
+
+
+def _short(name: str, most: int) -> str:
+    return name if len(name) <= most else f"{name[: max(0, most - 1)]}…"
 
 
 def _labels(ends: Sequence[tuple[str, Point, str]], frame: Frame) -> Markup:
