@@ -198,7 +198,7 @@ def test_every_answer_is_new_in_exactly_one_piece(sizes: list[tuple[int, int]], 
         for turn in (Turn("user", f"q{number} " + "a " * asked), Turn("character", f"a{number} " + "b " * answered))
     ]
     chat = Conversation(tuple(turns), "p")
-    pieces = pieces_of(chat, tokenizer, window)
+    pieces = pieces_of(chat, tokenizer, window, around=8)
     new = [turn for piece in pieces for turn in piece.conversation.turns if turn.role == "character"]
     fresh = [piece.conversation.turns[n] for piece in pieces for n in piece.conversation.answers[piece.first :]]
     assert fresh == [turn for turn in turns if turn.role == "character"]

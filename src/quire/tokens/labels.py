@@ -8,7 +8,7 @@ again; every answer is learned in exactly one of them.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,8 +21,10 @@ from quire.tokens.tokenizer import Tokenizer
 
 # Of the window, what turns that were learned before may take in a later piece.
 _READ_AGAIN = 0.5
-# Marks of a base around a turn are about so many tokens; what is longer than foreseen is cut where rows are.
-_AROUND = 8
+# Marks of a base around a turn are about so many tokens; where they are more, more are foreseen.  What is longer than
+# the window all the same is cut where rows are.
+_AROUND = (8, 32)
+_MOST_CHARACTERS = 16
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,26 @@ def _learned_whole(piece: Labelled) -> Labelled:
 
 def label_conversation(conversation: Conversation, tokenizer: Tokenizer, window: int | None = None) -> list[Labelled]:
     """`label` for a conversation that is in no passage."""
+    whole = [Piece(conversation, 0, True)]
+    if window is None or conversation.completes:
+        return _label(whole, tokenizer)
+    texts = (conversation.system, *(turn.text for turn in conversation.turns))
+    # Longer than the window for certain, whatever the tokenizer: not even tried.
+    if sum(map(len, texts)) <= _MOST_CHARACTERS * window:
+        found = _label(whole, tokenizer)
+        if all(len(one.ids) <= window for one in found):
+            return found
+    for around in _AROUND:
+        pieces = pieces_of(conversation, tokenizer, window, around)
+        found = _label(pieces, tokenizer)
+        if all(len(one.ids) <= window for one in found) or all(len(p.conversation.answers) == 1 for p in pieces):
+            break
+    return found
+
+
+def _label(pieces: Sequence[Piece], tokenizer: Tokenizer) -> list[Labelled]:
     found: list[Labelled] = []
-    for piece in pieces_of(conversation, tokenizer, window):
+    for piece in pieces:
         answers = len(piece.conversation.answers)
         texts = tokenizer.builder.render(piece.conversation, piece.first)
         # A base that writes an answer otherwise when more follows has a text for each of the new ones.
@@ -92,18 +112,14 @@ def label_conversation(conversation: Conversation, tokenizer: Tokenizer, window:
     return found
 
 
-def pieces_of(conversation: Conversation, tokenizer: Tokenizer, window: int | None) -> list[Piece]:
-    """The whole conversation where it fits into the window; otherwise runs of whole turns that do.
+def pieces_of(conversation: Conversation, tokenizer: Tokenizer, window: int, around: int) -> list[Piece]:
+    """Runs of whole turns of a conversation that fit into the window.
 
-    Lengths are foreseen from the words alone.  A single exchange that is longer than the window stays whole.
+    Lengths are foreseen from the words alone, with so many tokens `around` each turn's.  A single exchange that is
+    longer than the window stays whole.
     """
-    whole = [Piece(conversation, 0, True)]
-    if window is None or conversation.completes:
-        return whole
     texts = [conversation.system, *(turn.text for turn in conversation.turns)]
-    system, *turns = [len(ids) + _AROUND for ids in tokenizer.encode_all(texts)]
-    if system + sum(turns) <= window:
-        return whole
+    system, *turns = [len(ids) + around for ids in tokenizer.encode_all(texts)]
     exchanges = list(_exchanges(conversation))
     costs = [sum(turns[begin:end]) for begin, end in exchanges]
     pieces = []
