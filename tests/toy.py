@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,6 +123,27 @@ def toy_book(path: Path, chapters: int = 10, paragraphs: int = 3) -> Path:
     for number in range(chapters):
         turned = SENTENCES[number % 4 :] + SENTENCES[: number % 4]
         written.append(f"## Chapter {number + 1}\n\n" + "\n\n".join([" ".join(turned)] * paragraphs))
+    path.write_text("\n\n".join(written) + "\n", encoding="utf-8")
+    return path
+
+
+WHO = ("the miller", "a clerk", "my sister", "nobody", "the widow", "an envoy", "the twins", "old Orme", "the dog")
+DID = ("turned", "cursed", "counted", "oiled", "forgot", "sold", "painted", "buried", "weighed", "praised")
+WHAT = ("the wheel", "his debts", "nine sacks", "a letter", "the bell", "two geese", "the law", "her shoes", "a map")
+WHEN = ("at dawn", "in the rain", "unasked", "for a week", "by candle", "with care", "too late", "on Sundays", "twice")
+
+
+def varied_book(path: Path, seed: int = 1, chapters: int = 12, paragraphs: int = 6) -> Path:
+    """A Markdown novel in which no two paragraphs are alike; another seed, another novel."""
+    dice = random.Random(seed)
+    choices = (WHO, DID, WHAT, WHEN)
+    written = [f"# Book {seed}"]
+    for number in range(chapters):
+        lines = [
+            " ".join(" ".join(dice.choice(words) for words in choices).capitalize() + "." for _ in range(4))
+            for _ in range(paragraphs)
+        ]
+        written.append(f"## Chapter {number + 1}\n\n" + "\n\n".join(lines))
     path.write_text("\n\n".join(written) + "\n", encoding="utf-8")
     return path
 

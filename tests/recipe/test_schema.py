@@ -156,6 +156,7 @@ def test_a_stage_that_inherits_is_carried_out_by_the_method_before_it() -> None:
         ({"stages": [{"name": "3"}]}, "small letters"),
         ({"train": {"method": "inherit"}, "stages": []}, "name it with from:"),
         ({"from": "runs/first", "base": "embedded"}, "brings its own base"),
+        ({"train": {"replay": "10%"}}, "name that run with from:"),
     ],
 )
 def test_curricula_that_cannot_be(changes: dict[str, object], why: str) -> None:

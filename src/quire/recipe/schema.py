@@ -310,6 +310,8 @@ class Recipe(Settings):
             raise ValueError(f"stage {names[0]} is the first: there is nothing to inherit (or name it with from:)")
         if not self.stages and self.train.method.inherit and self.earlier is None:
             raise ValueError("train.method: inherit goes on from an earlier voice: name it with from:")
+        if self.earlier is None and any(stage.replay is not None for stage in (self.train, *self.stages)):
+            raise ValueError("replay mixes in the text of an earlier run's book: name that run with from:")
         if self.earlier is not None and self.base not in ("auto", None):
             raise ValueError("an earlier voice brings its own base: leave out base, or from")
         return self

@@ -109,7 +109,7 @@ def train_part(
     OutOfMemory.
     """
     settings = frame.settings
-    steps = part_steps(len(part.rows), settings, frame.choice)
+    steps = part_steps(part.rows.per_epoch, settings, frame.choice)
     pace = settings.evaluate_every or max(1, steps // 10)
     save_every = settings.save_every or pace
     work = begin(model, part, frame, footing, state, resume)
@@ -142,7 +142,8 @@ def begin(
     optimizer = accelerator.prepare(make_optimizer(model, frame.settings))
     # Where a GPU lacks bf16: small fp16 gradients are scaled up before they can vanish (Micikevicius et al. 2018).
     scaler = torch.amp.GradScaler(enabled=frame.computation.autocast is torch.float16)
-    work = Work(model, optimizer, scaler, accelerator, Stream(len(part.rows), frame.seed, part.number), footing)
+    stream = Stream(len(part.rows), frame.seed, part.number, part.rows.weights)
+    work = Work(model, optimizer, scaler, accelerator, stream, footing)
     if resume is None or not resume.random:
         torch.manual_seed(seed_of(frame.seed * 1009 + part.number, state.part_step, frame.ranks))
     if resume is not None:
@@ -159,7 +160,7 @@ def step(work: Work, part: Part, frame: Frame, state: TrainState, steps: int) ->
     """
     started = time.perf_counter()
     settings = frame.settings
-    indices = work.stream.take(rows_of_step(state.part_step, len(part.rows), settings, frame.choice))
+    indices = work.stream.take(rows_of_step(state.part_step, part.rows.per_epoch, settings, frame.choice))
     targets = sum(part.rows.targets_in(index) for index in indices)
     rate = learning_rate_at(state.part_step, steps, settings)
     set_learning_rate(work.optimizer, rate)
@@ -178,7 +179,7 @@ def step(work: Work, part: Part, frame: Frame, state: TrainState, steps: int) ->
     state.bad_in_a_row = 0 if good else state.bad_in_a_row + 1
     state.skipped += not good
     told: dict[str, JSON] = {"loss": loss, "learning_rate": rate, "grad_norm": norm, "tokens": targets}
-    told |= {"part_step": state.part_step, "part_steps": steps, "epoch": state.rows / len(part.rows)}
+    told |= {"part_step": state.part_step, "part_steps": steps, "epoch": state.rows / part.rows.per_epoch}
     if not good:
         what = "loss" if not math.isfinite(loss) else "gradient"
         frame.emit("skipped", state, {**told, "why": f"its {what} was not finite", "in_a_row": state.bad_in_a_row})

@@ -64,7 +64,8 @@ def train_parts(
     check_before(learner.model, parts)  # type: ignore[arg-type]
     while True:
         part = parts[state.part]
-        told = {"rows": len(part.rows), "parts": len(parts), "steps": part_steps(len(part.rows), stage, choice)}
+        steps = part_steps(part.rows.per_epoch, stage, choice)
+        told = {"rows": part.rows.per_epoch, "parts": len(parts), "steps": steps}
         session.emit("part_start", state, told)
         footing = train_part(learner.model, part, frame, footing, state, resume)  # type: ignore[arg-type]
         resume = None

@@ -10,6 +10,7 @@ from pathlib import Path
 from quire.errors import RunError
 from quire.model.machine import set_threads
 from quire.planner.bases import BaseFiles
+from quire.planner.cautions import Warned
 from quire.planner.foreseen import foreseen_of
 from quire.planner.memory import disk_of
 from quire.planner.plan import Plan
@@ -50,6 +51,7 @@ class Undertaking:
     data: Mapping[int, StageData]
     foreseen: Mapping[int, Plan | None]
     meter: Meter
+    unwatched: str
     keep: Callable[[Decided, bool], None]
 
     def settle(self, number: int, alone: bool = False, **found: object) -> None:
@@ -183,6 +185,8 @@ def introduce(work: Undertaking, number: int, state: TrainState, learner: Learne
         start = start_of(session.folder, recipe.curriculum, number, work.files, work.earlier)
         session.emit("inherited", state, inherited(recipe, number, start))
     choice = BatchChoice(settled.batch, settled.accumulate, settled.batch_reason)
+    if work.unwatched:
+        session.warn(Warned(f"{work.unwatched}: whether it is forgotten cannot be seen", "", "from"))
     ledger = work.data[number].account(choice, _seed(recipe, number))
     session.announce(state, work.decided, settled, learner.facts(), {"words": ledger.words, "tokens": ledger.tokens})
     if plan is not None:

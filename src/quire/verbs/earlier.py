@@ -6,6 +6,7 @@ from pathlib import Path
 
 from quire.model.adapters import base_name_of, is_adapter
 from quire.planner.bases import BaseFiles
+from quire.run.atomic import hash_file
 from quire.run.folder import find_run, require_voice
 from quire.training.start import Start
 
@@ -23,6 +24,12 @@ def base_of_voice(name: str) -> str:
         return str(voice)
     own = voice / "base"
     return str(own) if own.is_dir() else base_name_of(voice)
+
+
+def hashes_of_voice(name: str) -> dict[str, str]:
+    """The sha256 of the weights that an earlier voice consists of: a run that goes on from it must find the same."""
+    voice = voice_of_earlier(name)
+    return {str(file): hash_file(file) for file in sorted(voice.glob("*.safetensors"))}
 
 
 def earlier_start_of(name: str, files: BaseFiles) -> Start:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from quire.books.book import Shelf
-from quire.errors import BookError
+from quire.errors import BookError, RecipeError
 from quire.planner.bases import BaseFiles
 from quire.planner.plan import Plan
 from quire.recipe.resolved import Decided, ResolvedRecipe, load_resolved
 from quire.recipe.schema import Recipe
 from quire.run.events import Event
-from quire.run.folder import find_run
+from quire.run.folder import find_run, require_voice
 from quire.run.versions import versions_here
 from quire.tokens.tokenizer import Tokenizer
 from quire.training.ranks import Ranks
 from quire.training.session import Session
 from quire.training.state import TrainState
 from quire.verbs.decide import base_files, foresee
+from quire.verbs.earlier import hashes_of_voice
 from quire.verbs.library import Library, open_library
 from quire.verbs.making import Company
 from quire.verbs.prepare import StageData, prepare_stage
@@ -42,20 +44,41 @@ def settle_base(
     return files, decided
 
 
-def open_texts(recipe: Recipe, home: Path, shelf: Shelf | None, tell: Callable[[str], None]) -> Library:
+@dataclass(frozen=True)
+class Texts:
+    """All that the stages read.  `unwatched` says why the book of an earlier run is not among it, if it is not."""
+
+    library: Library
+    unwatched: str = ""
+
+
+def open_texts(recipe: Recipe, home: Path, shelf: Shelf | None, tell: Callable[[str], None]) -> Texts:
     """All that the stages read, and what an earlier run has read before them.  `shelf` are the last stage's works,
-    where they have been read."""
-    before = earlier_recipe(recipe)
-    earlier = open_library(before, home, tell=tell) if before is not None else None
-    return open_library(recipe, home, shelf, earlier, tell)
-
-
-def earlier_recipe(recipe: Recipe) -> Recipe | None:
-    """The recipe of the run that `from:` names; None where it names none, or a voice without its run."""
+    where they have been read.  RecipeError where text of an earlier run is to be mixed in and cannot be had."""
     if recipe.earlier is None:
-        return None
-    run = find_run(recipe.earlier).run
-    return load_resolved(run.recipe_file).recipe if run is not None else None
+        return Texts(open_library(recipe, home, shelf, None, tell))
+    earlier, why = _earlier_library(recipe.earlier, home, tell)
+    if earlier is None and any(stage.replay is not None for stage in recipe.curriculum):
+        raise RecipeError(f"train.replay: {why}", "put it back, or leave replay out", "from")
+    return Texts(open_library(recipe, home, shelf, earlier, tell), why)
+
+
+def _earlier_library(name: str, home: Path, tell: Callable[[str], None]) -> tuple[Library | None, str]:
+    """What the run of an earlier voice has read; or None, and why it cannot be had."""
+    found = find_run(name)
+    require_voice(found)
+    if found.run is None:
+        return None, f"{name} is a voice without its run, so the text that it learned from is not known"
+    resolved = load_resolved(found.run.recipe_file)
+    try:
+        library = open_library(resolved.recipe, home, tell=tell)
+    except BookError as error:
+        return None, f"the text of {name} cannot be read any more: {error.what}"
+    last = len(resolved.recipe.curriculum) - 1
+    changed = [n for n, value in library.material(last).hashes().items() if resolved.sources.get(n, value) != value]
+    if changed:
+        return None, f"{changed[0]} is not what {name} has learned from"
+    return library, ""
 
 
 def prepare_all(
@@ -107,8 +130,11 @@ def resolve(
     sources = dict(earlier.sources) if earlier is not None else {}
     if earlier is not None and session.ranks.first:
         known = [found for name, found in hashes.items() if name in decided.prepared]
-        same_sources(session.folder, earlier, {**sources, **_joined(known)})
+        voice = hashes_of_voice(recipe.earlier) if recipe.earlier is not None else {}
+        same_sources(session.folder, earlier, {**sources, **_joined(known), **voice})
     sources |= _joined(hashes.values())
+    if recipe.earlier is not None:
+        sources |= hashes_of_voice(recipe.earlier)
     decided = decided.model_copy(update={"prepared": tuple(dict.fromkeys([*decided.prepared, *hashes]))})
     return ResolvedRecipe(recipe=recipe, decided=decided, versions=versions_here(), sources=sources)
 

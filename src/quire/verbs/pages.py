@@ -25,7 +25,7 @@ def pages(material: Material, tokenizer: Tokenizer, split: Split) -> list[str]:
     if len(rows) == 0:
         return []
     said = {passage.book: shown(conversation_of(passage)) for passage in material.passages if passage.turns}
-    order = Stream(len(rows), material.recipe.seed, parts - 1).take(len(rows))
+    order = Stream(len(rows), material.recipe.seed, parts - 1, rows.weights).take(rows.per_epoch)
     texts: list[str] = []
     tokens = 0
     for index in order:

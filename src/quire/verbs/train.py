@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from quire.training.ranks import Ranks
     from quire.training.session import Session
     from quire.training.watch import StopWish
-    from quire.verbs.library import Library
+    from quire.verbs.groundwork import Texts
 
 Listener = Callable[[Event], None]
 _BEGIN, _GO_ON = "begin", "go on"  # what the first of several processes tells the others
@@ -146,8 +146,8 @@ def _start(given: _Given, recipe: Recipe, folder: RunFolder, log: EventLog, wish
 
     if given.stage is not None and not given.prepare_only:
         require_turn(folder, recipe.curriculum, given.stage)
-    library = open_texts(recipe, given.home(folder), _shelf(given.source), given.tell(listener))
-    book = library.material(len(recipe.curriculum) - 1)
+    texts = open_texts(recipe, given.home(folder), _shelf(given.source), given.tell(listener))
+    book = texts.library.material(len(recipe.curriculum) - 1)
     # Torch is imported once the book has been read: a mistake in a name or a setting is told at once.
     from quire.verbs.decide import decide
     from quire.verbs.saving import fixed_prompts
@@ -157,7 +157,8 @@ def _start(given: _Given, recipe: Recipe, folder: RunFolder, log: EventLog, wish
     decided = decide(recipe, picked).model_copy(update={"prompts": tuple(fixed_prompts(recipe, book))})
     session = _session(folder, log, wish, listener, recipe, given.ranks)
     with session.telling_errors():
-        return _carry_out(session, given, recipe, decided, library.for_recipe(recipe), None)
+        texts = replace(texts, library=texts.library.for_recipe(recipe))
+        return _carry_out(session, given, recipe, decided, texts, None)
 
 
 def _resume(
@@ -182,8 +183,8 @@ def _resume(
     same_device(folder, earlier.decided)
     session = _session(folder, log, wish, listener, recipe, given.ranks)
     with session.telling_errors():
-        library = open_texts(recipe, given.home(folder), _shelf(given.source), given.tell(listener))
-        return _carry_out(session, given, recipe, earlier.decided, library, earlier)
+        texts = open_texts(recipe, given.home(folder), _shelf(given.source), given.tell(listener))
+        return _carry_out(session, given, recipe, earlier.decided, texts, earlier)
 
 
 def _follow(given: _Given, ranks: Ranks, path: Path, wish: StopWish) -> Run:
@@ -196,9 +197,9 @@ def _follow(given: _Given, ranks: Ranks, path: Path, wish: StopWish) -> Run:
     if not message:
         return _stand(folder, resolved.recipe, already_finished=True)
     session = _session(folder, EventLog(folder.events_file), wish, _nobody, resolved.recipe, ranks)
-    library = open_texts(resolved.recipe, given.home(folder), _shelf(given.source), _silent)
+    texts = open_texts(resolved.recipe, given.home(folder), _shelf(given.source), _silent)
     earlier = resolved if message == _GO_ON else None
-    return _carry_out(session, given, resolved.recipe, resolved.decided, library, earlier)
+    return _carry_out(session, given, resolved.recipe, resolved.decided, texts, earlier)
 
 
 def _carry_out(
@@ -206,7 +207,7 @@ def _carry_out(
     given: _Given,
     recipe: Recipe,
     decided: Decided,
-    library: Library,
+    texts: Texts,
     earlier: ResolvedRecipe | None,
 ) -> Run:
     """Prepare the data, train stage after stage, save the voice and prove that it is one."""
@@ -226,7 +227,7 @@ def _carry_out(
     if earlier is None and ranks.first:
         _keep(folder, ResolvedRecipe(recipe=recipe, decided=decided, versions=versions_here(), sources={}))
     given.call.make(folder, _GO_ON if earlier is not None else _BEGIN)
-    files, decided = settle_base(recipe, decided, library, folder.path, earlier, ranks)
+    files, decided = settle_base(recipe, decided, texts.library, folder.path, earlier, ranks)
     if (reason := reason_of(int(ranks.most(session.wish.code)[0]))) is not None:
         raise Stopped(f"training stopped before a step was taken ({reason})")
     hush_bars()
@@ -235,7 +236,7 @@ def _carry_out(
         session.emit("start", TrainState(), {"name": recipe.name, "versions": dict(versions_here()), "stages": names})
     done = standing_of_all(folder, stages, ranks).done if earlier is not None else 0
     wanted = [n for n, stage in enumerate(stages) if n >= done and given.stage in (None, stage.name)]
-    data = prepare_all(session, recipe, decided, wanted, load_tokenizer(files.path), given.home(folder), library)
+    data = prepare_all(session, recipe, decided, wanted, load_tokenizer(files.path), given.home(folder), texts.library)
     resolved = resolve(recipe, decided, data, earlier, session)
 
     def keep(decided: Decided, alone: bool = False) -> None:
@@ -250,7 +251,9 @@ def _carry_out(
     before = earlier_start_of(recipe.earlier, files) if recipe.earlier is not None else None
     with tracking(recipe.track if ranks.first else (), folder, session.warn) as track, metering() as meter:
         followed = replace(session, listener=_both(session.listener, track))
-        work = Undertaking(followed, recipe, resolved.decided, files, before, data, foreseen, meter, keep)
+        work = Undertaking(
+            followed, recipe, resolved.decided, files, before, data, foreseen, meter, texts.unwatched, keep
+        )
         state = carry_out(work, resumes=earlier is not None, only=given.stage)
     if ranks.first and folder.has_voice:
         keep_result(folder)
