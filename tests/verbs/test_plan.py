@@ -125,6 +125,49 @@ def test_planning_loads_neither_torch_nor_transformers(book: Path, tiny_base: Pa
     assert done.stdout.strip() == "[]", done.stderr
 
 
+def test_a_curriculum_is_planned_stage_by_stage(book: Path, tiny_base: Path) -> None:
+    recipe = Recipe.model_validate(
+        {
+            "base": str(tiny_base),
+            "shelf": [str(book)],
+            "stages": [
+                {"name": "wide", "method": "full", "window": 64, "steps": 5},
+                {"name": "narrow", "method": {"qlora": {"rank": 4}}, "window": 128, "epochs": 1},
+                {"name": "imprint", "method": "inherit", "window": 128, "stride": 64},
+            ],
+        }
+    )
+    report = plan(recipe)
+    wide, narrow, imprint = report.stages
+    assert wide.plan.steps == 5
+    assert wide.plan.trainable == report.shape.parameters
+    assert narrow.plan.precision == imprint.plan.precision == ("int8" if report.machine.gpu is None else "nf4")
+    assert imprint.plan.trainable == narrow.plan.trainable  # the same adapter goes on learning
+    assert imprint.plan.tokens > 5 * narrow.plan.tokens  # three epochs of windows that overlap by half
+    facts = report.to_json()
+    assert [stage["name"] for stage in facts["stages"]] == ["wide", "narrow", "imprint"]
+    assert facts["steps"] == sum(stage.plan.steps for stage in report.stages)
+    assert facts["memory_bytes"]["total"] == max(stage.plan.memory.total for stage in report.stages)
+
+
+def test_what_does_not_fit_comes_with_the_nearest_thing_that_would(
+    book: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = plan(book, base=str(tiny_base), settings=SETTINGS).machine
+    tiny = replace(machine, memory_free_bytes=400 * 2**20, gpu=None, gpu_memory_bytes=None)
+    monkeypatch.setattr("quire.verbs.plan.look_at_machine", lambda _: tiny)
+    stage = plan(book, base=str(tiny_base), settings=SETTINGS).stages[0]
+    assert stage.would_fit
+    assert not any(rung.fits for rung in stage.would_fit)  # even torch alone takes more
+    assert any("of memory" in warned.text for warned in stage.plan.warnings)
+
+
+def test_more_devices_share_what_is_kept(book: Path, tiny_base: Path) -> None:
+    fsdp = {**SETTINGS, "train.parallel": "fsdp", "train.method": "full"}
+    one, four = (plan(book, base=str(tiny_base), settings=fsdp, processes=n).plan.memory for n in (1, 4))
+    assert four.optimiser == pytest.approx(one.optimiser / 4, abs=1)
+
+
 def test_no_validation_text_is_foreseen(book: Path, tiny_base: Path) -> None:
     with pytest.raises(RecipeError, match="no text is held out for validation"):
         plan(book, base=str(tiny_base), settings={**SETTINGS, "shelf.0.validation": 0})

@@ -36,8 +36,8 @@ _OFFLINE_WAYS = "use base: embedded (inside Quire), the folder of a model, or go
 
 @dataclass(frozen=True)
 class BaseFiles:
-    """A base on this machine.  `revision` is the hub's commit, empty for other kinds.  One of the kind `run` was changed
-    by training and is to be had nowhere else: it goes along with the voices on it."""
+    """A base on this machine.  `revision` is the hub's commit, empty for other kinds.  One of the kind `run` was
+    changed by training and is to be had nowhere else: it goes along with the voices on it."""
 
     name: str
     path: Path
@@ -47,8 +47,9 @@ class BaseFiles:
 
 @dataclass(frozen=True)
 class BasePick:
-    """The base that a recipe comes to on this machine, why, and whether it may be fetched from the hub.  `precision` is
-    the number format that its weights need to fit; None where the usual one does."""
+    """The base that a recipe comes to on this machine, why, and whether it may be fetched from the hub.
+
+    `precision` is the number format that its weights need to fit; None where the usual one does."""
 
     name: str
     reason: str

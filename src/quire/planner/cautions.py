@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from quire.planner.enough import FEW, SHORT_WORDS, enough
+from quire.planner.enough import LITTLE_WORDS as LITTLE_WORDS
 from quire.planner.facts import MachineFacts, TextFacts
 from quire.planner.memory import Memory
 from quire.recipe.schema import TrainSettings
 from quire.units import show_duration, show_size
 
-LITTLE_WORDS = 5_000
-SHORT_WORDS = 30_000
 MANY_EPOCHS = 8
 FEW_STEPS = 20
 LONG_SECONDS = 12 * 3600
@@ -88,6 +88,10 @@ def _disk(disk_bytes: int, machine: MachineFacts | None) -> Warned | None:
 
 
 def _little_text(text: TextFacts) -> Warned | None:
+    if text.conversations:
+        if text.conversations >= FEW:
+            return None
+        return Warned(enough(text).text, "add more conversations of the same character", "how-much-text")
     if text.words < LITTLE_WORDS:
         what = f"{text.words:,} words are very little: the voice will repeat phrases of the book"
         return Warned(what, "add more by the same author; 30,000 words and more make a good voice", "how-much-text")

@@ -15,8 +15,8 @@ MEMORY_WITHIN, SECONDS_WITHIN = 0.15, 0.30
 
 @dataclass(frozen=True)
 class Foreseen:
-    """One stage: bytes of memory on each device at the peak, seconds in all, steps.  `seconds` is None where nothing was
-    measured beforehand."""
+    """One stage: bytes of memory on each device at the peak, seconds in all, steps.  `seconds` is None where nothing
+    was measured beforehand."""
 
     stage: str
     memory_bytes: int

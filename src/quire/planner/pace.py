@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from quire.planner.facts import TextFacts
-from quire.planner.schedule import BatchChoice
 from quire.recipe.schema import TrainSettings
 
-# What `training.evaluate` and `verbs.saving` do: most rows of a validation; prompts and tokens of a sample.
+# What `training.evaluate` and `verbs.saving` do: most rows of a validation; tokens of the samples after each part.
 EVALUATED_ROWS = 64
 PROMPTS, SAMPLE_TOKENS = 2, 120
+WRITTEN = PROMPTS * SAMPLE_TOKENS
 
 # A saved voice is loaded as a user would and asked beside its base, so that every weight is read some three times.
 LOADS = 3
@@ -50,11 +50,15 @@ class Pace:
 def pace_of(facts: Mapping[str, float]) -> Pace:
     """The inverse of `Pace.to_json`."""
     return Pace(
-        **{
-            **{name: float(value) for name, value in facts.items()},
-            "tokens": int(facts["tokens"]),
-            "threads": int(facts["threads"]),
-        }
+        batch=facts["batch"],
+        tokens=int(facts["tokens"]),
+        row=facts["row"],
+        step=facts["step"],
+        token=facts["token"],
+        save=facts["save"],
+        load=facts["load"],
+        threads=int(facts["threads"]),
+        took=facts["took"],
     )
 
 
@@ -75,18 +79,16 @@ class Seconds:
 
 def seconds_of(
     settings: TrainSettings,
-    choice: BatchChoice,
     text: TextFacts,
     part_steps: tuple[int, ...],
     part_rows: tuple[int, ...],
     pace: Pace,
-    sample_tokens: int = SAMPLE_TOKENS,
-    prompts: int = PROMPTS,
+    written: int = WRITTEN,
 ) -> Seconds:
     """The time of a stage of `part_steps` steps over `part_rows` rows in all, part by part.
 
     A row that is shorter than a window takes as much less; what stands around the rows is counted as training does it:
-    validation at every pace, a checkpoint with each, samples and a voice after every part.
+    validation at every pace, a checkpoint with each, samples of `written` tokens and a voice after every part.
     """
     steps = validation = saving = samples = loading = 0.0
     parts = len(part_steps)
@@ -98,7 +100,7 @@ def seconds_of(
         held_out = min(EVALUATED_ROWS * settings.window, text.tokens_validation / parts)
         validation += measured * pace.row * held_out / settings.window
         saving += _checkpoints(settings, part_steps[number], measured) * pace.save
-        samples += prompts * sample_tokens * pace.token
+        samples += written * pace.token
         loading += LOADS * pace.load
     if parts > 1:  # the voice of the whole, after those of the parts
         loading += LOADS * pace.load

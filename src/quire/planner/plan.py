@@ -8,7 +8,7 @@ from quire.errors import RecipeError
 from quire.planner.cautions import Warned, warnings_for
 from quire.planner.facts import MachineFacts, TextFacts
 from quire.planner.memory import Memory, disk_of, memory_of, needs_checkpointing
-from quire.planner.pace import Pace, Seconds, seconds_of
+from quire.planner.pace import WRITTEN, Pace, Seconds, seconds_of
 from quire.planner.schedule import BatchChoice, choose_batch, part_steps, rows_in
 from quire.planner.shape import BaseShape
 from quire.recipe.schema import TrainSettings
@@ -97,8 +97,10 @@ def make_plan(
     precision: str = "fp32",
     pace: Pace | None = None,
     processes: int = 1,
+    written: int = WRITTEN,
 ) -> Plan:
-    """The arithmetic of one stage.  `pace` is what was measured of this very computation, where it was.
+    """The arithmetic of one stage.  `pace` is what was measured of this very computation, where it was; after each part
+    `written` tokens are written as samples.
 
     RecipeError where the recipe cannot be carried out on this base at all.
     """
@@ -119,7 +121,7 @@ def make_plan(
         for rows, tokens in zip(text.rows_per_epoch, text.tokens_per_epoch, strict=True)
     )
     rows = tuple(_rows_of(part, settings, choice) for part in parts)
-    times = seconds_of(settings, choice, text, _steps_of(parts), rows, pace) if pace is not None else None
+    times = seconds_of(settings, text, _steps_of(parts), rows, pace, written) if pace is not None else None
     plan = Plan(
         text=text,
         parts=parts,

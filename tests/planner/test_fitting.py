@@ -1,0 +1,79 @@
+"""What is nearest to a training that does not fit; which base `auto` comes to is tested with planner.bases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from quire.planner.facts import MachineFacts
+from quire.planner.fitting import ladder, suiting_bases, usual_precision
+from quire.planner.memory import memory_of
+from quire.planner.schedule import choose_batch
+from quire.planner.shape import shape_of
+from quire.recipe.bases import KNOWN
+from quire.recipe.schema import TrainSettings
+
+GIB = 2**30
+SHAPES = {known.name: shape_of(known.config) for known in KNOWN}
+LLAMA_3B = SHAPES["meta-llama/Llama-3.2-3B"]
+
+
+def machine(gib: float, gpu: bool = False) -> MachineFacts:
+    room = round(gib * GIB)
+    facts = MachineFacts(4, room, room, 2**40, native=("fp32", "bf16"))
+    return replace(facts, gpu="one", gpu_memory_bytes=room, gpus=1) if gpu else facts
+
+
+def settings(**train: object) -> TrainSettings:
+    return TrainSettings.model_validate(train)
+
+
+def test_every_known_base_has_the_parameters_that_its_makers_name() -> None:
+    for known in KNOWN:
+        assert abs(SHAPES[known.name].parameters / known.parameters - 1) < 0.01, known.name
+
+
+def test_three_thousand_million_become_few_bits_and_then_a_smaller_base() -> None:
+    rungs = ladder(settings(), LLAMA_3B, "bf16", machine(8, gpu=True))
+    assert [rung.what for rung in rungs] == ["qlora: the base in nf4"]
+    assert rungs[-1].fits
+    rungs = ladder(settings(), LLAMA_3B, "bf16", machine(8))
+    assert [rung.fits for rung in rungs] == [False] * (len(rungs) - 1) + [True]
+    assert rungs[0].what == "qlora: the base in int8"
+    assert rungs[-1].changes["base"] == "Qwen/Qwen2.5-1.5B"
+    assert all(rung.memory_bytes > 8 * GIB for rung in rungs[:-1])
+
+
+def test_what_leaves_the_training_as_it_is_comes_first() -> None:
+    whole = settings(method="full", window=256, checkpointing=False)
+    what = [rung.what for rung in ladder(whole, SHAPES["TinyLlama/TinyLlama_v1.1"], "bf16", machine(6, gpu=True))]
+    assert what[:4] == [
+        "one row at a time",
+        "activations computed twice",
+        "an optimiser with 8-bit moments",
+        "an adapter instead of all weights",
+    ]
+
+
+def test_the_adapter_keeps_its_rank_and_finds_its_layers_in_another_family() -> None:
+    gpt2_names = settings(method={"lora": {"rank": 4, "targets": ["c_attn"]}})
+    found = ladder(gpt2_names, SHAPES["Qwen/Qwen2.5-1.5B"], "bf16", machine(1.5))
+    assert found[-1].changes["base"] == "HuggingFaceTB/SmolLM2-135M" or found[-1].changes["base"] == "embedded"
+
+
+def test_where_nothing_fits_every_rung_says_so() -> None:
+    rungs = ladder(settings(), LLAMA_3B, "bf16", machine(0.1))
+    assert rungs[-1].changes["base"] == "embedded"
+    assert not any(rung.fits for rung in rungs)
+
+
+def test_what_is_offered_really_fits() -> None:
+    tight = machine(6)
+    for suits in suiting_bases("en", tight, [settings(), settings(window=512)]):
+        shape = shape_of(suits.known.config)
+        stage = settings(checkpointing=True)
+        lora = stage.method.adapter
+        assert lora is not None
+        precision = suits.precision or usual_precision(tight)
+        needed = memory_of(stage, shape, choose_batch(stage), precision, shape.lora_parameters(lora))
+        assert min(needed.total, suits.memory_bytes) <= 6 * GIB
+        assert suits.memory_bytes <= 6 * GIB
