@@ -163,3 +163,9 @@ def test_after_going_back_the_loss_that_is_shown_begins_anew() -> None:
     bad = event("step", 1, loss=90.0, part_step=1, part_steps=9)
     good = event("step", 9, loss=3.0, part_step=9, part_steps=9)
     assert "loss 3.00" in shown(bad, event("rollback", 3, to_step=0, why="…"), good)
+
+
+def test_while_data_is_made_ready_the_bar_says_how_far_it_is() -> None:
+    told = event("preparing", text="corpus: 12,000 windows of 512 tokens prepared")
+    assert "12,000 windows" in shown(told, terminal=True)
+    assert shown(told, told, told).count("12,000 windows") == 1  # in a log every so often is enough

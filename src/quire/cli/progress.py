@@ -48,6 +48,8 @@ class Display:
                 self._left_out += 1
             case "judging":
                 self._judging(event)
+            case "preparing":
+                self._preparing(event)
             case "inherited":
                 self._stages = _stage_of(event)
             case "part_start":
@@ -93,6 +95,15 @@ class Display:
             return
         done, total = number(event, "done") or 0, number(event, "total") or 0
         self._bar.update(self._task, completed=done, total=total, description=escape(str(event.values.get("doing"))))
+
+    def _preparing(self, event: Event) -> None:
+        """What is read and cut before the first step; a corpus takes its time."""
+        text = str(event.values.get("text") or "")
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=0, total=None, description=escape(text))
+        elif time.monotonic() - self._told_at >= PLAIN_PAUSE:
+            self._told_at = time.monotonic()
+            self._console.print(f"[dim]{escape(text)}[/dim]")
 
     def _step_in_words(self, event: Event, done: float, steps: float) -> None:
         now = time.monotonic()
