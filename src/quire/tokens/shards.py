@@ -43,7 +43,7 @@ class Job:
     language: str
     held: RunIndex
     keep: Keep | None = None
-    piece_tokens: int = PIECE_TOKENS
+    piece_tokens: int = field(default_factory=lambda: PIECE_TOKENS)
 
 
 @dataclass
@@ -256,7 +256,8 @@ def _encode(job: Job, works: Sequence[StreamedWork], facts: PieceFacts) -> list[
             passages.append(passage)
     settings = job.settings
     sentences = settings.chunk.sentences if settings.chunk else None
-    return encode(passages, job.tokenizer, "train", None, sentences, job.language, window=settings.window)
+    every = settings.loss == "all"
+    return encode(passages, job.tokenizer, "train", None, sentences, job.language, settings.window, every)
 
 
 def _facts(folder: Path) -> PieceFacts:

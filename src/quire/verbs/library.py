@@ -26,6 +26,7 @@ from quire.books.streams.sample import Sample, load_sample, save_sample, take_sa
 from quire.books.streams.stream import Held
 from quire.recipe.schema import Recipe, ShelfItem, Stage
 from quire.run.atomic import fresh_folder, hash_file, write_text
+from quire.run.lock import hold
 from quire.run.manifest import flaw, seal
 from quire.verbs.material import Material, check_validation, item_numbers, main_language, own_shares
 
@@ -186,8 +187,7 @@ def open_library(
 
 def _needs_index(library: Library) -> bool:
     """Whether text comes in that was not cut together with the rest."""
-    replays = any(stage.replay is not None for stage in library.recipe.curriculum)
-    return bool(library.streams) or library.earlier is not None or replays
+    return bool(library.streams) or library.earlier is not None
 
 
 def _left_out(shelf: Shelf, passages: Sequence[Passage], held: RunIndex) -> list[Passage]:
@@ -250,15 +250,16 @@ def _sample(
     if home is None:
         return take_sample(corpus, trained, scan)
     folder = home / f"sample-{name}"
-    if folder.exists():
-        problem = flaw(folder)
-        if problem is None:
-            return load_sample(folder)
-        tell(f"{problem}; it is taken again")
-    sample = take_sample(corpus, trained, scan)
-    with fresh_folder(folder) as fresh:
-        save_sample(sample, fresh)
-        seal(fresh)
+    with hold(home / f"sample-{name}.lock", wait=True):
+        if folder.exists():
+            problem = flaw(folder)
+            if problem is None:
+                return load_sample(folder)
+            tell(f"{problem}; it is taken again")
+        sample = take_sample(corpus, trained, scan)
+        with fresh_folder(folder) as fresh:
+            save_sample(sample, fresh)
+            seal(fresh)
     return sample
 
 

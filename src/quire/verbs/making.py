@@ -30,7 +30,7 @@ from quire.verbs.streamed import Mixed, Streamed
 FORMAT = 1
 BOOKS = "books"
 # Of the settings of a stage, those that decide which tokens stand in which row.
-_DECIDING = {"window", "stride", "overlap", "pack", "chunk", "parts", "goldfish", "replay"}
+_DECIDING = {"window", "stride", "overlap", "pack", "chunk", "parts", "goldfish", "replay", "loss"}
 
 
 @dataclass(frozen=True)
@@ -103,22 +103,16 @@ class Making:
 
     @cached_property
     def replayed(self) -> tuple[Material | None, tuple[Source, ...]]:
-        """What `replay` mixes in: the text of the earlier run's last stage, or else of the last stage with another
-        shelf; and that stage's streams."""
-        if self.stage.replay is None:
+        """What `replay` mixes in: the text of the earlier run's last stage, and that stage's streams."""
+        earlier = self.library.earlier
+        if self.stage.replay is None or earlier is None:
             return None, ()
-        library, before = self.library, self.library.recipe.curriculum[: self.number]
-        others = [number for number, stage in enumerate(before) if stage.shelf != self.stage.shelf]
-        if library.earlier is not None:
-            library = library.earlier
-            others = [len(library.recipe.curriculum) - 1]
-        if not others:
-            return None, ()
-        material = library.material(others[-1])
+        last = len(earlier.recipe.curriculum) - 1
+        material = earlier.material(last)
         passages = self.library.without_held(material.shelf, material.passages)
         plain = material.recipe.model_copy(update={"train": self.material.recipe.train})
         kept = replace(material, passages=tuple(passages), recipe=plain)
-        return kept, library.streams_of(library.recipe.curriculum[others[-1]])
+        return kept, earlier.streams_of(earlier.recipe.curriculum[last])
 
     def rows_of_books(self) -> list[Rows]:
         """The rows of the text in memory, a part each, weights respected; nothing is written."""

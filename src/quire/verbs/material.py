@@ -105,7 +105,8 @@ def rows_of(material: Material, tokenizer: Tokenizer, split: Split, part: int | 
         settings = settings.model_copy(update={"stride": None, "overlap": "train"})
     sentences = settings.chunk.sentences if settings.chunk else None
     window = settings.window
-    stretches = encode(material.passages, tokenizer, split, part, sentences, material.language, window)
+    every = settings.loss == "all"
+    stretches = encode(material.passages, tokenizer, split, part, sentences, material.language, window, every)
     return make_rows(stretches, settings, tokenizer.start)
 
 
@@ -242,7 +243,8 @@ def check_validation(passages: Sequence[Passage], share: float, parts: int) -> N
 
 
 def _held_out(material: Material, tokenizer: Tokenizer, split: Split) -> list[Stretch]:
-    return encode(material.passages, tokenizer, split, window=material.recipe.train.window)
+    settings = material.recipe.train
+    return encode(material.passages, tokenizer, split, window=settings.window, all_words=settings.loss == "all")
 
 
 def _tokens(stretches: Sequence[Stretch]) -> int:
