@@ -30,7 +30,9 @@ def call(folder: Path, message: str, elsewhere: Path | None) -> str:
                 made.make(RunFolder(folder), message)
             made.close(RunFolder(folder))
             return "called"
-        return heard(ranks, elsewhere or folder)
+        message = heard(ranks, elsewhere or folder)
+        Call(ranks).make(RunFolder(folder), "of one that has no say")
+        return message
 
 
 @pytest.mark.parametrize("message", ["begin", ""])

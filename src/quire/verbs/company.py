@@ -31,8 +31,8 @@ class Call:
     made: bool = False
 
     def make(self, folder: RunFolder, message: str) -> None:
-        """Say that the run's recipe stands in its folder, and that it is to be carried out."""
-        if self.ranks is not None and not self.made:
+        """Say that the run's recipe stands in its folder, and that it is to be carried out; the others say nothing."""
+        if self.ranks is not None and self.ranks.first and not self.made:
             self.made = True
             self._tell(folder, message)
 

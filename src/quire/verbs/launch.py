@@ -21,7 +21,7 @@ from typing import IO
 
 from quire.run.place import LAUNCHED, LIFELINE, LISTENER
 
-GRACE = 15.0  # seconds that the others get when one has failed: they notice it themselves, at once as a rule
+GRACE = 10.0  # seconds that the others get when one has failed: they notice it themselves, at once as a rule
 LOOK = 0.05
 RESUMABLE = 75
 STOPS = (signal.SIGINT, signal.SIGTERM)
@@ -151,14 +151,17 @@ def _start(
 
 
 def _watch(group: Group, stops: list[int]) -> None:
-    """Until all have ended: hand on the wish to stop, and give the others GRACE seconds once one has failed."""
+    """Until all have ended: hand on the wish to stop, and give the others GRACE seconds once one has failed, or once a
+    second wish wants them to leave at once: one that waits for another hears nothing."""
     failed_at: float | None = None
+    wishes = 0
     while group.alive:
         while stops:
+            wishes += 1
             group.send(stops.pop(0))
         group.look()
         now = time.monotonic()
-        if failed_at is None and any(worker.code for worker in group.ended):
+        if failed_at is None and (wishes > 1 or any(worker.code for worker in group.ended)):
             failed_at = now
         if failed_at is not None and now - failed_at > GRACE:
             group.kill()
