@@ -26,7 +26,7 @@ from benchmarks.little_runs import (
     said_in,
     start_warm,
 )
-from quire.run.events import read_all_events
+from quire.run.events import read_all_events, read_events
 from quire.training.checkpoints import list_checkpoints
 
 KINDS = ("flipped", "cut", "emptied", "removed", "zeroed")
@@ -108,20 +108,26 @@ def break_one(
     if code != 0:
         found.faults.append(f"{where}: exit code {code}: {said_in(place)[-900:]}")
     else:
-        found.faults += [f"{where}: {line}" for line in compare(expected, result_of(place / RUN))]
-        if must_be_told(stopped / RUN, files) and (place / RUN / files[0]).parent.exists():
-            warnings = [e.values for e in read_all_events(place / RUN / "events.jsonl")[told:] if e.kind == "warning"]
-            if not any(part in str(values["text"]) for values in warnings for part in _parts(files[0])):
-                found.faults.append(f"{where}: nobody was told: {[values['text'] for values in warnings]}")
+        events = read_all_events(place / RUN / "events.jsonl")[told:]
+        warned = any(str(e.values["text"]).find(str(files[0].parent)) >= 0 for e in events if e.kind == "warning")
+        lines = compare(expected, result_of(place / RUN))
+        # What nothing goes on from stays damaged, but not unsaid; of a run that is done the voice alone is looked at.
+        stays = warned or (is_done(stopped / RUN) and files[0].parts[0] != "voice")
+        found.faults += [f"{where}: {line}" for line in lines if not (stays and line.startswith(str(files[0])))]
+        if not warned and must_be_told(stopped / RUN, files):
+            found.faults.append(f"{where}: nobody was told")
     found.done[f"{files[0].parts[0]} {kind}"] += 1
     shutil.rmtree(place)
 
 
 def must_be_told(run: Path, files: Sequence[Path]) -> bool:
-    """Whether the next start looks at the file: it is of the newest checkpoint, of which all else depends."""
+    """Whether the next start looks at the file: it goes on from the newest checkpoint, unless there is nothing left."""
+    if is_done(run):
+        return False
     checkpoints = list_checkpoints(run / "checkpoints")
     return bool(checkpoints) and any(file.parts[:2] == ("checkpoints", checkpoints[-1].name) for file in files)
 
 
-def _parts(file: Path) -> tuple[str, ...]:
-    return file.parts[1], file.name
+def is_done(run: Path) -> bool:
+    """Whether nothing is left to be trained."""
+    return any(event.kind == "done" for event in read_events(run / "events.jsonl"))

@@ -14,7 +14,7 @@ from quire.run.manifest import seal
 from quire.training.alarms import Alarms
 from quire.training.checkpoints import save_checkpoint
 from quire.training.session import Session
-from quire.training.standing import ended, standing, tell_resume, voice_of
+from quire.training.standing import ended, left_behind, standing, tell_resume, voice_of
 from quire.training.state import TrainState
 from quire.training.watch import StopWish
 
@@ -147,3 +147,25 @@ def test_a_resume_tells_where_it_goes_on_and_then_what_was_damaged(folder: RunFo
     assert (warning.kind, warning.step) == ("warning", 10)
     assert "0000020" in str(warning.values["text"])
     assert warning.values["remedy"] == "the checkpoint before it is used"
+
+
+def test_voices_that_nothing_goes_on_from_are_looked_at_too(folder: RunFolder) -> None:
+    for number, step in enumerate((10, 20)):
+        end_stage(folder, number, step)
+    for stage, part in ((1, 1), (2, 1), (2, 2)):
+        made = folder.stage(stage, STAGES[stage].name) / f"part-{part:02d}"
+        made.mkdir(parents=True, exist_ok=True)
+        (made / "adapter_model.safetensors").write_bytes(b"weights")
+        seal(made)
+    save(folder, TrainState(stage=2, part=1, step=25))
+    at = standing(folder, STAGES)
+    assert left_behind(folder, at) == []
+    for damaged in folder.stages.rglob("adapter_model.safetensors"):
+        damaged.write_bytes(b"weighTs")
+    found = left_behind(folder, at)
+    # The second part of the book is trained again, and the voice of the second stage is what it starts from.
+    assert [str(Path(problem.split(" was")[0]).parent.relative_to(folder.stages)) for problem in found] == [
+        "01-wide/voice",
+        "02-narrow/part-01",
+        "03-book/part-01",
+    ]

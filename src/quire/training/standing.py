@@ -17,6 +17,8 @@ from quire.training.ranks import ALONE, Ranks
 from quire.training.session import Session
 from quire.training.state import TrainState
 
+_QUICKLY_READ = 1 << 30  # bytes
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -90,6 +92,25 @@ def tell_resume(session: Session, at: Standing) -> None:
         session.warn(Warned(problem, remedy, "resume"))
     for problem in at.spoiled:
         session.warn(Warned(problem, "what it was made from is gone on with, and it is made again", "resume"))
+    for problem in left_behind(session.folder, at):
+        session.warn(Warned(problem, "nothing goes on from it: the run ends as it would have", "resume"))
+
+
+def left_behind(folder: RunFolder, at: Standing) -> list[str]:
+    """What is wrong with the voices of parts and stages that are done with, where looking at them takes a moment."""
+    parts = [path for path in folder.stages.glob("*/part-*") if _is_done_with(path, at)]
+    voices = [path for path in folder.stages.glob("*/voice") if int(path.parent.name.split("-")[0]) < at.done]
+    small = [path for path in sorted(parts + voices) if _bytes_of(path) < _QUICKLY_READ]
+    return [problem for path in small if (problem := spoiled(path)) is not None]
+
+
+def _is_done_with(path: Path, at: Standing) -> bool:
+    stage, part = int(path.parent.name.split("-")[0]), int(path.name.split("-")[1])
+    return (stage, part) <= (at.done + 1, at.state.part if at.state.stage == at.done else 0)
+
+
+def _bytes_of(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def _whole(event: Event, name: str) -> int:
