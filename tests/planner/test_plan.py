@@ -6,6 +6,7 @@ import pytest
 
 from quire.errors import RecipeError
 from quire.planner.facts import MachineFacts, TextFacts
+from quire.planner.pace import Pace
 from quire.planner.plan import Plan, make_plan
 from quire.planner.shape import shape_of
 from quire.recipe.schema import TrainSettings
@@ -84,6 +85,21 @@ def test_time_follows_from_flop_and_the_measured_rate() -> None:
     assert 45 < made.speed.tokens_per_second < 65
     assert made.seconds == pytest.approx(360_000 / made.speed.tokens_per_second)
     assert "measured here" in made.speed.basis
+
+
+def test_devices_share_the_steps_and_processes_on_one_processor_share_its_memory() -> None:
+    gpus = replace(LAPTOP, gpu="one", gpu_memory_bytes=24 * 2**30, gpus=4)
+    pace = Pace(batch=2.0, tokens=1024, row=0.5, step=0.1, token=0.0, save=0.0, load=0.0, threads=1, took=1.0)
+    settings = TrainSettings.model_validate({"method": R8})
+    one, four = (make_plan(settings, LLAMA_1B, NOVEL, gpus, "bf16", pace, processes) for processes in (1, 4))
+    assert one.times is not None
+    assert four.times is not None
+    assert four.times.steps == pytest.approx(one.times.steps / 4)
+    assert four.times.validation == one.times.validation
+    crowd = make_plan(settings, LLAMA_1B, NOVEL, LAPTOP, "bf16", pace, 4)
+    assert crowd.seconds == one.seconds
+    assert crowd.checkpointing
+    assert not make_plan(settings, LLAMA_1B, NOVEL, LAPTOP, "bf16", pace).checkpointing
 
 
 def test_without_rates_no_time_is_invented() -> None:

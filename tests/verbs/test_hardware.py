@@ -23,11 +23,11 @@ def test_machine_is_looked_at_without_torch(tmp_path: Path) -> None:
 
 def test_gpu_is_asked_for_by_name_and_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tool = tmp_path / "nvidia-smi"
-    tool.write_text("#!/bin/sh\necho 'Some GPU, the large one, 24576'\n")
+    tool.write_text("#!/bin/sh\necho 'Some GPU, the large one, 24576'\necho 'Some GPU, 8192'\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     facts = look_at_machine(tmp_path)
-    assert (facts.gpu, facts.gpu_memory_bytes) == ("Some GPU, the large one", 24 * 2**30)
+    assert (facts.gpu, facts.gpu_memory_bytes, facts.gpus) == ("Some GPU, the large one", 24 * 2**30, 2)
     assert "bf16" in facts.native
     assert facts.rates == ()
 
@@ -38,4 +38,4 @@ def test_tool_without_a_gpu_means_there_is_none(tmp_path: Path, monkeypatch: pyt
     tool.write_text(f"#!/bin/sh\n{answer}\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    assert hardware._gpu() == (None, None)
+    assert hardware._gpu() == (None, None, 0)

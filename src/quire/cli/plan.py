@@ -91,7 +91,7 @@ def show_plan(report: PlanReport, console: Console) -> None:
         for warned in stage.plan.warnings:
             if warned not in told:
                 told.append(warned)
-                _show_warning(warned, console)
+                _show_warning(warned, console, f"{stage.stage.name}: " if several else "")
 
 
 def heading(report: PlanReport) -> list[tuple[str, str]]:
@@ -146,8 +146,8 @@ def _show(console: Console, facts: list[tuple[str, str]]) -> None:
     console.print(table)
 
 
-def _show_warning(warned: Warned, console: Console) -> None:
-    console.print(f"[yellow]![/yellow] {escape(warned.text)}")
+def _show_warning(warned: Warned, console: Console, where: str) -> None:
+    console.print(f"[yellow]![/yellow] {where}{escape(warned.text)}")
     console.print(f"  try: {escape(warned.remedy)} (more: docs/guide.md#{warned.guide})")
 
 

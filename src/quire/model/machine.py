@@ -65,6 +65,7 @@ def measure_machine() -> MachineFacts:
         native=tuple(native),
         gpu=torch.cuda.get_device_name() if gpu else None,
         gpu_memory_bytes=torch.cuda.get_device_properties(0).total_memory if gpu else None,
+        gpus=torch.cuda.device_count() if gpu else 0,
     )
 
 

@@ -45,7 +45,8 @@ class Speed:
 class Plan:
     """`tokens` counts every token that is learned, epochs included, and `computed` those that are only read too;
     `seconds` is None where no rate is known.  `times` says where the time goes, where the computation was measured.
-    `memory` is that of each of `processes` devices.
+    `memory` is that of each of `processes` devices, of which `shared` really compute side by side: processes on one
+    processor share its cores, and its memory.
     """
 
     text: TextFacts
@@ -63,6 +64,7 @@ class Plan:
     computed: int = 0
     times: Seconds | None = None
     processes: int = 1
+    shared: int = 1
 
     @property
     def rows(self) -> int:
@@ -86,7 +88,7 @@ class Plan:
     def seconds(self) -> float | None:
         if self.times is not None:
             return self.times.total
-        return self.computed / self.speed.tokens_per_second if self.speed else None
+        return self.computed / self.speed.tokens_per_second / self.shared if self.speed else None
 
 
 def make_plan(
@@ -114,6 +116,9 @@ def make_plan(
     lora = settings.method.adapter
     trainable = shape.lora_parameters(lora) if lora else shape.parameters
     device = machine.device if machine is not None else "cpu"
+    shared = processes if device == "cuda" else 1
+    if machine is not None and device == "cpu":
+        machine = replace(machine, memory_free_bytes=machine.memory_free_bytes // processes)
     checkpointing = needs_checkpointing(settings, shape, choice, precision, trainable, machine, processes)
     settings = settings.model_copy(update={"checkpointing": checkpointing})
     parts = tuple(
@@ -122,6 +127,7 @@ def make_plan(
     )
     rows = tuple(_rows_of(part, settings, choice) for part in parts)
     times = seconds_of(settings, text, _steps_of(parts), rows, pace, written) if pace is not None else None
+    times = replace(times, steps=times.steps / shared) if times is not None else None
     plan = Plan(
         text=text,
         parts=parts,
@@ -138,6 +144,7 @@ def make_plan(
         computed=_times(text.computed_per_epoch, parts, rows),
         times=times,
         processes=processes,
+        shared=shared,
     )
     found = warnings_for(settings, plan.memory, plan.disk_bytes, plan.seconds, text, _steps_of(parts), machine)
     return replace(plan, warnings=found)

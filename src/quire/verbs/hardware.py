@@ -20,7 +20,7 @@ _SECONDS = 0.15
 def look_at_machine(folder: Path) -> MachineFacts:
     """Cores, memory, disk at `folder`, GPU, and the rate of fp32 matrix products, which takes a moment to measure."""
     total, free = _memory()
-    gpu, gpu_memory = _gpu()
+    gpu, gpu_memory, gpus = _gpu()
     return MachineFacts(
         cores=os.cpu_count() or 1,
         memory_bytes=total,
@@ -30,6 +30,7 @@ def look_at_machine(folder: Path) -> MachineFacts:
         native=("fp32", "bf16") if gpu or _has_bf16() else ("fp32",),
         gpu=gpu,
         gpu_memory_bytes=gpu_memory,
+        gpus=gpus,
     )
 
 
@@ -63,18 +64,18 @@ def _has_bf16() -> bool:
     return any(flag in flags for flag in _BF16_FLAGS)
 
 
-def _gpu() -> tuple[str | None, int | None]:
-    """Name and memory of the first GPU that NVIDIA's tool lists."""
+def _gpu() -> tuple[str | None, int | None, int]:
+    """Name and memory of the first GPU that NVIDIA's tool lists, and how many it lists."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
-        return None, None
+        return None, None, 0
     ask = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
     try:
         answer = subprocess.run(ask, capture_output=True, text=True, timeout=10, check=True).stdout  # noqa: S603
         name, memory = answer.splitlines()[0].rsplit(",", 1)
-        return name.strip(), int(memory) * 2**20
+        return name.strip(), int(memory) * 2**20, len(answer.splitlines())
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return None, None
+        return None, None, 0
 
 
 def _standing(path: Path) -> Path:
