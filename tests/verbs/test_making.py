@@ -34,11 +34,11 @@ def recipe_of(novel: Path, **settings: object) -> Recipe:
 
 def test_a_stream_gives_what_the_books_do_not() -> None:
     stage = Stage(name="wide", shelf=(ShelfItem(path="a.jsonl", stream=True),))
-    assert windows_wanted(stage, 10) is None
-    assert windows_wanted(stage.model_copy(update={"samples": 100}), 30) == 70
-    assert windows_wanted(stage.model_copy(update={"samples": 100, "parts": 3}), 60) == 240
-    assert windows_wanted(stage.model_copy(update={"steps": 20}), 0) == 160, "eight rows make a step"
-    assert windows_wanted(stage.model_copy(update={"samples": 10}), 30) == 1, "books that give enough leave it one"
+    assert windows_wanted(stage, [10]) is None
+    assert windows_wanted(stage.model_copy(update={"samples": 100}), [30]) == [70]
+    assert windows_wanted(stage.model_copy(update={"samples": 100, "parts": 3}), [20, 0, 110]) == [80, 100, 1]
+    assert windows_wanted(stage.model_copy(update={"steps": 20}), [0]) == [160], "eight rows make a step"
+    assert windows_wanted(stage.model_copy(update={"samples": 10}), [30]) == [1], "books that give enough leave it one"
 
 
 def test_goldfish_is_the_only_thinning() -> None:

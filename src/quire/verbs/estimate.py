@@ -46,16 +46,15 @@ def estimate_stage(
     sizes = [_size(source.corpus, seen, tokenizer) for source, seen in zip(streams, looks, strict=True)]
     words, tokens = sum(words for words, _ in sizes), sum(tokens for _, tokens in sizes)
     step = stage.stride or stage.window
-    wanted = windows_wanted(stage, sum(facts.rows_per_epoch))
-    rows = max(stage.parts, wanted if wanted is not None else tokens // step)
-    each = rows // stage.parts
+    wanted = windows_wanted(stage, facts.rows_per_epoch) or [max(1, tokens // step // stage.parts)] * stage.parts
+    rows = sum(wanted)
     return material, replace(
         facts,
         words=facts.words + round(words * min(1.0, rows * step / max(1, tokens))),
         tokens_train=facts.tokens_train + min(tokens, rows * step),
-        rows_per_epoch=tuple(own + each for own in facts.rows_per_epoch),
-        tokens_per_epoch=tuple(own + each * stage.window for own in facts.tokens_per_epoch),
-        read_per_epoch=tuple(own + each * stage.window for own in facts.computed_per_epoch),
+        rows_per_epoch=tuple(map(sum, zip(facts.rows_per_epoch, wanted, strict=True))),
+        tokens_per_epoch=tuple(own + n * stage.window for own, n in zip(facts.tokens_per_epoch, wanted, strict=True)),
+        read_per_epoch=tuple(own + n * stage.window for own, n in zip(facts.computed_per_epoch, wanted, strict=True)),
         works=facts.works + sum(seen.splits["train"] for seen in looks),
         counted=False,
     )

@@ -140,14 +140,16 @@ class Making:
         books, stage, parts = self.books(), self.stage, range(self.stage.parts)
         own = [[books[f"train-{part}-{n}"] for n in range(len(self._weights))] for part in parts]
         sources = self.library.streams_of(stage)
-        given = sum(self._per_epoch(rows) for rows in own)
-        streamed, streams = self._streams(sources, [item.weight for item in self._streamed_items], self._wanted(given))
+        wanted = windows_wanted(stage, [self._per_epoch(rows) for rows in own])
+        weights_of = [item.weight for item in self._streamed_items]
+        streamed, streams = self._streams(sources, weights_of, None if wanted is None else sum(wanted))
+        slices = [_slices(rows, wanted or [1] * len(parts)) for rows in streams]
         mixed = []
         for part in parts:
-            cut = [_slice(rows, part, len(parts)) for rows in streams]
+            cut = [rows[part] for rows in slices]
             every = [*own[part], *cut]
-            bounded = self._wanted(given) is not None
-            weights = [*self._weights, *(1.0 if bounded else item.weight for item in self._streamed_items)]
+            # Of streams that are read in part, weights have said already how much of each.
+            weights = [*self._weights, *(weights_of if wanted is None else [1.0] * len(cut))]
             replayed = self._replay(books, every, weights)
             if replayed is not None:
                 every.insert(len(own[part]), replayed[0])
@@ -194,9 +196,6 @@ class Making:
 
     def _per_epoch(self, own: Sequence[Rows]) -> int:
         return sum(round(len(rows) * weight) for rows, weight in zip(own, self._weights, strict=True))
-
-    def _wanted(self, given: int) -> int | None:
-        return windows_wanted(self.stage, given)
 
     def _streams(
         self, sources: Sequence[Source], weights: Sequence[float], wanted: int | None
@@ -245,17 +244,18 @@ class Making:
         return rows, given / len(rows)
 
 
-def windows_wanted(stage: Stage, given: int) -> int | None:
-    """Windows that a stage takes of its streams beside the `given` ones of its books; None: all they have."""
+def windows_wanted(stage: Stage, given: Sequence[int]) -> list[int] | None:
+    """Windows that each part takes of the streams, beside the `given` ones of its books; None: all they have."""
     wanted = stage.samples
     if stage.steps is not None:
         wanted = stage.steps * choose_batch(stage).rows_per_step
-    return None if wanted is None else max(stage.parts, wanted * stage.parts - given)
+    return None if wanted is None else [max(1, wanted - own) for own in given]
 
 
-def _slice(rows: Rows, part: int, parts: int) -> Rows:
-    """A part's share of the rows, in their order."""
-    return rows.between(len(rows) * part // parts, len(rows) * (part + 1) // parts)
+def _slices(rows: Rows, sizes: Sequence[int]) -> list[Rows]:
+    """The rows in their order, cut in proportion to the sizes."""
+    edges = [0, *(len(rows) * sum(sizes[: n + 1]) // sum(sizes) for n in range(len(sizes)))]
+    return [rows.between(first, last) for first, last in zip(edges, edges[1:], strict=False)]
 
 
 def keep_of(stage: Stage) -> Keep | None:
