@@ -35,7 +35,6 @@ from benchmarks.little_runs import (
     STOPPED,
     EndedBadlyError,
     Result,
-    carry_out,
     commands,
     compare,
     end_of,
@@ -156,8 +155,6 @@ def end_early(tally: Tally, settings: Mapping[str, str], kills: int, torment: To
 
 def _left_alone(settings: Mapping[str, str], home: Path, place: Path) -> Life:
     heard = Watch()
-    carry_out(settings, home, place, heard.listen)
-    counted = place.with_name(f"{place.name}-counted")
     operations = 0
 
     def count(operation: Operation) -> int:
@@ -165,18 +162,15 @@ def _left_alone(settings: Mapping[str, str], home: Path, place: Path) -> Life:
         operations = max(operations, operation.number)
         return PASS
 
+    place.mkdir()
     started = time.monotonic()
-    if is_supported():
-        counted.mkdir()
-        for arguments in commands(settings, home):
-            require_end(os.waitstatus_to_exitcode(watch(in_place(arguments, counted), counted, count)), counted)
-    else:
-        carry_out(settings, home, counted)
-    seconds = time.monotonic() - started
-    expected = result_of(place / RUN)
-    if found := compare(expected, result_of(counted / RUN)):
-        raise EndedBadlyError(f"two runs that were left alone differ: {found}")
-    return Life(expected, seconds, heard.counts, operations)
+    for arguments in commands(settings, home):
+        if is_supported():
+            code = os.waitstatus_to_exitcode(watch(in_place(arguments, place, heard.listen), place, count))
+        else:
+            code = end_of(start_warm(arguments, place, heard.listen))
+        require_end(code, place)
+    return Life(result_of(place / RUN), time.monotonic() - started, heard.counts, operations)
 
 
 def _start(way: str, arguments: Sequence[str], place: Path, life: Life, torment: Torment) -> int:

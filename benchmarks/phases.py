@@ -48,7 +48,7 @@ class Watch:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Calls that were heard in each phase."""
+        """Calls that were heard in each phase that has ended, or in which the process has."""
         return {name: self._get(number) for number, name in enumerate(NAMES)}
 
     @property
@@ -123,14 +123,20 @@ class _Hearer:
     def set(self, name: str, depth: int) -> None:
         if self.depth[name] == depth:
             return
+        if not depth:
+            self.tell(name)
         self.depth[name] = depth
         self.active = tuple(name for name in NAMES if self.depth[name])
         self.watch.put(len(NAMES) + NAMES.index(name), depth)
 
     def count(self, name: str) -> None:
         if self.aim is not None and self.aim == (name, self.counts[name]):
+            self.tell(name)
             os.kill(os.getpid(), signal.SIGKILL)
         self.counts[name] += 1
+
+    def tell(self, name: str) -> None:
+        """Let others see the count; not at every call, for that would slow everything down."""
         self.watch.put(NAMES.index(name), self.counts[name])
 
 
