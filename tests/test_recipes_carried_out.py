@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from quire.recipe.resolved import load_resolved
 from quire.recipe.schema import FreshBase
 from quire.run.events import Event, read_events
 from quire.run.folder import RunFolder, is_voice
-from toy import SENTENCES, toy_book
+from toy import SENTENCES, toy_book, varied_book
 
 pytestmark = pytest.mark.slow
 
@@ -35,6 +36,7 @@ class Trial:
     parts: int = 1
     left_out: str = ""
     words: int = 0
+    stages: tuple[str, ...] = ()
 
 
 def novel(recipe: Path, place: Path, tiny_base: Path) -> Trial:
@@ -86,11 +88,36 @@ def embedded_base(recipe: Path, place: Path, tiny_base: Path) -> Trial:
     return Trial(Path(shutil.copy(recipe, place)), settings)
 
 
+def unfinished_novel(recipe: Path, place: Path, tiny_base: Path) -> Trial:
+    """The corpus stands beside the recipe in place of the hub's; few windows, and those short."""
+    corpus = place / "corpus"
+    corpus.mkdir()
+    dice = random.Random(4)
+    words = "la pluie tombe on ouvre une lettre personne ne répond le moulin tourne encore vers midi".split()
+    works = [
+        {"title": f"Roman {n}", "complete_text": "\n\n".join(
+            " ".join(dice.choices(words, k=30)).capitalize() + "." for _ in range(12))}
+        for n in range(30)
+    ]  # fmt: skip
+    (corpus / "fr.jsonl").write_text("\n".join(map(json.dumps, works)), encoding="utf-8")
+    names = ("acculturate", "narrative-arc", "imprint")
+    stream = [{"path": str(corpus / "fr.jsonl"), "stream": True, "text": "complete_text"}]
+    settings: dict[str, object] = {"shelf": [str(varied_book(place / "livre.md", seed=3))]}
+    for name, window in zip(names, (32, 64, 64), strict=True):
+        settings |= {f"stages.{name}.window": window, f"stages.{name}.effective_batch": 2}
+        settings |= {f"stages.{name}.precision": "fp32"} if name == "acculturate" else {}
+        settings |= {f"stages.{name}.shelf": stream} if name != "imprint" else {f"stages.{name}.stride": 16}
+        settings |= {f"stages.{name}.samples": None} if name != "imprint" else {}
+    return Trial(Path(shutil.copy(recipe, place)), settings, str(tiny_base), stages=names)
+
+
 MADE_SMALL: dict[str, Callable[[Path, Path, Path], Trial]] = {
     "embedded-base": embedded_base,
     "novel": novel,
     "novel-in-parts": novel_in_parts,
     "poetry": poetry,
+    "unfinished-novel": unfinished_novel,
+    "unfinished-novel-small": unfinished_novel,
 }
 
 
@@ -102,52 +129,62 @@ def test_no_recipe_is_forgotten() -> None:
 def test_a_recipe_is_carried_out_to_its_end(recipe: Path, tiny_base: Path, tmp_path: Path) -> None:
     trial = MADE_SMALL[recipe.stem](recipe, tmp_path, tiny_base)
     heard: list[Event] = []
+    steps = {f"stages.{name}.steps": STEPS for name in trial.stages} or {"train.steps": STEPS}
     run = quire.train(
         trial.recipe,
         base=trial.base,
         run=tmp_path / "runs" / recipe.stem,
-        settings={"train.steps": STEPS, "write.max_new_tokens": 6, **trial.settings},
+        settings={"write.max_new_tokens": 6, **steps, **trial.settings},
         listener=heard.append,
     )
     folder = RunFolder(run.path)
     events = read_events(folder.events_file)
-    check_story(events, trial.parts)
-    assert [event.kind for event in heard] == [event.kind for event in events]
-    assert run.steps == STEPS * trial.parts
+    trainings = max(trial.parts, len(trial.stages))
+    check_story(events, trainings, trial)
+    assert [event.kind for event in heard if event.kind != "preparing"] == [event.kind for event in events]
+    assert run.steps == STEPS * trainings
     assert is_voice(run.voice)
-    check_parts(folder, trial.parts)
+    check_parts(folder, trial)
     check_recipe(folder, recipe, trial)
     check_text(folder, trial)
     written = quire.write_all(run.path, "The tide")
     assert len(written.texts) == load_resolved(folder.recipe_file).recipe.write.num_return_sequences
 
 
-def check_story(events: list[Event], parts: int) -> None:
+def check_story(events: list[Event], trainings: int, trial: Trial) -> None:
     """From the start to the end, nothing missing and nothing twice."""
     kinds = Counter(event.kind for event in events)
-    assert [event.kind for event in events[:2]] == ["start", "decided"]
+    stages = max(1, len(trial.stages))
+    assert [event.kind for event in events][: 1 + stages] == ["start", *["prepared"] * stages]
     assert events[-1].kind == "done"
-    assert (kinds["part_start"], kinds["part_end"], kinds["step"]) == (parts, parts, STEPS * parts)
-    assert kinds["saved"] == (parts + 1 if parts > 1 else 1)
-    assert kinds["validation"] >= parts
-    assert kinds["sample"] >= parts
+    assert (kinds["part_start"], kinds["part_end"], kinds["step"]) == (trainings, trainings, STEPS * trainings)
+    assert (kinds["decided"], kinds["stage_end"]) == (stages, stages)
+    assert kinds["saved"] == (trial.parts + 1 if trial.parts > 1 else stages)
+    assert kinds["validation"] >= trainings
+    assert kinds["sample"] >= trainings
     assert kinds["checkpoint"] >= 1
-    assert not {"error", "stopped", "resume"} & set(kinds)
-    assert [event.step for event in events if event.kind == "step"] == list(range(1, STEPS * parts + 1))
+    assert not {"error", "stopped", "resume", "skipped", "rollback"} & set(kinds)
+    assert [event.step for event in events if event.kind == "step"] == list(range(1, STEPS * trainings + 1))
+    prompts = {
+        stage: [e.values["prompt"] for e in events if e.kind == "sample" and e.stage == stage] for stage in trial.stages
+    }
+    assert len({tuple(asked) for asked in prompts.values()}) <= 1, "the same prompts after every stage"
 
 
-def check_parts(folder: RunFolder, parts: int) -> None:
-    """A voice after every part, where there are several."""
+def check_parts(folder: RunFolder, trial: Trial) -> None:
+    """A voice after every part, where there are several, and after every stage."""
     kept = sorted(path for path in folder.stages.rglob("part-*") if path.is_dir()) if folder.stages.is_dir() else []
-    assert len(kept) == (parts if parts > 1 else 0)
+    assert len(kept) == (trial.parts if trial.parts > 1 else 0)
     assert all(map(is_voice, kept))
+    for number, name in enumerate(trial.stages):
+        assert is_voice(folder.stage(number, name) / "voice")
 
 
 def check_recipe(folder: RunFolder, recipe: Path, trial: Trial) -> None:
     """The run keeps the recipe's name, and a base from nothing was made inside it."""
     resolved = load_resolved(folder.recipe_file)
     assert resolved.recipe.name == recipe.stem
-    assert resolved.recipe.train.steps == STEPS
+    assert all(stage.steps == STEPS for stage in resolved.recipe.curriculum)
     assert (folder.path / "base" / "tokenizer.json").is_file() == isinstance(resolved.recipe.base, FreshBase)
 
 
