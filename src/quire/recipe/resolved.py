@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -13,6 +15,8 @@ from quire.recipe.keys import flatten
 from quire.recipe.load import RUN_BLOCKS, as_written, load_recipe, read_recipe_file
 from quire.recipe.schema import Recipe
 from quire.recipe.yaml_text import dump_yaml
+
+_LIBRARIES = ("quire", "torch", "transformers", "peft", "accelerate", "tokenizers", "numpy")
 
 _HEADER = (
     "# Written by Quire when this run was first started.  The run goes on as it says; to change a setting, start\n"
@@ -84,6 +88,11 @@ class ResolvedRecipe(BaseModel):
             "decided": self.decided.model_dump(mode="json"),
         }
         return _HEADER + dump_yaml(as_written(self.recipe)) + "\n" + dump_yaml(run)
+
+
+def versions_here() -> dict[str, str]:
+    """Of what decides the numbers: Python and the libraries."""
+    return {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}}
 
 
 class Difference(NamedTuple):

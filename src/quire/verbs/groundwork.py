@@ -11,11 +11,10 @@ from quire.books.book import Shelf
 from quire.errors import BookError, RecipeError
 from quire.planner.bases import BaseFiles
 from quire.planner.plan import Plan
-from quire.recipe.resolved import Decided, ResolvedRecipe, load_resolved
+from quire.recipe.resolved import Decided, ResolvedRecipe, load_resolved, versions_here
 from quire.recipe.schema import Recipe
 from quire.run.events import Event
 from quire.run.folder import find_run, require_voice
-from quire.run.versions import versions_here
 from quire.tokens.tokenizer import Tokenizer
 from quire.training.ranks import Ranks
 from quire.training.session import Session

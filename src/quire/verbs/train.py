@@ -12,14 +12,13 @@ from quire.books.book import Shelf
 from quire.errors import Stopped
 from quire.planner.bases import BasePick, pick_for
 from quire.recipe.advice import advice_on
-from quire.recipe.resolved import Decided, ResolvedRecipe, load_resolved
+from quire.recipe.resolved import Decided, ResolvedRecipe, load_resolved, versions_here
 from quire.recipe.schema import Recipe
 from quire.run.atomic import hash_file, named_disk_errors, remove_leftovers, write_text
 from quire.run.events import JSON, Event, EventLog, read_events
 from quire.run.folder import RunFolder
 from quire.run.lock import hold
 from quire.run.manifest import spoiled
-from quire.run.versions import versions_here
 from quire.verbs.company import Call, company, heard
 from quire.verbs.comparing.line import keep_result
 from quire.verbs.crash import crash_kept_in
