@@ -94,6 +94,14 @@ def test_two_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:
     assert [line.name for line in found.lines] == [str(tmp_path / "x" / "a"), str(tmp_path / "y" / "a")]
 
 
+def test_all_that_lies_in_runs_can_be_named_at_once(tmp_path: Path) -> None:
+    little_run(tmp_path / "a")
+    (tmp_path / "results.csv").write_text("run\na\n")
+    assert [line.name for line in compare(sorted(tmp_path.iterdir())).lines] == ["a"]
+    with pytest.raises(RunError, match="nothing to compare"):
+        compare([tmp_path / "results.csv"])
+
+
 def test_a_voice_without_its_run_is_refused(tmp_path: Path) -> None:
     (tmp_path / "voice").mkdir()
     (tmp_path / "voice" / "adapter_config.json").write_text("{}")

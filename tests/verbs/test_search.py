@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from quire.errors import QuireError, RecipeError, RunError
+from quire.errors import QuireError, RecipeError, RunError, Stopped
 from quire.recipe.load import load_recipe
+from quire.recipe.schema import Recipe
 from quire.recipe.yaml_text import dump_yaml
 from quire.run.events import read_events
 from quire.run.lock import holder
@@ -30,7 +31,10 @@ def write_recipe(folder: Path, base: Path) -> Path:
     """Two stages on one small book."""
     book = toy_book(folder / "river.md")
     shared = {"window": 64, "precision": "fp32", "effective_batch": 4, "steps": 3, "learning_rate": 5e-3}
-    stages = [{"name": "first", "method": {"lora": {"rank": 4}}}, {"name": "imprint", "method": "inherit"}]
+    stages = [
+        {"name": "first", "method": {"lora": {"rank": 4}}},
+        {"name": "imprint", "method": "inherit", "learning_rate": 1e-4},
+    ]
     recipe = {"base": str(base), "shelf": [{"path": book.name}], "train": shared, "stages": stages}
     file = folder / "recipe.yaml"
     file.write_text(dump_yaml({**recipe, "write": {"max_new_tokens": 4}}), encoding="utf-8")
@@ -57,27 +61,23 @@ def test_the_first_trial_is_the_recipe_as_quire_train_carries_it_out(found: Sear
     assert found.journal.trials[0].loss == losses(plain.path)[-1]
 
 
-def test_a_trial_trains_the_varied_stage_alone_and_comes_to_what_the_whole_would(found: Search, recipe: Path) -> None:
+def test_a_trial_trains_the_varied_stage_alone_and_its_recipe_comes_to_the_same_bytes(
+    found: Search, recipe: Path
+) -> None:
+    """The second trial wins, for the recipe's own steps are tiny.  The winner's recipe trains all stages."""
     trial = found.journal.trials[1]
+    assert found.journal.best == trial
+    assert found.winner is not None
+    assert found.winner.read_text(encoding="utf-8").startswith("# The winner of a search on ")
+    assert load_recipe(found.winner).recipe.stages[1].learning_rate == trial.params[RATE]
     events = read_events(found.path / trial.folder / "events.jsonl")
     assert [event.stage for event in events if event.kind == "resume"] == ["imprint"]
-    whole = train(recipe, run=recipe.parent / "whole", settings=dict(trial.params))
+    whole = train(found.winner, run=recipe.parent / "whole")
     assert losses(whole.path)[-1] == trial.loss
     assert losses(whole.path, "first") == losses(found.path / trial.folder, "first")
-
-
-def test_the_winner_is_a_recipe_that_trains_to_the_same_loss(found: Search, recipe: Path) -> None:
-    best = found.journal.best
-    assert best is not None
-    assert found.winner is not None
-    text = found.winner.read_text(encoding="utf-8")
-    assert text.startswith("# The winner of a search on ")
-    assert load_recipe(found.winner).recipe.stages[1].learning_rate == best.params[RATE]
-    again = train(found.winner, run=recipe.parent / "again")
-    assert losses(again.path)[-1] == best.loss
     assert found.voice is not None
-    kept = found.voice / "voice" / "adapter_model.safetensors"
-    assert (again.path / "voice" / "adapter_model.safetensors").read_bytes() == kept.read_bytes()
+    adapter = Path("voice", "adapter_model.safetensors")
+    assert (whole.path / adapter).read_bytes() == (found.voice / adapter).read_bytes()
 
 
 def test_what_a_search_leaves_behind(found: Search) -> None:
@@ -135,6 +135,21 @@ def test_a_space_that_makes_no_sense_is_refused_before_anything_is_trained(
     assert not (tmp_path / "s" / "trials").exists()
 
 
+def test_a_recipe_from_python_is_kept_for_the_trials_and_time_that_is_up_stops_resumably(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(recipe.parent)
+    given = Recipe.model_validate({"shelf": ["river.md"], "train": {"window": 64}})
+    for _ in range(2):
+        with pytest.raises(Stopped, match="before trial 0 .*time allowed"):
+            search(given, run=tmp_path / "s", max_time=0)
+    kept = load_recipe(tmp_path / "s" / "source.yaml").recipe
+    assert kept.shelf[0].path == str(recipe.parent / "river.md")
+    assert kept.train.window == 64
+    with pytest.raises(Stopped):
+        search(tmp_path / "s", max_time=0)
+
+
 def test_a_folder_of_something_else_is_refused(recipe: Path, tmp_path: Path) -> None:
     (tmp_path / "papers.txt").write_text("mine")
     with pytest.raises(RunError, match="is no search"):
@@ -149,6 +164,16 @@ def test_without_optuna_it_names_the_command_that_installs_it(
         search(recipe, run=tmp_path / "s")
     assert caught.value.then == "pip install 'quire[search]'"
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.slow
+def test_where_processes_may_not_fork_the_same_is_found(
+    found: Search, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a GPU: every trial in a process that was started for it."""
+    monkeypatch.setattr("quire.verbs.search.may_fork", lambda: False)
+    again = search(recipe, trials=2, repeats=0, space=[f"{RATE}=4e-3..4e-2/log"], run=tmp_path / "s")
+    assert [(t.params, t.loss) for t in again.journal.trials] == [(t.params, t.loss) for t in found.journal.trials]
 
 
 def start(recipe: Path, folder: Path) -> subprocess.Popen[str]:

@@ -65,7 +65,7 @@ def search(
     """Looks for the settings of the lowest held-out loss; without --space around the recipe's own values.
 
     The first trial is the recipe as it is; at the end it and the winner are trained again by other seeds, so that luck
-    is not taken for a gain. Ctrl-C saves and leaves with exit code 75; the same command goes on. The winner is a recipe.
+    is not taken for a gain. Ctrl-C saves and leaves with exit code 75; the same command goes on.
     """
     from quire.verbs.search import search as carry_out
 

@@ -119,6 +119,8 @@ def _folders(runs: Sequence[str | Path]) -> list[tuple[RunFolder, str]]:
     """The folders that names stand for, each with a name of its own, in the order of the names."""
     found: list[tuple[RunFolder, str]] = []
     for name in runs:
+        if Path(name).suffix == ".csv" and Path(name).is_file():
+            continue  # runs/* names the table of results too
         search = next((path for path in (Path(name), RUNS / name) if is_search(path)), None)
         if search is not None:
             found += _trials(search)

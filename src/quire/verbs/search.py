@@ -112,7 +112,9 @@ def search(
                 seed=recipe.seed,
             )
             journal = replace(_go_on(folder, asked), wanted=trials, repeats_wanted=repeats)
-            course = Course(folder, journal, _kept(folder, source), download, trainer, wish, listener or _nobody)
+            course = Course(
+                folder, journal, _kept(folder, source, recipe), download, trainer, wish, listener or _nobody
+            )
             return _carry_out(course)
 
 
@@ -183,11 +185,11 @@ def _make(folder: Path) -> None:
         ) from None
 
 
-def _kept(folder: Path, source: str | Path | Recipe) -> str:
-    """The source as another process finds it."""
+def _kept(folder: Path, source: str | Path | Recipe, recipe: Recipe) -> str:
+    """The source as another process finds it; `recipe` is what it says, with paths that hold everywhere."""
     if not isinstance(source, Recipe):
         return str(source)
-    write_text(folder / _SOURCE, dump_yaml(source.model_dump(mode="json", by_alias=True, exclude_unset=True)))
+    write_text(folder / _SOURCE, dump_yaml(recipe.model_dump(mode="json", by_alias=True, exclude_unset=True)))
     return str(folder / _SOURCE)
 
 

@@ -67,7 +67,7 @@ def go_on(event: Event) -> bool:
         ("train", Ended("done")),
         ("fail", Ended("GuardError", "no", "do", "", True)),
         ("die", Ended("killed", "its process was ended by SIGKILL, most likely for want of memory")),
-        ("crash", Ended("crashed", "its process ended with status 3 and said nothing")),
+        ("crash", Ended("crashed", "its process ended with status 3; trials.log may say why")),
     ],
 )
 def test_how_a_trial_ends_is_told(do: str, ended: Ended, trainer: Trainer) -> None:

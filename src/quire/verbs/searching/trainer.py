@@ -172,4 +172,4 @@ def _died(status: int | None) -> str:
     if status is not None and status < 0:
         memory = ", most likely for want of memory" if -status == signal.SIGKILL else ""
         return f"its process was ended by {ending(status)}{memory}"
-    return f"its process ended with status {status} and said nothing"
+    return f"its process ended with status {status}; {LOG} may say why"
