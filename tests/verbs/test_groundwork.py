@@ -88,7 +88,7 @@ def test_a_source_that_changed_since_its_stage_was_prepared_stops_the_run(
 def test_a_stage_that_is_left_without_text_is_named(
     session: Session, books: Path, tiny_base: Path, tmp_path: Path
 ) -> None:
-    """Its book says nothing that the other stage's book, of the same few sentences, does not say in what it holds out."""
+    """Its book says nothing that the other book, of the same few sentences, does not say in what it holds out."""
     for name in ("wide.md", "book.md"):
         toy_book(books / name, chapters=12 if name == "book.md" else 8)
     recipe = recipe_of(books)
