@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from quire.errors import BaseModelError
-from quire.model.lowbit import lasting_dtype, require_nf4, to_int8, to_nf4
+from quire.model.lowbit import lasting_dtype, require_nf4, settle_rest, to_int8, to_nf4
 from quire.model.machine import DTYPES, Precision
 from quire.planner.bases import BaseFiles
 from quire.tokens.tokenizer import Tokenizer, load_tokenizer
@@ -67,6 +67,8 @@ def load_model(folder: Path, precision: Precision, device: str = "cpu") -> PreTr
         to_int8(model, weights_dtype(precision, device))
     elif precision == "nf4":
         to_nf4(model, device)
+    if precision in ("int8", "nf4"):
+        settle_rest(model, weights_dtype(precision, device))
     torch.nn.Module.to(model, device)  # in place; transformers' own `to` is untyped
     return model
 

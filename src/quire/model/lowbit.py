@@ -126,15 +126,19 @@ def lasting_dtype(device: str) -> torch.dtype:
 
 
 def to_int8(model: PreTrainedModel, dtype: torch.dtype | None = None) -> None:
-    """Change every linear layer of `model` but its output head to 8 bits, in place; then the rest to `dtype`, if given.
-
-    In that order, so that a model read in 16 bits is never there in 32.
-    """
+    """Change every linear layer of `model` but its output head to 8 bits, in place; their `weight` is told in `dtype`,
+    or as it was."""
     _exchange(model, lambda weight, bias: Int8Linear(weight, bias, dtype))
-    if dtype is not None:
-        for parameter in model.parameters():  # the layers' scales are none, and stay in float32
-            if parameter.is_floating_point():
-                parameter.data = parameter.data.to(dtype)
+
+
+def settle_rest(model: PreTrainedModel, dtype: torch.dtype) -> None:
+    """Copy what was not quantised, in `dtype`.  The quantised layers' scales stay in float32.
+
+    Weights read from a file are a view of it, and as long as one of them is left the whole file is held in memory.
+    """
+    for parameter in model.parameters():
+        if parameter.is_floating_point():
+            parameter.data = parameter.data.to(dtype, copy=True)
 
 
 def to_nf4(model: PreTrainedModel, device: str) -> None:
