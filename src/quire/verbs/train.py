@@ -194,7 +194,7 @@ def _follow(given: _Given, ranks: Ranks, path: Path, wish: StopWish) -> Run:
     folder = RunFolder.open(path)
     resolved = load_resolved(folder.recipe_file)
     if not message:
-        return _stand(folder, resolved.recipe, already_finished=True)
+        return _finished(folder) or _stand(folder, resolved.recipe, already_finished=True)
     session = _session(folder, EventLog(folder.events_file), wish, _nobody, resolved.recipe, ranks)
     texts = open_texts(resolved.recipe, given.home(folder), _shelf(given.source), _silent)
     earlier = resolved if message == _GO_ON else None
