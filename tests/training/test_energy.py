@@ -10,7 +10,7 @@ import pytest
 
 from quire.run.events import JSON, Event, forget
 from quire.training import energy
-from quire.training.energy import CPU, GPU, Energy, Meter, energy_of, metering, of_session
+from quire.training.energy import CPU, GPU, Energy, Meter, energy_of, metering, of_session, telling
 
 
 @dataclass
@@ -100,6 +100,27 @@ def test_a_meter_that_breaks_ends_no_training() -> None:
     meter = Meter(Broken(), [], {CPU})
     assert meter.read() is None
     meter.stop()
+
+
+def test_the_meter_is_read_at_every_checkpoint_so_that_a_kill_loses_little() -> None:
+    class Clock:
+        def start(self) -> None: ...
+
+        def flush(self) -> float:
+            totals[:] = [Total(cpu_energy=(totals[0].cpu_energy if totals else 0.0) + 1.0)]
+            return 0.0
+
+        stop = flush
+
+    totals: list[Total] = []
+    used: list[dict[str, JSON]] = []
+    listen = telling(Meter(Clock(), totals, {CPU}), used.append)  # type: ignore[arg-type]
+    for kind in ("start", "step", "checkpoint", "step", "checkpoint", "stopped"):
+        listen(Event(0.0, kind))
+    assert [values["cpu_kilowatt_hours"] for values in used] == [1.0, 2.0, 3.0]
+    listen = telling(Meter(None, [], ()), used.append)
+    listen(Event(0.0, "checkpoint"))
+    assert len(used) == 3
 
 
 @pytest.mark.skipif(find_spec("codecarbon") is None, reason="codecarbon is not installed")

@@ -14,7 +14,9 @@ from quire.delivery.card import CardFacts, Source, model_card
 from quire.prompts.conversation import conversation_of, shown_asking
 from quire.recipe.schema import Recipe
 from quire.run.atomic import hash_file
+from quire.run.events import read_events
 from quire.tokens.rows import Rows
+from quire.training.energy import energy_of
 from quire.training.learner import Learner
 from quire.training.session import Session
 from quire.training.state import TrainState
@@ -51,6 +53,7 @@ def save_and_check(
         steps=state.step,
         trainable=learner.trainable,
         parameters=learner.parameters,
+        energy=energy_of(read_events(session.folder.events_file)),
     )
     place = folder.relative_to(session.folder.path)
 
