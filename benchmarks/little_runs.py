@@ -35,6 +35,7 @@ COMMON = {
     "write.max_new_tokens": "6",
 }
 CONFIGURATIONS: Mapping[str, Mapping[str, str]] = {
+    "short": {"train.steps": "3", "train.batch": "2", "train.accumulate": "2", "train.method.lora.dropout": "0.1"},
     "plain": {"train.steps": "12", "train.window": "48"},
     "packing": {"book": "songs.jsonl", "train.steps": "10", "train.window": "96", "train.method.lora.dropout": "0.2"},
     "parts": {
