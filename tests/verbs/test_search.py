@@ -141,7 +141,7 @@ def test_a_recipe_from_python_is_kept_for_the_trials_and_time_that_is_up_stops_r
     monkeypatch.chdir(recipe.parent)
     given = Recipe.model_validate({"shelf": ["river.md"], "train": {"window": 64}})
     for _ in range(2):
-        with pytest.raises(Stopped, match="before trial 0 .*time allowed"):
+        with pytest.raises(Stopped, match=r"before trial 0 .*time allowed"):
             search(given, run=tmp_path / "s", max_time=0)
     kept = load_recipe(tmp_path / "s" / "source.yaml").recipe
     assert kept.shelf[0].path == str(recipe.parent / "river.md")

@@ -111,7 +111,7 @@ def test_a_hopeless_trial_is_given_up_before_its_end_and_the_first_validations_a
     found.all_trials()
     pruned = [trial for trial in found.journal.trials if trial.state == "pruned"]
     assert pruned
-    assert all(3 <= trial.curve[-1][0] < 10 and trial.loss is None for trial in pruned)
+    assert all(4 <= trial.curve[-1][0] < 10 and trial.loss is None for trial in pruned)
     assert all("given up after" in trial.reason for trial in pruned)
     assert found.journal.trials[0].state == "finished"
 
@@ -228,6 +228,21 @@ def test_the_winner_and_the_recipe_as_it_is_are_repeated_by_the_same_other_seeds
     }
     assert all(request["settings"]["seed"] in (8, 9, 10) for request in trainer.requests[6:])
     assert all(request["settings"]["train.precision"] == "fp32" for request in trainer.requests[1:])
+
+
+def test_a_repeat_that_failed_is_tried_again_by_the_next_call(tmp_path: Path) -> None:
+    def by_seed_nine(request: Mapping[str, Any]) -> Ended | None:
+        return Ended("killed", "no memory") if request["settings"].get("seed") == 9 else None
+
+    folder = tmp_path / "s"
+    short = course(folder, Scripted(ends=by_seed_nine), repeats=2)
+    short.all_trials()
+    short.all_repeats()
+    assert [trial.state for trial in short.journal.repeats] == ["finished", "finished", "failed", "failed"]
+    again = course(folder, Scripted(), repeats=2)
+    again.all_trials()
+    again.all_repeats()
+    assert [(trial.state, trial.reason) for trial in again.journal.repeats] == [("finished", "")] * 4
 
 
 def test_where_nothing_beats_the_recipe_nothing_is_repeated(tmp_path: Path) -> None:

@@ -35,13 +35,26 @@ def test_each_part_has_held_out_text_of_its_own() -> None:
     events = losses(5.0, 4.0) + losses(6.0, 2.0, part=1, begun=10)
     found = outcome_of(events, Stage(name="last", parts=2))
     assert found.loss == 3.0
-    assert found.curve == ((0, 5.0), (5, 4.0), (10, 2.0))
+    tenths = dict(found.curve)
+    assert [tenths[n] for n in (0, 5, 10)] == [5.0, 4.0, 2.0]
+    assert tenths[6] == pytest.approx(5.2), "from where the second part began"
 
 
 def test_the_curve_goes_by_tenths_of_the_training() -> None:
     found = outcome_of(losses(5.0, 4.5, 4.0, 3.5, 3.0, 2.5), Stage(name="last"))
-    assert found.curve == ((0, 5.0), (2, 4.5), (4, 4.0), (6, 3.5), (8, 3.0), (10, 2.5))
+    assert [tenth for tenth, _ in found.curve] == list(range(11))
+    assert [loss for _, loss in found.curve] == pytest.approx([5.0 - tenth / 4 for tenth in range(11)])
     assert (found.steps, found.tokens, found.seconds) == (10, 500, 2.5)
+
+
+def test_trials_of_any_length_can_be_compared_tenth_by_tenth() -> None:
+    """Seven steps validate at 1/7, 2/7, …: none of these is a tenth.  On a straight line each tenth is on it."""
+    told: list[tuple[str, int, int, dict[str, Any]]] = [("part_start", 0, 0, {"steps": 7})]
+    told += [("validation", 0, step, {"loss": 7.0 - step}) for step in range(8)]
+    for reached in range(1, 9):
+        curve = outcome_of(happened(*told[: reached + 1]), Stage(name="last")).curve
+        assert [tenth for tenth, _ in curve] == list(range(10 * (reached - 1) // 7 + 1)), "no tenth is left out"
+        assert [loss for _, loss in curve] == pytest.approx([7.0 - 0.7 * tenth for tenth, _ in curve])
 
 
 def test_other_stages_count_by_their_steps_alone() -> None:

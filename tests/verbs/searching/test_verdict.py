@@ -59,6 +59,11 @@ def test_without_enough_repeats_nothing_is_claimed(again: dict[int, tuple[float,
     assert words in verdict_of(journal(3.0, 2.5, again))
 
 
+def test_repeats_that_failed_are_told() -> None:
+    made = journal(3.0, 2.5, {8: (3.1, 2.6)}).with_trial(Trial(1, {}, "failed", reason="it diverged", seed=9))
+    assert "Of the repeats 1 failed (it diverged)." in verdict_of(made)
+
+
 def test_where_nothing_beat_the_recipe_or_it_failed_it_says_so() -> None:
     assert "Nothing that was tried did better" in verdict_of(journal(2.0, 2.5, {}))
     assert "the recipe as it is failed: diverged" in verdict_of(journal(None, 2.5, {}))

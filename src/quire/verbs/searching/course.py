@@ -71,7 +71,10 @@ class Course:
             self._carry_out(Trial(number, params))
 
     def all_repeats(self) -> None:
-        """The recipe as it is and the winner by other seeds, in turns, so that each interruption leaves pairs."""
+        """The recipe as it is and the winner by other seeds, in turns, so that each interruption leaves pairs.
+
+        One that failed in an earlier call is tried again: no trial was suggested by it.
+        """
         winner = self.journal.best
         if winner is None or winner.number == 0:
             clear_shared(self.folder)
@@ -81,8 +84,8 @@ class Course:
             for trial in (self.journal.trials[0], winner):
                 seed = self.journal.asked.seed + turn
                 again = known.get((trial.number, seed), Trial(trial.number, trial.params, seed=seed))
-                if again.state == "running" and self.journal.trials[0].state == "finished":
-                    self._carry_out(again)
+                if again.state != "finished" and self.journal.trials[0].state == "finished":
+                    self._carry_out(replace(again, state="running", reason=""))
         clear_shared(self.folder)
 
     def _carry_out(self, trial: Trial) -> None:

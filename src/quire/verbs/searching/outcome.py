@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from quire.recipe.schema import Stage
@@ -13,7 +13,8 @@ from quire.run.events import Event
 class Outcome:
     """`loss` is the held-out loss of the weights that the voice holds, in nats per token; None before it has any.
 
-    `curve` holds the first loss at or after every tenth of the training.
+    `curve` holds the loss at every tenth of the training that has been reached, between two validations on the
+    straight line: trials of different lengths validate at different places, and are compared tenth by tenth.
     """
 
     loss: float | None
@@ -35,16 +36,26 @@ def outcome_of(events: Sequence[Event], stage: Stage) -> Outcome:
     for _, part, loss in held_out:
         by_part.setdefault(part, []).append(loss)
     ends = [losses[-1] if stage.early_stop is None else min(losses) for losses in by_part.values()]
-    curve: dict[int, float] = {}
-    for progress, part, loss in held_out:
-        curve.setdefault(int(10 * (part + progress) / stage.parts + 1e-9), loss)
+    points = [((part + progress) / stage.parts, loss) for progress, part, loss in held_out]
     return Outcome(
         loss=sum(ends) / len(ends) if ends else None,
-        curve=tuple(curve.items()),
+        curve=tuple(_by_tenths(points)),
         steps=max((event.step for event in steps), default=0),
         tokens=sum(int(_number(event, "tokens")) for event in steps),
         seconds=sum(_number(event, "seconds") for event in steps),
     )
+
+
+def _by_tenths(points: Sequence[tuple[float, float]]) -> Iterator[tuple[int, float]]:
+    """The losses at 0, 1, … tenths; `points` are shares of the training and their losses, in order."""
+    tenth = 0
+    before: tuple[float, float] | None = None
+    for at, loss in points:
+        while tenth <= 10 * at + 1e-9:
+            share = (tenth / 10 - before[0]) / (at - before[0]) if before is not None and at > before[0] else 1.0
+            yield tenth, loss if before is None else before[1] + min(1.0, share) * (loss - before[1])
+            tenth += 1
+        before = (at, loss)
 
 
 def _validations(events: Iterable[Event], stage: str) -> list[tuple[float, int, float]]:

@@ -26,7 +26,7 @@ Prune = Literal["median", "hyperband", "none"]
 
 AT_RANDOM = 8  # trials that are drawn at random before the sampler (TPE, Bergstra et al. 2011) draws conclusions
 FINISHED_FIRST = 4  # trials that must have finished before a median says anything
-TENTHS_FIRST = 3  # a trial's first validations, by which none is given up: warm-up is still in them
+TENTHS_FIRST = 4  # a trial's first validations, by which none is given up: warm-up is still in them
 ENOUGH_FOR_IMPORTANCE = 12
 _END = 10  # tenths: what has been trained to its end has finished
 _TOP = 1 / 3  # PED-ANOVA asks what the best third has in common; the paper's tenth would be one or two trials here
@@ -159,7 +159,7 @@ def _pruner(prune: Prune) -> optuna.pruners.BasePruner:
     import optuna
 
     if prune == "median":
-        return optuna.pruners.MedianPruner(n_startup_trials=FINISHED_FIRST, n_warmup_steps=TENTHS_FIRST)
+        return optuna.pruners.MedianPruner(FINISHED_FIRST, TENTHS_FIRST, n_min_trials=FINISHED_FIRST)
     return optuna.pruners.HyperbandPruner(min_resource=TENTHS_FIRST, max_resource=_END, reduction_factor=3)
 
 

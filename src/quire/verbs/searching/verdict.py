@@ -83,7 +83,9 @@ def verdict_of(journal: Journal) -> str:
         f"Trial {winner.number} did best: held-out loss {winner.loss:.4f}, the recipe as it is {original.loss:.4f}, by "
         "the seed by which it was chosen."
     )
-    return f"{first} {_again(pairs_of(journal, winner))}"
+    failed = [trial for trial in journal.repeats if trial.number in (0, winner.number) and trial.state == "failed"]
+    lost = f" Of the repeats {len(failed)} failed ({failed[0].reason})." if failed else ""
+    return f"{first} {_again(pairs_of(journal, winner))}{lost}"
 
 
 def _again(pairs: Pairs) -> str:
