@@ -129,6 +129,16 @@ def test_a_header_that_is_always_written_asks_where_a_template_has_no_way_to(fol
     assert made.prompt(before_last_answer(chats.CHAT)).text.endswith("<|im_start|>assistant: ")
 
 
+def test_an_end_of_turn_that_is_no_token_is_a_text_that_ends_answers(folder: Path) -> None:
+    template = "{% for m in messages %}### {{ m['role'] + ': ' + m['content'] }} [over]\n\n{% endfor %}"
+    made = builder("plain", folder, template)
+    (rendered,) = made.render(chats.CHAT)
+    assert rendered.text[slice(*rendered.learned[0])].endswith("boots for it. [over]")
+    assert made.turn_ends() == ()
+    assert made.stop_texts() == ("[over]",)
+    assert builder("chatml", folder).stop_texts() == ()
+
+
 def test_a_completion_is_plain_text_whatever_the_base() -> None:
     given = Conversation((Turn("user", "A storm at sea."), Turn("character", "The mast went first.")))
     rendered = render_completion(given)

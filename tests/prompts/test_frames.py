@@ -48,6 +48,12 @@ def test_the_end_of_a_turn_is_its_first_special_token_or_all_that_is_there() -> 
 
     assert form_of(closing, ROLES, False, ("<e>", "<f>"), last_only=True).answers[0].ends == 3
     assert form_of(closing, ROLES, False, (), last_only=True).answers[0].ends == 7
+    assert form_of(write, ROLES, False, (), last_only=True).answers[0].ends == 1
+
+    def breaking(messages: Sequence[Message], ask: bool) -> str:
+        return write(messages, ask).replace(";", "<e>\n").replace("[a]", "\n\n[a]")
+
+    assert form_of(breaking, ROLES, False, (), last_only=True).answers[0].ends == 3
 
 
 @pytest.mark.parametrize(

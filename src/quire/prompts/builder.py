@@ -73,10 +73,18 @@ class Builder:
 
     def turn_ends(self) -> tuple[str, ...]:
         """The special tokens by which an answer can end."""
+        mark = self._end_mark()
+        return tuple(token for token in self.specials if mark.endswith(token))
+
+    def stop_texts(self) -> tuple[str, ...]:
+        """The text by which an answer ends, where no special token does it."""
+        mark = self._end_mark().strip()
+        return (mark,) if mark and not self.turn_ends() else ()
+
+    def _end_mark(self) -> str:
         probe = Conversation((Turn("user", ""), Turn("character", "")))
         (answer,) = self._form(probe, last_only=True).answers
-        mark = answer.given.marks[-1][: answer.ends]
-        return tuple(token for token in self.specials if mark.endswith(token))
+        return answer.given.marks[-1][: answer.ends]
 
     def _plain(self, conversation: Conversation) -> Conversation:
         """As all templates take it: no white space around words; the persona before the first words where the base

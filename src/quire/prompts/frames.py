@@ -143,9 +143,10 @@ def _answer(write: Writer, roles: Sequence[Role], system: bool, turn: int, speci
 
 
 def _end_of_turn(mark: str, specials: Collection[str]) -> int:
-    """How much of what follows an answer ends its turn: up to its first special token, or all that is written there."""
+    """How much of what follows an answer ends its turn: up to its first special token; where there is none, all that is
+    written there, without the white space behind it."""
     ends = [at + len(token) for token in specials if (at := mark.find(token)) >= 0]
-    return min(ends, default=len(mark))
+    return min(ends, default=len(mark.rstrip()) or len(mark))
 
 
 def said_in(places: dict[int, tuple[int, int]], roles: Sequence[Role]) -> tuple[Said, ...]:

@@ -169,10 +169,11 @@ def encode_rendered(rendered: Rendered, tokenizer: Tokenizer) -> Encoded:
 
 @dataclass(frozen=True)
 class Opening:
-    """What a text is to go on from, as tokens, and the tokens that end it."""
+    """What a text is to go on from, as tokens; the tokens that end it, and texts that do."""
 
     ids: list[int]
     ends: frozenset[int]
+    stops: tuple[str, ...]
     answers: bool
 
 
@@ -181,12 +182,13 @@ def opening_of(prompt: str, tokenizer: Tokenizer) -> Opening:
     asked for the next answer, which then ends with its turn."""
     conversation = conversation_in(prompt)
     if conversation is None or not conversation.turns:
-        return Opening(tokenizer.encode(prompt), frozenset((tokenizer.end_of_text,)), answers=False)
+        return Opening(tokenizer.encode(prompt), frozenset((tokenizer.end_of_text,)), (), answers=False)
     if conversation.completes:
         return opening_of(conversation.turns[0].text.rstrip(), tokenizer)
     if conversation.turns[-1].role == "character":
         conversation = before_last_answer(conversation)
-    return Opening(prompt_ids(conversation, tokenizer), tokenizer.turn_ends, answers=True)
+    stops = tokenizer.builder.stop_texts()
+    return Opening(prompt_ids(conversation, tokenizer), tokenizer.turn_ends, stops, answers=True)
 
 
 def prompt_ids(conversation: Conversation, tokenizer: Tokenizer) -> list[int]:

@@ -41,6 +41,7 @@ def stream_text(
     """
     check_settings(settings.model_copy(update={"num_return_sequences": 1}))
     opening = opening_of(prompt, tokenizer)
+    settings = _stopped(settings, opening)
     with evaluating(model):
         if settings.num_beams > 1:
             pieces: Iterator[str] = iter(search_beams(model, tokenizer, opening, settings)[:1])
@@ -59,7 +60,7 @@ def write_texts(
     if settings.num_beams > 1:
         with evaluating(model):
             opening = opening_of(prompt, tokenizer)
-            found = search_beams(model, tokenizer, opening, settings)
+            found = search_beams(model, tokenizer, opening, _stopped(settings, opening))
             return [text.lstrip() for text in found] if opening.answers else found
     seeds = [candidate_seed(seed, number) for number in range(settings.num_return_sequences)]
     return ["".join(stream_text(model, tokenizer, prompt, settings, own)) for own in seeds]
@@ -92,6 +93,11 @@ def check_settings(settings: WriteSettings) -> None:
                 f"write.num_beams {settings.num_beams} searches and draws nothing, so it cannot honour {named}",
                 "set write.num_beams=1 to draw, or leave " + ", ".join(refused) + " out to search",
             )
+
+
+def _stopped(settings: WriteSettings, opening: Opening) -> WriteSettings:
+    """The settings with the texts that end an answer in the base's shape."""
+    return settings.model_copy(update={"stop": [*settings.stop, *opening.stops]}) if opening.stops else settings
 
 
 def _draw(
