@@ -31,7 +31,8 @@ def train(number: int, machines: int, processes: int, meeting: tuple[str, int], 
     host, port = meeting
     launch = [sys.executable, "-m", "torch.distributed.run", f"--nnodes={machines}", f"--nproc-per-node={processes}"]
     where = [f"--node-rank={number}", f"--master-addr={host}", f"--master-port={port}"]
-    return subprocess.run([*launch, *where, "-m", "quire", "train", *arguments], check=False).returncode
+    command = [*launch, *where, "-m", "--", "quire", "train", *arguments]
+    return subprocess.run(command, check=False).returncode  # noqa: S603 (what the user has asked for)
 
 
 def main() -> int:
