@@ -71,15 +71,18 @@ def gradient_is_alive(norm: float) -> None:
 
 
 def weights_of(model: nn.Module) -> dict[str, Tensor]:
-    """A copy of the learning weights, or of the slices of them that lie here, to see later whether they moved."""
-    return {name: own_part(p.detach()).clone() for name, p in trainable(model)}
+    """A copy of the learning weights, or of the slices of them that lie here, to see later whether they moved.
+
+    In main memory: a GPU that all weights just fit on has no room for another 2 to 4 bytes of each.
+    """
+    return {name: own_part(p.detach()).to("cpu", copy=True) for name, p in trainable(model)}
 
 
 def weights_moved(before: Mapping[str, Tensor], model: nn.Module, ranks: Ranks = ALONE) -> None:
     """After the first step with a learning rate above zero, something must have changed, and nothing be NaN."""
     own = [(name, own_part(p.detach())) for name, p in trainable(model)]
     broken = next((name for name, part in own if not bool(torch.isfinite(part).all())), None)
-    moved = any(not torch.equal(before[name], part) for name, part in own)
+    moved = any(not torch.equal(before[name], part.cpu()) for name, part in own)
     any_broken, any_moved = ranks.most(broken is not None, moved)
     if any_broken:
         what = broken or "a weight of another process"
