@@ -33,6 +33,18 @@ def test_what_cannot_be_ranked_says_why(tmp_path: Path, capsys: pytest.CaptureFi
     assert "  first" in shown
 
 
+def test_of_many_runs_each_is_a_line_and_unfinished_ones_are_marked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(6):
+        ends = "stopped" if number == 5 else "done"
+        little_run(tmp_path / f"r{number}", (5.0, 4.0 - number / 10), settings={"train.epochs": number + 1}, ends=ends)
+    assert run(["compare", *(str(tmp_path / f"r{number}") for number in range(6))]) == 0
+    shown = capsys.readouterr().out
+    assert "set otherwise  epochs" in shown
+    assert "best first: r5 (so far), r4, r3" in shown
+
+
 def test_json_csv_and_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     little_run(tmp_path / "a")
     files = ["--csv", str(tmp_path / "table.csv"), "--plot", str(tmp_path / "curves.svg")]

@@ -127,3 +127,4 @@ def test_a_search_stands_for_its_trials(tmp_path: Path) -> None:
     found = compare([folder])
     assert [line.name for line in found.lines] == ["found/0"]
     assert found.lines[0].loss is not None
+    assert found.lines[0].state == "finished"

@@ -22,6 +22,7 @@ EXAMPLES = (
     "quire compare novel-search --json",
 )
 _SHOWN = 300  # characters of a sample
+_SIDE_BY_SIDE = 5  # runs whose settings stand in columns
 
 
 def compare(
@@ -71,7 +72,9 @@ def ranking(found: Comparison) -> list[str]:
     if found.not_by_loss:
         told.append(f"Not ranked by held-out loss: {'; '.join(found.not_by_loss)}.")
     elif len(found.by_loss) > 1:
-        told.append(f"By held-out loss, best first: {', '.join(found.by_loss)}.")
+        unfinished = {line.name for line in found.lines if line.state != "finished"}
+        names = [f"{name} (so far)" if name in unfinished else name for name in found.by_loss]
+        told.append(f"By held-out loss, best first: {', '.join(names)}.")
     judged = [line.name for line in found.lines if line.findings]
     if found.not_by_bits and len(judged) > 1:
         told.append(f"Not ranked by bits per byte: {'; '.join(found.not_by_bits)}.")
@@ -99,8 +102,18 @@ def _show_runs(found: Comparison, console: Console) -> None:
 
 
 def _show_differing(found: Comparison, console: Console) -> None:
+    """A column for each run; of many a line for each."""
     from quire.verbs.searching.space import shown
 
+    if len(found.lines) > _SIDE_BY_SIDE:
+        short = [key.rpartition(".")[2] for key in found.differing]
+        names = [name if short.count(name) == 1 else key for name, key in zip(short, found.differing, strict=True)]
+        table = screen.plain_table("set otherwise", *names)
+        for number, line in enumerate(found.lines):
+            own = [row[number] for row in found.differing.values()]
+            table.add_row(escape(line.name), *(escape("–" if value is None else shown(value)) for value in own))
+        console.print(table)
+        return
     table = screen.plain_table("set otherwise", *(line.name for line in found.lines))
     for key, values in found.differing.items():
         table.add_row(escape(key), *(escape("–" if value is None else shown(value)) for value in values))

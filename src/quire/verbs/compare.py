@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from quire.errors import RunError
 from quire.judging.plots import KINDS, Line, curves_plot
 from quire.run.atomic import write_text
-from quire.run.folder import RUNS, RunFolder, find_run, is_run
+from quire.run.folder import RUNS, RunFolder, find_run
 from quire.run.results import FIRST_COLUMN
 from quire.verbs.comparing.likeness import why_not_by_loss, why_not_by_text
 from quire.verbs.comparing.line import RunLine, columns_of, read_line
@@ -76,7 +76,7 @@ def compare(runs: Sequence[str | Path], *, csv_file: Path | None = None, plot_fi
     `csv_file` gets a line for each, `plot_file` (.png or .svg) the held-out losses over the tokens.  Raises RunError
     where one is no run, or where the losses cannot stand in one picture.
     """
-    lines = tuple(read_line(folder, name) for folder, name in _folders(runs))
+    lines = tuple(_read(found) for found in _folders(runs))
     if not lines:
         raise RunError("there is nothing to compare", "name two runs, such as: quire compare first second", "compare")
     comparison = _compared(lines)
@@ -115,9 +115,23 @@ def _differing(lines: Sequence[RunLine]) -> dict[str, tuple[Any, ...]]:
     return {key: row for key, row in values.items() if any(value != row[0] for value in row)}
 
 
-def _folders(runs: Sequence[str | Path]) -> list[tuple[RunFolder, str]]:
-    """The folders that names stand for, each with a name of its own, in the order of the names."""
-    found: list[tuple[RunFolder, str]] = []
+@dataclass(frozen=True)
+class _Found:
+    """A run's folder, the name that it goes by here, and of a search's trial how it ended."""
+
+    folder: RunFolder
+    name: str
+    state: str = ""
+
+
+def _read(found: _Found) -> RunLine:
+    line = read_line(found.folder, found.name)
+    return replace(line, state=found.state) if found.state not in ("", "running") else line
+
+
+def _folders(runs: Sequence[str | Path]) -> list[_Found]:
+    """What names stand for, each once and with a name of its own, in the order of the names."""
+    found: list[_Found] = []
     for name in runs:
         if Path(name).suffix == ".csv" and Path(name).is_file():
             continue  # runs/* names the table of results too
@@ -128,17 +142,18 @@ def _folders(runs: Sequence[str | Path]) -> list[tuple[RunFolder, str]]:
         run = find_run(name).run
         if run is None:
             raise RunError(f"{name} is a voice without its run", "name the run folder that it came from", "compare")
-        found.append((run, run.name))
-    distinct = {folder.path.absolute(): (folder, name) for folder, name in found}
-    names = [name for _, name in distinct.values()]
-    return [(folder, name if names.count(name) == 1 else str(folder.path)) for folder, name in distinct.values()]
+        found.append(_Found(run, run.name))
+    distinct = list({one.folder.path.absolute(): one for one in found}.values())
+    names = [one.name for one in distinct]
+    return [one if names.count(one.name) == 1 else replace(one, name=str(one.folder.path)) for one in distinct]
 
 
-def _trials(search: Path) -> list[tuple[RunFolder, str]]:
+def _trials(search: Path) -> list[_Found]:
     journal = read_journal(search)
     assert journal is not None
-    folders = [(search / trial.folder, f"{search.absolute().name}/{trial.number}") for trial in journal.trials]
-    return [(RunFolder.open(path), name) for path, name in folders if is_run(path) and (path / "recipe.yaml").is_file()]
+    name = search.absolute().name
+    begun = [trial for trial in journal.trials if (search / trial.folder / "recipe.yaml").is_file()]
+    return [_Found(RunFolder.open(search / t.folder), f"{name}/{t.number}", t.state) for t in begun]
 
 
 def _plot(comparison: Comparison, file: Path) -> None:

@@ -97,7 +97,7 @@ def state_of(folder: RunFolder, events: Sequence[Event]) -> str:
     if holder(folder.lock) is not None:
         return "training"
     kinds = {event.kind for event in events}
-    if "done" in kinds and folder.has_voice:
+    if "done" in kinds:
         return "finished"
     if not kinds & {"start", "step", "validation"}:
         return "ready" if folder.recipe_file.is_file() else "new"
