@@ -36,11 +36,22 @@ def test_three_thousand_million_become_few_bits_and_then_a_smaller_base() -> Non
     rungs = ladder(settings(), LLAMA_3B, "bf16", machine(8, gpu=True))
     assert [rung.what for rung in rungs] == ["qlora: the base in nf4"]
     assert rungs[-1].fits
-    rungs = ladder(settings(), LLAMA_3B, "bf16", machine(8))
+    rungs = ladder(settings(), LLAMA_3B, "bf16", machine(6))
     assert [rung.fits for rung in rungs] == [False] * (len(rungs) - 1) + [True]
     assert rungs[0].what == "qlora: the base in int8"
     assert rungs[-1].changes["base"] == "Qwen/Qwen2.5-1.5B"
-    assert all(rung.memory_bytes > 8 * GIB for rung in rungs[:-1])
+    assert all(rung.memory_bytes > 6 * GIB for rung in rungs[:-1])
+
+
+def test_a_smaller_base_knows_the_books_language() -> None:
+    assert ladder(settings(), LLAMA_3B, "bf16", machine(4), "en")[-1].changes["base"] == "TinyLlama/TinyLlama_v1.1"
+    assert ladder(settings(), LLAMA_3B, "bf16", machine(4), "fr")[-1].changes["base"] == "Qwen/Qwen2.5-0.5B"
+
+
+def test_what_does_not_help_is_not_offered() -> None:
+    needed = [rung.memory_bytes for rung in ladder(settings(), LLAMA_3B, "bf16", machine(3))]
+    assert needed == sorted(needed, reverse=True)
+    assert len(set(needed)) == len(needed)
 
 
 def test_what_leaves_the_training_as_it_is_comes_first() -> None:

@@ -77,8 +77,6 @@ def test_few_bits_shrink_the_matrices_of_the_layers_and_nothing_else() -> None:
     assert (nf4 - embeddings) * 8 / TINYLLAMA.linear_parameters == pytest.approx(4.127, abs=5e-4)
     int8 = memory("int8", TINYLLAMA, method="qlora")
     assert int8.weights - embeddings == pytest.approx(TINYLLAMA.linear_parameters, rel=0.01)
-    assert int8.loading - int8.runtime == 2 * TINYLLAMA.parameters  # whole in 16 bits, then matrix by matrix
-    assert int8.total >= int8.loading
 
 
 def test_several_processes_hold_everything_or_share_it() -> None:
@@ -109,3 +107,15 @@ def test_the_peak_is_the_largest_of_loading_a_step_and_checking_the_voice() -> N
     assert kept.step == sum(
         (kept.weights, kept.adapter, kept.gradients, kept.optimiser, kept.activations, kept.logits, kept.runtime)
     )
+
+
+def test_pages_of_the_bases_file_are_told_but_need_not_be_free() -> None:
+    """Measured on a base of 189M: 2.97 bytes of resident memory for each weight while one is loaded into 8 bits."""
+    int8 = memory(method="qlora", window=8, precision="int8", shape=TINYLLAMA)
+    assert int8.loading - int8.runtime == pytest.approx(2.97 * TINYLLAMA.parameters, rel=1e-3)
+    assert int8.needed < int8.total - 1.5 * TINYLLAMA.parameters
+    bf16 = memory(method="lora", window=8, shape=TINYLLAMA)  # the voice's base and the learner's share one file
+    assert bf16.checking - bf16.filed < bf16.step < bf16.checking
+    assert bf16.needed == bf16.step
+    gpu = memory("nf4", TINYLLAMA, "cuda", method="qlora", window=8)
+    assert gpu.filed == 0

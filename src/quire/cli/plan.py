@@ -222,7 +222,9 @@ def _memory(report: PlanReport, plan: Plan) -> str:
     )
     each = f" on each of {plan.processes} devices" if plan.processes > 1 else ""
     shown = ", ".join(f"{name} {show_size(size)}" for name, size in largest)
-    peak = "" if memory.total == memory.step else "; the peak is when the base is loaded or the voice is checked"
+    peak = "" if memory.total == memory.step else "; most when the base is loaded or the voice is checked"
+    if memory.total > memory.needed:
+        peak += f", {show_size(memory.total - memory.needed)} of it the base's own file, which makes room when it must"
     return f"about {show_size(memory.total)} at the peak{each}, of {where} ({shown}{peak})"
 
 
@@ -236,7 +238,8 @@ def _activations(stage: StagePlan) -> str:
 def _time(report: PlanReport, plan: Plan) -> str:
     if plan.seconds is None or plan.speed is None:
         return "not known for this machine"
-    speed = f"{plan.speed.tokens_per_second:,.0f} tokens a second, reckoned from {plan.speed.basis}"
+    rate = plan.speed.tokens_per_second
+    speed = f"{rate:,.{0 if rate >= 10 else 1}f} tokens a second, reckoned from {plan.speed.basis}"
     if plan.times is None or report.measured is None:
         return f"about {show_duration(plan.seconds)} ({speed})"
     times = plan.times

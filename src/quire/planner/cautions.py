@@ -55,11 +55,11 @@ def _memory(settings: TrainSettings, memory: Memory, machine: MachineFacts | Non
     if machine is None:
         return None
     room = machine.room
-    if memory.total <= room:
+    if memory.needed <= room:
         return None
     where = "on the GPU" if machine.gpu_memory_bytes else "free"
     return Warned(
-        f"training takes about {show_size(memory.total)} of memory, and {show_size(room)} are {where}",
+        f"training takes about {show_size(memory.needed)} of memory, and {show_size(room)} are {where}",
         "choose a smaller base or a shorter train.window"
         + ("" if settings.checkpointing is True else ", or train.checkpointing=true"),
         "out-of-memory",

@@ -53,20 +53,25 @@ def suiting_bases(language: str | None, machine: MachineFacts, stages: Sequence[
         few = LOW_BITS[machine.device]
         formats = (usual,) if any(stage.method.full for stage in stages) else (usual, few)
         for precision in formats:
-            needed = max(_need(stage, shape, precision, machine).total for stage in stages)
+            needed = max(_need(stage, shape, precision, machine).needed for stage in stages)
             if needed <= machine.room:
                 yield Suits(known, None if precision == usual else precision, needed)
                 break
 
 
-def ladder(settings: TrainSettings, shape: BaseShape, precision: str, machine: MachineFacts) -> list[Rung]:
+def ladder(
+    settings: TrainSettings, shape: BaseShape, precision: str, machine: MachineFacts, language: str | None = None
+) -> list[Rung]:
     """What could be done, one thing after another, where `settings` do not fit; the last rung fits, or none does.
 
-    First what leaves the training as it is, then shorter windows, few bits, smaller bases.
+    First what leaves the training as it is, then few bits, shorter windows, smaller bases that know the `language`.
+    What needs no less than the rung before is left out.
     """
     rungs: list[Rung] = []
-    for what, changes, changed, on, form in _ways(settings, shape, precision, machine):
-        needed = _need(changed, on, form, machine).total
+    for what, changes, changed, on, form in _ways(settings, shape, precision, machine, language):
+        needed = _need(changed, on, form, machine).needed
+        if rungs and needed >= rungs[-1].memory_bytes:
+            continue
         rungs.append(Rung(what, changes, needed, needed <= machine.room))
         if rungs[-1].fits:
             break
@@ -74,7 +79,7 @@ def ladder(settings: TrainSettings, shape: BaseShape, precision: str, machine: M
 
 
 def _ways(
-    settings: TrainSettings, shape: BaseShape, precision: str, machine: MachineFacts
+    settings: TrainSettings, shape: BaseShape, precision: str, machine: MachineFacts, language: str | None
 ) -> Iterator[tuple[str, dict[str, object], TrainSettings, BaseShape, str]]:
     """Each rung: words, settings as a user would give them, and the training, base and format that they come to."""
     changes: dict[str, object] = {}
@@ -105,7 +110,7 @@ def _ways(
         shorter = settings.model_copy(update={"window": SHORT_WINDOW, "stride": None, "overlap": "train"})
         yield f"windows of {SHORT_WINDOW} tokens", {**changes, "window": SHORT_WINDOW}, shorter, shape, precision
     memory = machine.gpu_memory_bytes or machine.memory_bytes
-    smaller = [known for known in bases_for(None, True, memory) if known.parameters < 0.8 * shape.parameters]
+    smaller = [known for known in bases_for(language, True, memory) if known.parameters < 0.8 * shape.parameters]
     for known in smaller:
         yield f"the base {known.name}", {**changes, "base": known.name}, settings, shape_of(known.config), precision
     yield f"the base {EMBEDDED}", {**changes, "base": EMBEDDED}, settings, shape_of(EMBEDDED_CONFIG), precision

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from quire.planner.facts import MachineFacts
 from quire.planner.schedule import BatchChoice
@@ -18,6 +18,9 @@ NF4_BITS = 4 + 8 / 64 + 32 / (64 * 256)
 
 # Two moments in 8 bits, and two fp32 scales for each block of 256.
 MOMENTS_8BIT = 2 + 8 / 256
+
+# Bytes of resident memory for each weight of a base in 8 bits while it is loaded, its file's pages included (measured).
+INT8_LOADING = 2.97
 
 # Python with torch, transformers, peft and accelerate, and what the book and the loop take beside any model (measured:
 # benchmarks/plan.py).
@@ -40,7 +43,8 @@ HOLES = {"cpu": 0.05, "cuda": 0.02}
 @dataclass(frozen=True)
 class Memory:
     """Bytes on one device at the peak of a step; `loading` and `checking` are the peaks before the first step and when
-    the saved voice is loaded beside the learner."""
+    the saved voice is loaded beside the learner.  On a CPU those two count pages of the base's own file, as the system
+    counts them too; `filed` of the bytes when checking it would take back before anything fails."""
 
     weights: int
     adapter: int
@@ -51,17 +55,23 @@ class Memory:
     runtime: int = RUNTIME
     loading: int = field(default=0, kw_only=True)
     checking: int = field(default=0, kw_only=True)
+    filed: int = field(default=0, kw_only=True)
 
     @property
     def step(self) -> int:
         """What a step takes, everything together."""
-        apart = ("loading", "checking")
+        apart = ("loading", "checking", "filed")
         return sum(int(vars(self)[item.name]) for item in fields(self) if item.name not in apart)
 
     @property
     def total(self) -> int:
-        """The peak of the whole training."""
+        """The peak of the whole training, as the system tells it afterwards."""
         return max(self.step, self.loading, self.checking)
+
+    @property
+    def needed(self) -> int:
+        """What must be free for it."""
+        return max(self.step, self.checking - self.filed)
 
 
 @dataclass(frozen=True)
@@ -139,11 +149,12 @@ def memory_of(
         logits=tokens * shape.vocabulary * logit_bytes(precision),
         runtime=runtime,
     )
-    fresh = _loaded(settings, shape, precision, held)
-    return Memory(
-        **{item: value for item, value in vars(step).items() if item not in ("loading", "checking")},
+    fresh, own = _loaded(settings, shape, precision, held, device)
+    return replace(
+        step,
         loading=round(runtime + fresh),
         checking=round(runtime + weights + step.adapter + step.optimiser + fresh),
+        filed=round(fresh - own),
     )
 
 
@@ -175,11 +186,21 @@ def logit_bytes(precision: str) -> int:
     return 2 * BYTES.get(precision, 2) + 8
 
 
-def _loaded(settings: TrainSettings, shape: BaseShape, precision: str, held: Held) -> float:
-    """Bytes that the base takes while it is loaded: whole in 16 bits, and made smaller matrix by matrix."""
+def _loaded(settings: TrainSettings, shape: BaseShape, precision: str, held: Held, device: str) -> tuple[float, float]:
+    """Bytes that a process is told to hold while a base is loaded, and how many of them are not pages of its file.
+
+    Weights in the file's own 16 bits are views of it, which a second model shares.  Where they are changed, to 8 bits
+    or to fp32, the file's pages and the new weights are there together for a while (measured: 2.97 and 5.8 bytes a
+    weight).
+    """
+    weights = held.weights * shape.parameters
+    if device != "cpu" or precision == "nf4":
+        return weights, weights
     if settings.method.adapter is not None and precision == "int8":
-        return 2 * shape.parameters
-    return held.weights * shape.parameters
+        return INT8_LOADING * shape.parameters, weights
+    if weights <= 2 * shape.parameters:
+        return weights, 0
+    return weights + 2 * shape.parameters, weights
 
 
 def _activations_per_token(settings: TrainSettings, shape: BaseShape, precision: str, device: str) -> float:

@@ -136,7 +136,7 @@ def facts_of(plan: Plan) -> dict[str, Any]:
         "precision": plan.precision,
         "checkpointing": plan.checkpointing,
         "parameters": {"trainable": plan.trainable, "all": plan.parameters, "share": plan.share},
-        "memory_bytes": {**asdict(plan.memory), "total": plan.memory.total},
+        "memory_bytes": {**asdict(plan.memory), "total": plan.memory.total, "needed": plan.memory.needed},
         "disk_bytes": plan.disk_bytes,
         "seconds": plan.seconds,
         "times": asdict(plan.times) if plan.times else None,
@@ -184,7 +184,7 @@ def plan(
         machine = replace(machine, rates=measured.rates, native=measured.native)
     written = tokens_written(loaded.recipe)
     plans = [
-        _plan_stage(stage, shape, text, machine, measured, number, processes, written)
+        _plan_stage(stage, shape, text, machine, measured, number, processes, written, book.language or None)
         for number, (stage, text) in enumerate(zip(stages, texts, strict=True))
     ]
     return PlanReport(book.shelf.title, book.language, loaded, pick, shape, tuple(plans), machine, measured, processes)
@@ -209,13 +209,14 @@ def _plan_stage(
     number: int,
     processes: int,
     written: int,
+    language: str | None,
 ) -> StagePlan:
     found = measured.stages[number] if measured is not None else None
     precision, reason = (found.precision, found.precision_reason) if found else _precision(stage, machine)
     pace = found.pace if found else None
     made = make_plan(stage, shape, text, machine, precision, pace, processes, written)
-    fits = made.memory.total <= machine.room
-    rungs = () if fits else tuple(ladder(stage, shape, precision, machine))
+    fits = made.memory.needed <= machine.room
+    rungs = () if fits else tuple(ladder(stage, shape, precision, machine, language))
     return StagePlan(stage, made, enough(text), reason, rungs)
 
 
