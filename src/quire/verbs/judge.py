@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ from quire.errors import RunError
 from quire.recipe.resolved import ResolvedRecipe, changed_sources
 from quire.run.events import Event
 from quire.run.folder import RunFolder
-from quire.verbs.material import Material, gather
+from quire.verbs.material import Material
+from quire.verbs.prepare import PREPARED
 from quire.verbs.quiet import hush, hush_bars
 from quire.verbs.voices import open_run
 
@@ -39,8 +41,13 @@ def judge(
         )
     folder, resolved = opened.found.run, opened.resolved
     # A curriculum is judged by the text of its last stage: what came before prepared the base for it.
-    recipe = opened.recipe.as_plain(len(opened.recipe.curriculum) - 1)
-    material = gather(recipe)
+    last = len(opened.recipe.curriculum) - 1
+    recipe = opened.recipe.as_plain(last)
+    from quire.verbs.groundwork import open_texts
+
+    # Cut together with what the other stages read: that decides what was held out.
+    library = open_texts(opened.recipe, folder.path / PREPARED, None, _nobody).library
+    material = replace(library.material(last), recipe=recipe)
     _same_sources(folder, resolved, material)
     hush_bars()
     from quire.verbs.trial import hold_trial, set_task
@@ -60,3 +67,7 @@ def _same_sources(folder: RunFolder, resolved: ResolvedRecipe, material: Materia
             "put the file back as it was, or train again with --run NEW",
             "resume",
         )
+
+
+def _nobody(_text: str) -> None:
+    """Hears nothing."""
