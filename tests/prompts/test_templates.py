@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from quire.errors import BaseModelError
-from quire.prompts.templates import ChatTemplate, Refusal, TemplateWriter, find_template
+from quire.prompts.templates import ChatTemplate, Refusal, TemplateWriter, base_name, find_template
 
 HELLO = [{"role": "user", "content": "Hello — là"}]
 
@@ -33,6 +33,11 @@ def test_a_template_is_found_wherever_bases_have_it(place: str, tmp_path: Path) 
         (tmp_path / "chat_template.json").write_text(json.dumps({"chat_template": "T"}), encoding="utf-8")
     found = find_template(tmp_path)
     assert found == ChatTemplate(tmp_path.name, "T", {"bos_token": "<s>", "eos_token": "</s>"})
+
+
+def test_a_base_of_the_hub_is_called_by_its_id() -> None:
+    assert base_name(Path("hub/models--owner--a-base/snapshots/0a1b2c")) == "owner/a-base"
+    assert base_name(Path("bases/mine")) == "mine"
 
 
 def test_where_there_is_none_there_is_none(tmp_path: Path) -> None:

@@ -55,7 +55,14 @@ def find_template(folder: Path) -> ChatTemplate | None:
     if not isinstance(text, str) or not text.strip():
         return None
     tokens = {name: _content(settings.get(name)) for name in _SPECIAL}
-    return ChatTemplate(folder.name, text, {name: token for name, token in tokens.items() if token})
+    return ChatTemplate(base_name(folder), text, {name: token for name, token in tokens.items() if token})
+
+
+def base_name(folder: Path) -> str:
+    """What a base is called by people: in the hub's cache its id, elsewhere the name of its folder."""
+    if folder.parent.name == "snapshots":
+        return folder.parent.parent.name.removeprefix("models--").replace("--", "/")
+    return folder.name
 
 
 def _chosen(said: object) -> object:

@@ -19,7 +19,7 @@ from quire.errors import BaseModelError
 from quire.prompts.builder import Builder
 from quire.prompts.frames import Writer
 from quire.prompts.shapes import MARKS, MarkedWriter, PlainWriter
-from quire.prompts.templates import TemplateWriter, find_template
+from quire.prompts.templates import TemplateWriter, base_name, find_template
 
 TOKENIZER_FILES = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"),
@@ -58,7 +58,7 @@ class Tokenizer:
     @cached_property
     def builder(self) -> Builder:
         """How conversations are written for this base: by its chat template, its special tokens, or plainly."""
-        return Builder(self.folder.name, self.conversation_writer(), self.specials)
+        return Builder(base_name(self.folder), self.conversation_writer(), self.specials)
 
     @cached_property
     def specials(self) -> frozenset[str]:
