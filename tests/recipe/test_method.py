@@ -26,3 +26,9 @@ def test_exactly_one_method(data: object) -> None:
     else:
         with pytest.raises(ValidationError):
             Method.model_validate(data)
+
+
+def test_pissa_has_no_dropout_unless_it_is_asked_for() -> None:
+    assert Lora.model_validate({"init": "pissa"}).dropout == 0
+    assert Lora.model_validate({"init": "pissa", "dropout": 0.1}).dropout == 0.1
+    assert Lora.model_validate({}).dropout == 0.05

@@ -30,6 +30,12 @@ class Lora(Settings):
         1.0, "Learning rate of the second matrix over that of the first (LoRA+, arXiv 2402.12354; 16 there).", gt=0
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def pissa_without_dropout(cls, data: Any) -> Any:
+        """A PiSSA adapter has no dropout unless asked: it would leave out the base's strongest directions."""
+        return {"dropout": 0.0, **data} if isinstance(data, dict) and data.get("init") == "pissa" else data
+
     @model_validator(mode="after")
     def agree(self) -> Lora:
         if self.init == "pissa" and (self.dora or self.bias != "none"):
