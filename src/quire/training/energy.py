@@ -90,9 +90,12 @@ class Meter:
 
 
 @contextmanager
-def metering() -> Iterator[Meter]:
-    """A meter that runs as long as the training does; one without readings where there is nothing to read."""
-    found = counters() if find_spec("codecarbon") is not None else frozenset[str]()
+def metering(wanted: bool = True) -> Iterator[Meter]:
+    """A meter that runs as long as the training does; one without readings where there is nothing to read.
+
+    Of several processes one alone is `wanted`: they would all read the same counters.
+    """
+    found = counters() if wanted and find_spec("codecarbon") is not None else frozenset[str]()
     totals: list[_Total] = []
     tracker: _Tracker | None = None
     if found:

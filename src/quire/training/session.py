@@ -44,11 +44,14 @@ class Session:
 
     def warn(self, warned: Warned) -> None:
         """Say what is the matter, at the place of the latest event."""
+        self.emit_here("warning", {"text": warned.text, "remedy": warned.remedy, "guide": warned.guide})
+
+    def emit_here(self, kind: str, values: Mapping[str, JSON]) -> None:
+        """Tell something at the place of the latest event."""
         if self.ranks.first:
             assert self.log.last is not None, "a run begins with its start"
             at = self.log.last
-            told: dict[str, JSON] = {"text": warned.text, "remedy": warned.remedy, "guide": warned.guide}
-            self._tell(self.log.append("warning", at.stage, at.part, at.step, told))
+            self._tell(self.log.append(kind, at.stage, at.part, at.step, values))
 
     def catch_up(self) -> None:
         """Let the alarms hear what earlier starts have told, right after the resume."""

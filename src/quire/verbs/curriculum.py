@@ -22,7 +22,6 @@ from quire.run.events import JSON
 from quire.run.folder import RunFolder
 from quire.run.manifest import spoiled
 from quire.training.checkpoints import Checkpoint
-from quire.training.energy import Meter
 from quire.training.learner import Learner
 from quire.training.loop import Part
 from quire.training.parts import train_parts
@@ -50,7 +49,6 @@ class Undertaking:
     earlier: Start | None
     data: Mapping[int, StageData]
     foreseen: Mapping[int, Plan | None]
-    meter: Meter
     unwatched: str
     keep: Callable[[Decided, bool], None]
 
@@ -151,15 +149,7 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
     ends |= {"memory_bytes": peak_memory(work.decided.device)}
     ends |= {"seconds": time.monotonic() - began} if resume is None else {}
     session.emit("stage_end", state, ends)
-    tell_energy(work, state)
     return state
-
-
-def tell_energy(work: Undertaking, state: TrainState) -> None:
-    """What this session has used so far, where the machine counts it."""
-    used = work.meter.read()
-    if used is not None:
-        work.session.emit("energy", state, used)
 
 
 def loader(work: Undertaking, number: int) -> Callable[[], Learner]:

@@ -211,7 +211,7 @@ def _carry_out(
 ) -> Run:
     """Prepare the data, train stage after stage, save the voice and prove that it is one."""
     from quire.tokens.tokenizer import load_tokenizer
-    from quire.training.energy import metering
+    from quire.training.energy import metering, telling
     from quire.training.standing import standing_of_all
     from quire.training.state import TrainState
     from quire.training.trackers import tracking
@@ -248,11 +248,11 @@ def _carry_out(
     fresh = earlier is None and ranks.first
     foreseen = foresee_all(recipe, decided, files, data, folder.path, ranks.count) if fresh else {}
     before = earlier_start_of(recipe.earlier, files) if recipe.earlier is not None else None
-    with tracking(recipe.track if ranks.first else (), folder, session.warn) as track, metering() as meter:
-        followed = replace(session, listener=_both(session.listener, track))
-        work = Undertaking(
-            followed, recipe, resolved.decided, files, before, data, foreseen, meter, texts.unwatched, keep
-        )
+    with tracking(recipe.track if ranks.first else (), folder, session.warn) as track, metering(ranks.first) as meter:
+        heard = replace(session, listener=_both(session.listener, track))
+        used = telling(meter, lambda energy: heard.emit_here("energy", energy))
+        followed = replace(heard, listener=_both(heard.listener, used))
+        work = Undertaking(followed, recipe, resolved.decided, files, before, data, foreseen, texts.unwatched, keep)
         state = carry_out(work, resumes=earlier is not None, only=given.stage)
     if ranks.first and folder.has_voice:
         keep_result(folder)
