@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -31,22 +32,17 @@ def every_row_teaches(rows: Rows) -> None:
     """Every row must have a target: a batch without one gives a loss of 0 or NaN."""
     if len(rows) == 0:
         raise GuardError("there is no text to train on", "add more text, or hold out less of it", GUIDE)
-    for index in range(len(rows)):
-        if rows.targets_in(index) == 0:
-            raise GuardError(f"row {index} has no token to learn", "use overlap: train, or a larger stride", GUIDE)
+    idle = np.flatnonzero(rows.targets() == 0)
+    if len(idle):
+        raise GuardError(f"row {idle[0]} has no token to learn", "use overlap: train, or a larger stride", GUIDE)
 
 
 def ends_are_learned(rows: Rows) -> None:
     """The end-of-text token must be a target wherever a work ends, or the voice never learns to stop."""
-    learned = {
-        segment.stretch
-        for row in rows.rows
-        for segment in row
-        if segment.last == len(rows.stretches[segment.stretch].ids) and segment.trained > 0
-    }
-    for number, stretch in enumerate(rows.stretches):
-        if stretch.ends_work and number not in learned:
-            raise GuardError(f"the end of work {stretch.book + 1} is not among the targets", "report this bug", GUIDE)
+    missing = rows.ends_not_learned()
+    if len(missing):
+        work = rows.stretches[int(missing[0])].book + 1
+        raise GuardError(f"the end of work {work} is not among the targets", "report this bug", GUIDE)
 
 
 def something_is_held_out(rows: Rows) -> None:
