@@ -108,7 +108,7 @@ def multiplies_bytes(device: str) -> bool:
     Elsewhere the weights are made into numbers matrix by matrix, which is slower but takes no more memory.
     """
     can = torch.cpu.get_capabilities()
-    return device == "cpu" and any(can.get(name, False) for name in ("avx512_vnni", "avx_vnni", "amx_int8", "i8mm"))
+    return device == "cpu" and any(can.get(name, False) for name in ("avx512_vnni", "avx_vnni", "amx_int8"))
 
 
 @cache
@@ -121,7 +121,7 @@ def lasting_dtype(device: str) -> torch.dtype:
     if device == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     can = torch.cpu.get_capabilities()
-    native = any(can.get(name, False) for name in ("avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16"))
+    native = any(can.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
     return torch.bfloat16 if native else torch.float32
 
 
