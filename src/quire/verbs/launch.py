@@ -193,18 +193,21 @@ def _of_killed(worker: Worker, count: int, again: str) -> Outcome:
 
 
 def _unheard(workers: Sequence[Worker]) -> str:
-    """What the first of them that said anything said at last; nothing where one of them wrote to the screen itself."""
-    if any(worker.said is None for worker in workers):
-        return ""
-    for worker in workers:
-        assert worker.said is not None
-        worker.said.seek(0)
-        lines = worker.said.read().decode("utf-8", "replace").splitlines()
+    """What one of them said in the end that is not on the screen; of several that fail together, one alone speaks."""
+    said = [worker.said for worker in workers if worker.said is not None]
+    texts = [_text(file).splitlines() for file in said]
+    for lines in texts:
         starts = [index for index, line in enumerate(lines) if line.startswith("error: ")]
-        shown = lines[starts[-1] :] if starts else lines[-_TAIL:]
-        if shown:
-            return "\n".join(shown)
-    return ""
+        if starts:
+            return "\n".join(lines[starts[-1] :])
+    if len(said) < len(workers):  # the first, which writes to the screen, is among them
+        return ""
+    return "\n".join(next((lines[-_TAIL:] for lines in texts if lines), []))
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
 
 
 def _signal_name(number: int) -> str:
