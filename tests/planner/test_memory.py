@@ -91,6 +91,11 @@ def test_several_processes_hold_everything_or_share_it() -> None:
     assert fsdp.total < alone.total < ddp.total
 
 
+def test_dora_on_few_bits_keeps_the_matrices_dequantised_besides() -> None:
+    plain, dora = (memory("int8", TINYLLAMA, method={"qlora": {"dora": dora}}).weights for dora in (False, True))
+    assert dora - plain == 2 * TINYLLAMA.linear_parameters
+
+
 def test_what_saves_memory_is_seen_to_save_it() -> None:
     assert total("bf16") < total("fp32")
     assert total("int8", method="qlora") < total("bf16")

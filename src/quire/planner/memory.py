@@ -135,6 +135,9 @@ def memory_of(
     shared = processes if settings.parallel == "fsdp" else 1
     weights = held.weights * shape.parameters / shared + held.copies * shape.multiplied / shared
     gradients = held.gradients * learned / shared
+    lora = settings.method.adapter
+    if lora is not None and lora.dora and precision in LOW_BITS:  # peft keeps what it dequantises for the backward pass
+        weights += 2 * shape.layers * sum(linear.parameters for linear in shape.targets(lora)) / shared
     if processes > 1:
         gathered = 2 * shape.linear_parameters / shape.layers * held.weights if shared > 1 else 0
         weights += gathered
