@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Each worker of the tests takes one core; the libraries' own threads would only get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help venv demo test test-all crash-test check format docs bench bench-reading bench-streaming bench-copies bench-hostile fuzz clean
+.PHONY: help venv demo test test-all crash-test check format docs bench bench-reading bench-streaming bench-copies bench-hostile bench-plan bench-imprint bench-alarms bench-cluster fuzz clean
 .DEFAULT_GOAL := help
 
 help:  ## What can be made
@@ -78,6 +78,20 @@ FILES ?= $(wildcard ../shared/data/hostile)
 
 bench-hostile: $(STAMP)  ## Read files made to do harm, and those under FILES: some minutes (FILES=folders)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.hostile --made $(FILES)
+
+bench-plan: $(STAMP)  ## What a plan says of memory and time against what is measured: some minutes
+	$(BIN)/python -m benchmarks.plan
+
+bench-imprint: $(STAMP)  ## A voice for each position of the imprint dial, and where it ended: some minutes
+	$(BIN)/python -m benchmarks.imprint
+
+SEEDS ?= 3
+
+bench-alarms: $(STAMP)  ## Do the live warnings speak when they should, and only then (SEEDS=3)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.alarms --seeds $(SEEDS)
+
+bench-cluster: $(STAMP)  ## One, two and four processes: curves, kills, speed: some minutes
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.cluster
 
 SECONDS ?= 60
 
