@@ -64,3 +64,39 @@ def test_a_bug_leaves_its_traceback_in_the_run_folder(
 def test_a_time_that_is_none_is_wrong_usage(tiny_base: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", "sample:tale", "--max-time", "soon"]) == 2
     assert "--max-time soon" in capsys.readouterr().err
+
+
+CURRICULUM = """
+name: tale
+shelf: [sample:tale]
+train: {window: 64, steps: 2, effective_batch: 2, precision: fp32, learning_rate: 5.0e-3}
+stages:
+  - {name: wide, method: full, learning_rate: 1.0e-3}
+  - {name: narrow, method: {lora: {rank: 2}}}
+write: {max_new_tokens: 4}
+judge: {prompts: [La rivière]}
+"""
+
+
+def test_stage_by_stage_it_says_what_is_left(
+    tmp_path: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "tale.yaml"
+    recipe.write_text(CURRICULUM, encoding="utf-8")
+    words = ["train", str(recipe), "--base", str(tiny_base), "--run", str(tmp_path / "tale")]
+    assert run([*words, "--stage", "narrow", "--prepare-only"]) == 0
+    assert "the data is ready" in capsys.readouterr().err
+    assert run([*words, "--stage", "narrow"]) == 2
+    assert "wide is not trained yet" in capsys.readouterr().err
+    assert run([*words, "--stage", "wide"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == f"{tmp_path / 'tale'}\n"
+    assert "stage wide is trained; 1 to go" in shown.err
+    assert "--stage narrow" in shown.err
+    assert run([*words, "--stage", "wide"]) == 0
+    assert "stage wide was trained already" in capsys.readouterr().err
+    assert run(words) == 0
+    shown = capsys.readouterr()
+    assert "stage 2 of 2: narrow" in shown.err
+    assert "its weights, under a new adapter" in shown.err
+    assert "quire judge" in shown.err
