@@ -19,7 +19,7 @@ from quire.tokens.tokenizer import load_tokenizer
 from quire.training.alarms import Alarms
 from quire.training.session import Session
 from quire.training.watch import StopWish
-from quire.verbs.groundwork import open_texts, prepare_all, resolve
+from quire.verbs.groundwork import hold_to_sources, open_texts, prepare_all, resolve
 from toy import TINY_TRAINING, toy_book, varied_book
 
 DECIDED = Decided(base="a/base")
@@ -57,11 +57,11 @@ def test_what_is_made_ready_is_told_once_for_each_stage(
     texts = open_texts(recipe, home, None, told)
     data = prepare_all(session, recipe, DECIDED, [1], load_tokenizer(tiny_base), home, texts.library)
     assert list(data) == [1]
-    resolved = resolve(recipe, DECIDED, data, None, session)
+    resolved = resolve(recipe, DECIDED, data, None)
     assert resolved.decided.prepared == ("book",)
     assert list(resolved.sources) == [str(books / "book.md")]
     both = prepare_all(session, recipe, resolved.decided, [0, 1], load_tokenizer(tiny_base), home, texts.library)
-    assert resolve(recipe, resolved.decided, both, resolved, session).decided.prepared == ("book", "wide")
+    assert resolve(recipe, resolved.decided, both, resolved).decided.prepared == ("book", "wide")
     prepared: list[Event] = [e for e in read_events(session.folder.events_file) if e.kind == "prepared"]
     assert [(event.stage, event.values["rows"]) for event in prepared] == [
         ("book", len(data[1].rows[0])),
@@ -74,15 +74,16 @@ def test_a_source_that_changed_since_its_stage_was_prepared_stops_the_run(
 ) -> None:
     recipe, home, tokenizer = recipe_of(books), tmp_path / "prepared", load_tokenizer(tiny_base)
     data = prepare_all(session, recipe, DECIDED, [0], tokenizer, home, open_texts(recipe, home, None, told).library)
-    earlier: ResolvedRecipe = resolve(recipe, DECIDED, data, None, session)
+    earlier: ResolvedRecipe = resolve(recipe, DECIDED, data, None)
     varied_book(books / "book.md", seed=5)
     later = prepare_all(session, recipe, DECIDED, [1], tokenizer, home, open_texts(recipe, home, None, told).library)
-    resolved = resolve(recipe, earlier.decided, later, earlier, session)
+    resolved = resolve(recipe, earlier.decided, later, earlier)
     assert len(resolved.sources) == 2, "what was not read before may be what it is"
     varied_book(books / "wide.md", seed=6)
-    data = prepare_all(session, recipe, DECIDED, [0], tokenizer, home, open_texts(recipe, home, None, told).library)
+    library = open_texts(recipe, home, None, told).library
+    hold_to_sources(session, recipe, [1], resolved, library)
     with pytest.raises(RunError, match=r"wide\.md changed since"):
-        resolve(recipe, resolved.decided, data, resolved, session)
+        hold_to_sources(session, recipe, [0, 1], resolved, library)
 
 
 def test_a_stage_that_is_left_without_text_is_named(

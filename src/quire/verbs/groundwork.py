@@ -120,18 +120,25 @@ def require_rows(stage: str, data: StageData) -> None:
             )
 
 
+def hold_to_sources(
+    session: Session, recipe: Recipe, wanted: Iterable[int], earlier: ResolvedRecipe, library: Library
+) -> None:
+    """RunError where a text is not what it was when its stage was first prepared; nothing is written before."""
+    stages = recipe.curriculum
+    known = [n for n in wanted if stages[n].name in earlier.decided.prepared]
+    hashes = _joined(library.material(number).hashes() for number in known)
+    voice = hashes_of_voice(recipe.earlier) if recipe.earlier is not None else {}
+    if session.ranks.first:
+        same_sources(session.folder, earlier, {**earlier.sources, **hashes, **voice})
+
+
 def resolve(
-    recipe: Recipe, decided: Decided, data: Mapping[int, StageData], earlier: ResolvedRecipe | None, session: Session
+    recipe: Recipe, decided: Decided, data: Mapping[int, StageData], earlier: ResolvedRecipe | None
 ) -> ResolvedRecipe:
-    """The recipe as the run keeps it.  RunError where a text is not what it was when its stage was first prepared."""
+    """The recipe as the run keeps it, with the hashes of all that was read for it so far."""
     stages = recipe.curriculum
     hashes = {stages[number].name: part.material.hashes() for number, part in data.items()}
-    sources = dict(earlier.sources) if earlier is not None else {}
-    if earlier is not None and session.ranks.first:
-        known = [found for name, found in hashes.items() if name in decided.prepared]
-        voice = hashes_of_voice(recipe.earlier) if recipe.earlier is not None else {}
-        same_sources(session.folder, earlier, {**sources, **_joined(known), **voice})
-    sources |= _joined(hashes.values())
+    sources = {**(earlier.sources if earlier is not None else {}), **_joined(hashes.values())}
     if recipe.earlier is not None:
         sources |= hashes_of_voice(recipe.earlier)
     decided = decided.model_copy(update={"prepared": tuple(dict.fromkeys([*decided.prepared, *hashes]))})

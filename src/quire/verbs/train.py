@@ -218,7 +218,7 @@ def _carry_out(
     from quire.training.watch import reason_of
     from quire.verbs.curriculum import Undertaking, carry_out
     from quire.verbs.earlier import earlier_start_of
-    from quire.verbs.groundwork import foresee_all, prepare_all, resolve, settle_base
+    from quire.verbs.groundwork import foresee_all, hold_to_sources, prepare_all, resolve, settle_base
     from quire.writing.sampler import check_settings
 
     folder, stages, ranks = session.folder, recipe.curriculum, session.ranks
@@ -235,8 +235,10 @@ def _carry_out(
         session.emit("start", TrainState(), {"name": recipe.name, "versions": dict(versions_here()), "stages": names})
     done = standing_of_all(folder, stages, ranks).done if earlier is not None else 0
     wanted = [n for n, stage in enumerate(stages) if n >= done and given.stage in (None, stage.name)]
+    if earlier is not None:
+        hold_to_sources(session, recipe, wanted, earlier, texts.library)
     data = prepare_all(session, recipe, decided, wanted, load_tokenizer(files.path), given.home(folder), texts.library)
-    resolved = resolve(recipe, decided, data, earlier, session)
+    resolved = resolve(recipe, decided, data, earlier)
 
     def keep(decided: Decided, alone: bool = False) -> None:
         if ranks.first or alone:
