@@ -136,6 +136,20 @@ def test_a_step_saved_again_replaces_its_checkpoint_as_a_whole(two: Path) -> Non
     assert len(list_checkpoints(two)) == 2
 
 
+def test_one_that_would_return_to_a_damaged_best_one_is_passed_over(two: Path) -> None:
+    model, optimizer = make()
+    save_checkpoint(two, TrainState(step=30, best_step=20), model, optimizer)
+    (two / "0000020" / WEIGHTS).write_bytes(b"damaged")
+    complaints: list[str] = []
+    found = newest(two, complaints.append, returns_to_best=True)
+    assert found is not None
+    assert found.state.step == 10
+    assert "0000030 would return to" in complaints[0]
+    plain = newest(two, pytest.fail)  # who does not return to it goes on
+    assert plain is not None
+    assert plain.state.step == 30
+
+
 def fill(root: Path, *steps: int) -> None:
     for step in steps:
         (root / f"{step:07d}").mkdir()

@@ -24,6 +24,16 @@ def test_an_entry_holds_prompt_text_seed_and_settings(tmp_path: Path) -> None:
     )
 
 
+def test_what_a_killed_run_writes_again_stands_once(tmp_path: Path) -> None:
+    file = tmp_path / "samples.md"
+    for text in ("one", "one", "two"):
+        append_sample(file, Sample("a", [text], 1, WriteSettings(), "after step 3"), once=True)
+    append_sample(file, Sample("a", ["one"], 1, WriteSettings(), "after step 4"), WHEN, once=True)
+    assert file.read_text(encoding="utf-8").count("## 2") == 3
+    append_sample(file, Sample("a", ["one"], 1, WriteSettings(), "after step 4"), WHEN)  # somebody asked again
+    assert file.read_text(encoding="utf-8").count("## 2") == 4
+
+
 def test_later_entries_follow_earlier_ones(tmp_path: Path) -> None:
     file = tmp_path / "samples.md"
     append_sample(file, Sample("", ["one"], 1, WriteSettings()), WHEN)

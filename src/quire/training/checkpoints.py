@@ -129,17 +129,29 @@ def _name(file: str, rank: int, count: int) -> str:
 
 
 def newest(
-    root: Path, complain: Callable[[str], None], ranks: Ranks = ALONE, stage: int | None = None
+    root: Path,
+    complain: Callable[[str], None],
+    ranks: Ranks = ALONE,
+    stage: int | None = None,
+    returns_to_best: bool = False,
 ) -> Checkpoint | None:
-    """The newest checkpoint that is whole, of any stage or of this one; `complain` hears of each that is not."""
+    """The newest checkpoint that is whole, of any stage or of this one; `complain` hears of each that is not.
+
+    Where training `returns_to_best` in the end, one is of no use without that of the best step so far.
+    """
     for folder in reversed(list_checkpoints(root)):
         try:
             found = load_checkpoint(folder, ranks)
         except RunError as error:
             complain(str(error))
             continue
-        if stage is None or found.state.stage == stage:
-            return found
+        if stage is not None and found.state.stage != stage:
+            continue
+        best = found.state.best_step
+        if returns_to_best and best not in (None, found.state.step) and (wrong := flaw(root / f"{best:07d}")):
+            complain(f"{wrong}, which {folder.name} would return to")
+            continue
+        return found
     return None
 
 

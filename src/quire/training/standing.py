@@ -51,7 +51,8 @@ def standing(folder: RunFolder, stages: Sequence[Stage], ranks: Ranks = ALONE) -
         broken.append(problem)
         ends.pop()
     damaged: list[str] = []
-    checkpoint = newest(folder.checkpoints, damaged.append, ranks, stage=len(ends))
+    early = len(ends) < len(stages) and stages[len(ends)].early_stop is not None
+    checkpoint = newest(folder.checkpoints, damaged.append, ranks, stage=len(ends), returns_to_best=early)
     if checkpoint is not None:
         return Standing(checkpoint.state, checkpoint, len(ends), tuple(damaged), tuple(broken))
     if not ends:

@@ -82,7 +82,7 @@ def write_samples(
     for prompt in prompts:
         text = write_texts(learner.model, learner.tokenizer, prompt, settings, seed)[0]  # type: ignore[arg-type]
         session.emit("sample", state, {"prompt": prompt, "text": text, "seed": seed})
-        append_sample(session.folder.samples, Sample(prompt, [text], seed, settings, ", ".join(where)))
+        append_sample(session.folder.samples, Sample(prompt, [text], seed, settings, ", ".join(where)), once=True)
 
 
 def fixed_prompts(recipe: Recipe, material: Material) -> list[str]:

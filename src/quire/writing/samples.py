@@ -28,10 +28,14 @@ class Sample:
     note: str = ""
 
 
-def append_sample(path: Path, sample: Sample, when: datetime | None = None) -> None:
-    """Add an entry to samples.md, in one write, so that two writers do not mix.  May raise DiskFull."""
-    entry = _entry(sample, when or datetime.now().astimezone())
+def append_sample(path: Path, sample: Sample, when: datetime | None = None, once: bool = False) -> None:
+    """Add an entry to samples.md, in one write, so that two writers do not mix; `once`: unless it is there, at
+    whatever time, because a run that was killed writes its samples again.  May raise DiskFull."""
+    when = when or datetime.now().astimezone()
+    entry = _entry(sample, when)
     with named_disk_errors(path):
+        if once and path.exists() and entry.partition(_minute(when))[2].encode("utf-8") in path.read_bytes():
+            return
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             head = _HEAD if os.fstat(handle).st_size == 0 else ""
@@ -43,7 +47,7 @@ def append_sample(path: Path, sample: Sample, when: datetime | None = None) -> N
 
 def _entry(sample: Sample, when: datetime) -> str:
     note = f" · {sample.note}" if sample.note else ""
-    parts = [f"\n## {when:%Y-%m-%d %H:%M}{note} · seed {sample.seed}\n"]
+    parts = [f"\n## {_minute(when)}{note} · seed {sample.seed}\n"]
     if sample.prompt:
         parts.append("\n".join(f"> {line}".rstrip(" ") for line in as_markdown(sample.prompt).split("\n")) + "\n")
     for number, text in enumerate(sample.texts, start=1):
@@ -52,6 +56,10 @@ def _entry(sample: Sample, when: datetime) -> str:
         parts.append(as_markdown(text.strip("\n")) + "\n")
     parts.append(f"`{_settings(sample.settings)}`\n")
     return "\n".join(parts)
+
+
+def _minute(when: datetime) -> str:
+    return f"{when:%Y-%m-%d %H:%M}"
 
 
 def as_markdown(text: str) -> str:
