@@ -78,6 +78,25 @@ def test_one_that_left_while_it_was_idle_is_started_again() -> None:
     assert write(HELLO, ask=False) == "Hello — là"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_process_that_is_forked_off_has_its_own_and_leaves_the_other_alone() -> None:
+    write = writer("{{ messages[0].content }}")
+    write(HELLO, ask=False)
+    process = write._process
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            status = 0 if write(HELLO, ask=False) == "Hello — là" and write._process is not process else 2
+            write.close()
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert process is not None
+    assert process.poll() is None
+    assert write(HELLO, ask=False) == "Hello — là"
+
+
 def test_what_a_template_refuses_is_told_in_its_own_words() -> None:
     write = writer("{{ raise_exception('roles\n  must alternate') }}")
     with pytest.raises(Refusal, match=r"^roles must alternate$"):

@@ -96,6 +96,7 @@ class TemplateWriter:
         self.template = template
         self._seconds, self._memory = seconds, memory
         self._process: subprocess.Popen[bytes] | None = None
+        self._owner = os.getpid()
         self._most = 0
 
     def __call__(self, messages: Sequence[Message], ask: bool) -> str:
@@ -119,7 +120,8 @@ class TemplateWriter:
         for fresh in (False, True):
             process = self._process
             try:
-                if fresh or process is None or process.poll() is not None or most > self._most:
+                foreign = self._owner != os.getpid()  # a process that was forked off has none of its own yet
+                if fresh or process is None or foreign or process.poll() is not None or most > self._most:
                     process, fresh = self._start(most), True
                 _send(process, line)
                 return self._hear(process, self._seconds)
@@ -140,8 +142,8 @@ class TemplateWriter:
                 f"no process could be started to render a chat template ({error.strerror or error})",
                 "check that memory and processes are left, and try again",
             ) from None
-        self._process = process
-        self._end = weakref.finalize(self, _end, process)
+        self._process, self._owner = process, os.getpid()
+        self._end = weakref.finalize(self, _end, process, self._owner)
         begin = {
             "template": self.template.text,
             "values": dict(self.template.values),
@@ -200,9 +202,11 @@ def _send(process: subprocess.Popen[bytes], data: bytes) -> None:
         raise EOFError from None
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
+def _end(process: subprocess.Popen[bytes], owner: int) -> None:
+    """End the process, unless this one was forked off the one that it belongs to."""
+    if os.getpid() == owner:
+        process.kill()
+        process.wait()
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             with contextlib.suppress(BrokenPipeError):
