@@ -35,6 +35,8 @@ RESULTS = Path(__file__).parent / "results" / "alarms.json"
 SHAPE = {"hidden": 64, "layers": 2, "heads": 4, "key_value_heads": 2, "intermediate": 128, "positions": 128}
 COMMON: Mapping[str, Any] = {"window": 64, "effective_batch": 8, "learning_rate": 2e-3, "precision": "fp32"}
 PROVOKED_SHARE = 0.9
+OF_THE_MACHINE = frozenset({"too-long", "out-of-memory"})
+"""True of the machine while the bench ran on it, and no matter of the training."""
 
 
 @dataclass(frozen=True)
@@ -166,14 +168,15 @@ def carry_out(case: Case, seed: int, base: str, texts: Mapping[str, str], home: 
 def look_at(case: Case, seed: int, run: Path, ended: str, seconds: float) -> Outcome:
     """What a run told.  What the plan says before the first step is no alarm; what is said of it later is."""
     events = read_events(run / "events.jsonl")
-    told = [event for event in events if event.kind == "warning" and not before_steps(event, events)]
+    warned = [event for event in events if event.kind == "warning" and not before_steps(event, events)]
+    told = [event for event in warned if event.values.get("guide") not in OF_THE_MACHINE]
     recipe = load_resolved(run / "recipe.yaml").recipe
     again = [(event.step, text) for event, text in heard_again(Alarms(recipe.curriculum), events) if event.step > 0]
-    live = [(event.step, str(event.values["text"])) for event in told]
+    live = [(event.step, str(event.values["text"])) for event in warned]
     anchors = tuple(str(event.values.get("guide")) for event in told)
     right = bool(set(anchors) & set(case.expected)) if case.expected else not anchors
     steps = max((event.step for event in events), default=0)
-    texts = tuple(text for _, text in live)
+    texts = tuple(str(event.values["text"]) for event in told)
     return Outcome(
         case.name, seed, not case.expected, steps, anchors, texts, right, again == live, ended, round(seconds, 1)
     )

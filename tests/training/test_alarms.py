@@ -223,6 +223,8 @@ def test_memory_near_its_limit_and_a_collapse_of_speed() -> None:
     assert [warned.guide for _, warned in found] == ["out-of-memory", "too-long"]
     assert "90 tokens a second, where 400 were usual" in found[1][1].text
     assert "out-of-memory" not in guides(events)  # a limit that nobody knows is none
+    loading = Event(0.0, "part_start", "train", 0, 0, {"memory_limit_bytes": 8e9, "memory_bytes": 7.9e9})
+    assert "out-of-memory" not in guides([loading, *events[1:]])  # that peak is past, and fitted
 
 
 def test_a_hiccup_of_speed_is_no_collapse() -> None:

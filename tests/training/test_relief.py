@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from transformers import PreTrainedModel
 from quire.errors import OutOfMemory
 from quire.recipe.resolved import StageDecided
 from quire.training.loop import Part, train_part
-from quire.training.relief import Footing, is_out_of_memory, on_footing, peak_memory, smaller
+from quire.training.relief import Footing, is_out_of_memory, memory_limit, memory_now, on_footing, peak_memory, smaller
 from quire.training.state import TrainState
 from toy import Told, adapted, digest, make_frame, toy_rows, toy_settings
 
@@ -130,3 +131,13 @@ sys.exit(4)
 def test_the_real_allocator_of_this_machine_is_understood() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_the_limit_of_memory_is_what_is_held_and_what_is_free() -> None:
+    limit, all_there_is = memory_limit("cpu"), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert limit is not None
+    assert 50 * 2**20 < limit <= all_there_is
+    now = memory_now("cpu")
+    assert now["memory_limit_bytes"] == pytest.approx(limit, rel=0.3)
+    assert 0 < float(str(now["memory_bytes"])) <= all_there_is

@@ -60,6 +60,7 @@ class Alarms:
         self._place: tuple[str, int] | None = None
         self._words: float | None = None
         self._limit: float | None = None
+        self._held = 0.0  # at the part's beginning; more than that is what its steps take
         self._begin_stage()
         self._begin_part()
 
@@ -91,6 +92,7 @@ class Alarms:
     def _of_part(self, event: Event) -> list[Warned | None]:
         """What the settings and the text say by themselves, where the plan has not said it."""
         self._limit = _number(event.values, "memory_limit_bytes")
+        self._held = _number(event.values, "memory_bytes") or 0.0
         said, (low, high) = self._said_before.get(event.stage, set()), self._rates[event.stage]
         rate, words = self._stage.learning_rate, self._words
         unusual = "learning-rate" not in said and not low <= rate <= high
@@ -146,7 +148,7 @@ class Alarms:
 
     def _of_memory(self, event: Event) -> Warned | None:
         held, limit = _number(event.values, "memory_bytes"), self._limit
-        if held is None or limit is None or held <= FULL * limit:
+        if held is None or limit is None or held <= max(FULL * limit, self._held):
             return None
         return self._once("memory", remedies.nearly_full(held, limit, self._key))
 

@@ -12,12 +12,13 @@ from quire.errors import RecipeError
 from quire.planner.schedule import BatchChoice, part_steps
 from quire.recipe.resolved import StageDecided
 from quire.recipe.schema import Stage
+from quire.run.events import JSON
 from quire.training.checkpoints import Checkpoint, restore_weights
 from quire.training.learner import Learner
 from quire.training.loop import Frame, Part, check_before, train_part
 from quire.training.optimizer import trainable
 from quire.training.ranks import Ranks
-from quire.training.relief import Footing, on_footing
+from quire.training.relief import Footing, memory_now, on_footing
 from quire.training.session import Session
 from quire.training.sliced import is_sliced, slice_model, whole_weights
 from quire.training.state import TrainState
@@ -65,7 +66,8 @@ def train_parts(
     while True:
         part = parts[state.part]
         steps = part_steps(part.rows.per_epoch, stage, choice)
-        told = {"rows": part.rows.per_epoch, "parts": len(parts), "steps": steps}
+        told: dict[str, JSON] = {"rows": part.rows.per_epoch, "parts": len(parts), "steps": steps}
+        told |= memory_now(learner.computation.device)
         session.emit("part_start", state, told)
         footing = train_part(learner.model, part, frame, footing, state, resume)  # type: ignore[arg-type]
         resume = None

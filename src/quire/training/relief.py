@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import resource
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from transformers import PreTrainedModel
@@ -17,6 +19,7 @@ from transformers import PreTrainedModel
 from quire.errors import OutOfMemory
 from quire.model.machine import give_freed_memory_back
 from quire.recipe.resolved import StageDecided
+from quire.run.events import JSON
 
 # What the allocators of CPU tensors say; there is no class of its own for it (c10/core/impl/alloc_cpu.cpp).
 _SAID_BY_ALLOCATORS = ("can't allocate memory", "not enough memory", "Cannot allocate memory", "bad_alloc")
@@ -78,3 +81,26 @@ def peak_memory(device: str) -> int:
         return torch.cuda.max_memory_allocated()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def memory_now(device: str) -> dict[str, JSON]:
+    """What has been held so far and what can be held at most, for an event."""
+    limit = memory_limit(device)
+    return {"memory_bytes": peak_memory(device)} | ({} if limit is None else {"memory_limit_bytes": limit})
+
+
+def memory_limit(device: str) -> int | None:
+    """Bytes that this process can hold at most: the GPU's memory; or what it has and what is free beside it, as far as
+    Linux lets its control group go.  None where that is not told."""
+    if device == "cuda":
+        return torch.cuda.mem_get_info()[1]
+    try:
+        own = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+        told = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+        limits = [own + int(told["MemAvailable"].split()[0]) * 1024]
+    except (OSError, ValueError, KeyError, IndexError):
+        return None
+    with suppress(OSError, ValueError):  # no group, or one without a limit
+        group = Path("/sys/fs/cgroup")
+        limits.append(own + int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
+    return min(limits)
