@@ -87,6 +87,14 @@ def test_training_lowers_the_loss_of_what_is_trained_on(tiny_model: PreTrainedMo
     assert told.steps("validation")[0] == 0, "the curve shows where it started"
 
 
+def test_noise_on_the_embeddings_changes_steps_and_not_validations(tiny_model: PreTrainedModel, tmp_path: Path) -> None:
+    plain, noise = (
+        train(tiny_model, tmp_path / str(alpha), toy_settings(steps=2, neftune=alpha))[1] for alpha in (None, 5.0)
+    )
+    assert noise.of("validation", "loss")[0] == plain.of("validation", "loss")[0]
+    assert noise.of("step", "loss")[0] != plain.of("step", "loss")[0]
+
+
 def first_gradient(base: PreTrainedModel, folder: Path, settings: TrainSettings) -> tuple[float, float, str]:
     """Loss, norm of the gradient, and weights after one step."""
     model, told, _ = train(base, folder, settings)

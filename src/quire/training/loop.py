@@ -120,7 +120,8 @@ def train_part(
             validate(work, part, frame, state)
         if state.part_step >= steps or (settings.early_stop is not None and state.worse >= settings.early_stop):
             break
-        step(work, part, frame, state, steps)
+        with noisy(work.model, settings.neftune):
+            step(work, part, frame, state, steps)
         if state.bad_in_a_row == MOST_BAD_IN_A_ROW:
             roll_back(work, frame, state, f"{MOST_BAD_IN_A_ROW} steps in a row were not finite")
         state.validation_due = state.part_step % pace == 0 or state.part_step == steps
