@@ -185,3 +185,26 @@ def test_joined_rows_keep_their_order_and_weights_of_one_are_none() -> None:
     assert heavy.per_epoch == 11, "1.5 + 9, a half rounded up"
     assert heavy.tokens_per_epoch() == (10 + 54, 10 + 54)
     assert (one.targets() == 0).sum() == 0
+
+
+@given(st.lists(st.integers(2, 60), min_size=1, max_size=8), windows, starts, st.booleans(), st.data())
+def test_rows_that_are_spread_over_all_count_what_they_see(
+    lengths: list[int], window: int, start: int | None, stride: bool, data: st.DataObject
+) -> None:
+    settings = TrainSettings(window=window, stride=window // 2 if stride else None)
+    rows = make_rows(stretches(lengths), settings, start)
+    several = join_rows([rows, rows], [1.0, 1.0])
+    count = data.draw(st.integers(1, max(1, len(several))))
+    if not len(several):
+        return
+    some = several.spread(count)
+    picked = [i * len(several) // count for i in range(count)]
+    expected = [several.arrays(i).targets.tolist() for i in picked]
+    assert [some.arrays(i).targets.tolist() for i in range(count)] == expected
+    assert some.ends_not_learned().tolist() == []
+    alone = [several.between(i, i + 1) for i in picked]
+    seen = {
+        (i >= len(rows), int(t)) for i, row in zip(picked, alone, strict=True) for s in row.stretches for t in s.ids
+    }
+    assert some.count().text == len(seen)
+    assert some.count().targets == sum(row.count().targets for row in alone)

@@ -33,6 +33,7 @@ from quire.tokens.tables import (
     Whole,
     count_targets,
     kept_rows,
+    picked_rows,
     place_of,
     row_table,
     stretch_table,
@@ -184,6 +185,18 @@ class Rows:
                 pieces.append(kept_rows(piece, begin, end, 1 if self.start is None else 0))
             at += len(piece.rows)
         weights = None if self.weights is None else self.weights[first:last]
+        return replace(rows_of_pieces(pieces, self.start), weights=weights)
+
+    def spread(self, count: int) -> Rows:
+        """So many of the rows, evenly spread over all, on the same arrays; all of them where there are no more."""
+        if count >= len(self):
+            return self
+        picked = np.zeros(len(self), dtype=bool)
+        picked[np.arange(count) * len(self) // count] = True
+        context = 1 if self.start is None else 0
+        shares = np.split(picked, self._firsts[1:-1])
+        pieces = [picked_rows(piece, own, context) for piece, own in zip(self.pieces, shares, strict=True)]
+        weights = None if self.weights is None else self.weights[picked]
         return replace(rows_of_pieces(pieces, self.start), weights=weights)
 
     @cached_property

@@ -152,7 +152,8 @@ def standing_pieces(folder: Path, tables: int) -> list[tuple[Path, PieceFacts]]:
 
 
 def load_corpus(folder: Path, tables: int, need: int | None, start: int | None) -> tuple[Rows, list[PieceFacts]]:
-    """The first `need` rows of what was prepared (None: all), and what is known of the pieces they lie in."""
+    """`need` rows of what was prepared (None: all), evenly spread over the pieces that hold as many, and what is known
+    of these pieces."""
     chosen: list[tuple[Path, PieceFacts]] = []
     rows = 0
     for path, facts in standing_pieces(folder, tables):
@@ -161,7 +162,7 @@ def load_corpus(folder: Path, tables: int, need: int | None, start: int | None) 
         chosen.append((path, facts))
         rows += facts.rows
     every = rows_of_pieces(pieces_of([path for path, facts in chosen if facts.rows]), start)
-    kept = every if need is None or rows <= need else every.between(0, need)
+    kept = every if need is None else every.spread(need)
     return kept, [facts for _, facts in chosen]
 
 

@@ -58,10 +58,14 @@ class StretchTable:
     ends: Mask
     learned: Mask | None = None
     labels: NDArray[np.int32] | None = None
+    seen: int | None = None
 
     @property
     def own_tokens(self) -> int:
-        """All of them, each once: what a piece of a conversation repeats is not counted again."""
+        """All of them, or those that are `seen` by some rows, each once: what a piece of a conversation repeats is not
+        counted again."""
+        if self.seen is not None:
+            return self.seen
         repeats = 0 if self.labels is None else int(np.maximum(self.labels[:, REPEATS], 0).sum())
         return len(self.ids) - repeats
 
@@ -182,6 +186,26 @@ def kept_rows(piece: Piece, first: int, last: int, context: int) -> Piece:
     rows = piece.rows
     chosen = rows.segments[rows.offsets[first] : rows.offsets[last]]
     return _with_segments(piece.text, chosen, rows.offsets[first : last + 1] - rows.offsets[first], context)
+
+
+def picked_rows(piece: Piece, picked: Mask, context: int) -> Piece:
+    """Some of the rows, over the same arrays of text: nothing of it is copied, and what no row sees is not counted.
+
+    `context` is as in `kept_rows`.
+    """
+    text, rows = piece.text, piece.rows
+    sizes = np.diff(rows.offsets)
+    segments = rows.segments[np.repeat(picked, sizes)]
+    offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes[picked])))
+    begin = text.bounds[segments[:, STRETCH]]
+    starts, stops = begin + segments[:, FIRST] - context, begin + segments[:, LAST]
+    ends = np.zeros(len(text), dtype=bool)
+    ends[segments[stops == text.bounds[segments[:, STRETCH] + 1], STRETCH]] = True
+    order = np.argsort(starts, kind="stable")
+    starts, stops = starts[order], stops[order]
+    reached = np.concatenate((np.zeros(1, np.int64), np.maximum.accumulate(stops)[:-1]))[: len(stops)]
+    seen = int(np.maximum(stops - np.maximum(starts, reached), 0).sum())
+    return Piece(replace(text, ends=ends & text.ends, seen=seen), RowTable(segments, offsets, rows.targets[picked]))
 
 
 def without_idle_rows(piece: Piece) -> Piece:
