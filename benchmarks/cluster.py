@@ -122,7 +122,7 @@ def _kill(recipe: Path, folder: Path) -> int:
     print(f"\none of two workers killed: exit code {launcher.returncode} after {took:.1f} s, {len(left)} left over")
     print(f"  {line}")
     again = subprocess.run(  # noqa: S603 (Quire itself)
-        [*command, "--max-time", "5s"], capture_output=True, text=True, timeout=LIMIT, check=False
+        [*command, "--max-time", "40s"], capture_output=True, text=True, timeout=LIMIT, check=False
     )
     resumed = [event.step for event in read_events(run / "events.jsonl") if event.kind == "resume"]
     print(f"  the same command resumed after step {resumed} and left with {again.returncode} when its time was up")
