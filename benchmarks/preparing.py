@@ -71,7 +71,6 @@ def measure(corpus: str, windows: int, home: Path) -> dict[str, object]:
         "processor_seconds": round(spent, 1),
         "tokens_per_processor_second": round(streamed.made_tokens / spent),
         "parent_mb_most": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3),
-        "reader_mb_most": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3),
         "seconds_to_find_it_again": round(time.perf_counter() - again, 1),
     }
 

@@ -11,8 +11,8 @@ from quire.model.adapters import attach, save_adapter
 from quire.model.base import load_base
 from quire.planner.bases import find_base
 from quire.recipe.load import load_recipe
-from quire.recipe.resolved import Decided, ResolvedRecipe
 from quire.recipe.method import Lora
+from quire.recipe.resolved import Decided, ResolvedRecipe
 from quire.run.folder import RunFolder
 from quire.verbs.write import write, write_all
 
