@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Each worker of the tests takes one core; the libraries' own threads would only get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help venv demo test test-all crash-test check format docs bench bench-reading bench-streaming bench-copies bench-hostile bench-plan bench-imprint bench-alarms bench-cluster fuzz clean
+.PHONY: help venv demo test test-all crash-test fault-test check format docs bench bench-reading bench-streaming bench-preparing bench-copies bench-hostile bench-plan bench-imprint bench-alarms bench-cluster fuzz clean
 .DEFAULT_GOAL := help
 
 help:  ## What can be made
@@ -38,8 +38,13 @@ test-all: $(STAMP)  ## And the slow ones: under thirty minutes
 
 KILLS ?= 40
 
-crash-test: $(STAMP)  ## Kill runs at random moments, resume, compare every byte: about five minutes (KILLS=40)
+crash-test: $(STAMP)  ## End runs at random moments and in every phase, resume, compare every byte (KILLS=40)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.crash --kills $(KILLS)
+
+FAULTS ?= 8
+
+fault-test: $(STAMP)  ## Disks that crash, fill up, fail at any call, flip bits; the same bytes in the end (FAULTS=8)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.faults --count $(FAULTS)
 
 check: $(STAMP)  ## Style, the lines between the rooms, types
 	$(BIN)/ruff check
@@ -68,6 +73,11 @@ ROWS ?= 200000
 
 bench-streaming: $(STAMP)  ## A corpus row by row: rows a second, memory from first to last (ROWS=2000000)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.streaming --rows $(ROWS)
+
+WINDOWS ?= 1500
+
+bench-preparing: $(STAMP)  ## A corpus into windows: tokens a second, memory as it grows tenfold (WINDOWS=1500)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.preparing --windows $(WINDOWS)
 
 CORPUS ?= ../shared/data/base_corpus
 

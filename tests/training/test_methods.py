@@ -18,10 +18,9 @@ from quire.model.adapters import load_voice
 from quire.planner.bases import find_base
 from quire.recipe.schema import TrainSettings, WriteSettings
 from quire.training.checkpoints import newest
-from quire.training.learner import Learner, make_learner
+from quire.training.learner import Learner, Start, make_learner
 from quire.training.loop import Part, train_part
 from quire.training.optimizer import trainable
-from quire.training.start import Start
 from quire.training.state import TrainState
 from quire.training.voice import answer, check_voice, save_voice
 from quire.training.watch import StopWish

@@ -16,12 +16,11 @@ from quire.run.events import Event, EventLog, read_events
 from quire.run.folder import RunFolder
 from quire.training.alarms import Alarms
 from quire.training.checkpoints import list_checkpoints
-from quire.training.learner import Learner, make_learner
+from quire.training.learner import Learner, Start, make_learner
 from quire.training.loop import Part
 from quire.training.parts import train_parts
 from quire.training.session import Session
 from quire.training.standing import standing, tell_resume
-from quire.training.start import Start
 from quire.training.state import TrainState
 from quire.training.watch import StopWish
 from toy import digest, toy_rows, toy_settings

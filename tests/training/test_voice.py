@@ -16,9 +16,8 @@ from quire.planner.bases import find_base
 from quire.prompts.conversation import asked
 from quire.recipe.schema import WriteSettings
 from quire.tokens.labels import prompt_ids
-from quire.training.learner import Learner, make_learner
+from quire.training.learner import Learner, Start, make_learner
 from quire.training.optimizer import trainable
-from quire.training.start import Start
 from quire.training.voice import answer, check_voice, generation_defaults, probe_of, save_voice
 from toy import random_ids, toy_rows, toy_settings
 

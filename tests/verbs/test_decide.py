@@ -11,7 +11,7 @@ from quire.planner.bases import FRESH, BasePick
 from quire.recipe.load import load_recipe
 from quire.recipe.schema import Recipe
 from quire.run.atomic import hash_file
-from quire.training.start import Start
+from quire.training.learner import Start
 from quire.verbs.decide import OWN_BASE, base_files, decide, load_learner
 from quire.verbs.material import Material, gather
 from toy import toy_book

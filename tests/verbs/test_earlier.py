@@ -14,7 +14,7 @@ from quire.errors import RecipeError, RunError, VoiceError
 from quire.planner.bases import BaseFiles
 from quire.run.events import Event, read_events
 from quire.run.folder import RunFolder
-from quire.training.start import Start
+from quire.training.learner import Start
 from quire.verbs.earlier import base_of_voice, earlier_start_of
 from toy import TINY_TRAINING, varied_book
 

@@ -6,7 +6,7 @@ import pytest
 
 from quire.planner.bases import BaseFiles
 from quire.recipe.schema import Recipe
-from quire.training.start import Start
+from quire.training.learner import Start
 from quire.verbs.inheritance import inherited, start_from
 
 FILES = BaseFiles("a/base", Path("base"), "", "hub")

@@ -16,10 +16,9 @@ from quire.run.atomic import hash_file
 from quire.run.events import EventLog, read_events
 from quire.run.folder import RunFolder
 from quire.training.alarms import Alarms
-from quire.training.learner import Learner, make_learner
+from quire.training.learner import Learner, Start, make_learner
 from quire.training.optimizer import trainable
 from quire.training.session import Session
-from quire.training.start import Start
 from quire.training.state import TrainState
 from quire.training.watch import StopWish
 from quire.verbs.material import Material, gather, rows_of

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from quire.planner.facts import TextFacts
-from quire.recipe.schema import TrainSettings
+from quire.recipe.schema import Recipe, TrainSettings
 
 # What `training.evaluate` and `verbs.saving` do: most rows of a validation; tokens of the samples after each part.
 EVALUATED_ROWS = 64
@@ -16,6 +16,11 @@ WRITTEN = PROMPTS * SAMPLE_TOKENS
 
 # A saved voice is loaded as a user would and asked beside its base, so that every weight is read some three times.
 LOADS = 3
+
+
+def tokens_written(recipe: Recipe) -> int:
+    """Tokens of the samples after each part."""
+    return (len(recipe.judge.prompts) or PROMPTS) * min(SAMPLE_TOKENS, recipe.write.max_new_tokens)
 
 
 @dataclass(frozen=True)

@@ -43,12 +43,14 @@ class ShelfItem(Settings):
     ocr: bool = setting(False, "Recognise the text of pages that are pictures, where ocrmypdf is installed.")
     stream: bool = setting(False, "Read tables row by row, in constant memory, as far as the training needs.")
     split: str | None = setting(None, "The split of a hub data set to read; all, each as what it is, when not given.")
-    validation: Share = setting(
-        0.05, "Held out for early stopping and live curves; the same for all sources.", "share of the words"
-    )
-    test: Share = setting(0.10, "Held out for `judge` alone; the same for all sources.", "share of the words")
+    validation: Share = setting(0.05, "Held out for early stopping and live curves.", "share of the words")
+    test: Share = setting(0.10, "Held out for `judge` alone.", "share of the words")
     rights: str | None = setting(None, "What you may do with this text, in your own words.")
-    weight: float = setting(1.0, "How often this source is seen in an epoch, against 1 for the others.", gt=0)
+    weight: float = setting(
+        1.0,
+        "How often this source is seen in an epoch, against 1 for the others; of a stream, how many of its windows.",
+        gt=0,
+    )
 
     @model_validator(mode="before")
     @classmethod

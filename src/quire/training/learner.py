@@ -22,7 +22,15 @@ from quire.run.manifest import flaw, read_manifest, seal
 from quire.tokens.tokenizer import Tokenizer
 from quire.training.compute import Computation
 from quire.training.relief import compute_activations_twice
-from quire.training.start import Start
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a stage starts from: `base` is the base that an adapter lies on, or whose weights go on learning; `adapter`
+    the voice folder of what was learned on it before, None where there is nothing yet or the base itself has learned."""
+
+    base: BaseFiles
+    adapter: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,12 @@ from quire.run.events import JSON
 from quire.run.folder import RunFolder
 from quire.run.manifest import spoiled
 from quire.training.checkpoints import Checkpoint
-from quire.training.learner import Learner
+from quire.training.learner import Learner, Start
 from quire.training.loop import Part
 from quire.training.parts import train_parts
 from quire.training.relief import peak_memory
 from quire.training.session import Session
 from quire.training.standing import ended, standing_of_all, tell_resume, voice_of
-from quire.training.start import Start
 from quire.training.state import TrainState
 from quire.verbs.decide import load_learner
 from quire.verbs.inheritance import inherited, start_of

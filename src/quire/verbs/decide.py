@@ -19,9 +19,8 @@ from quire.recipe.bases import FRESH
 from quire.recipe.resolved import Decided, StageDecided
 from quire.recipe.schema import FreshBase, Recipe, Stage
 from quire.run.atomic import fresh_folder
-from quire.training.learner import Learner, make_learner
+from quire.training.learner import Learner, Start, make_learner
 from quire.training.pace import pace_or_none
-from quire.training.start import Start
 
 OWN_BASE = "base"  # where a run keeps the base that it made from scratch
 
@@ -78,18 +77,25 @@ def base_files(
 
 
 def foresee(
-    stage: Stage, decided: Decided, number: int, files: BaseFiles, text: TextFacts, run: Path, processes: int = 1
+    stage: Stage,
+    decided: Decided,
+    number: int,
+    files: BaseFiles,
+    text: TextFacts,
+    run: Path,
+    processes: int,
+    written: int,
 ) -> Plan | None:
     """What a stage will take on these files, some layers of which are tried for a moment; None where the planner does
     not know such a base or what is asked of it, for training may still know it, or will say itself what is wrong."""
     settled = decided.stages[number]
     try:
         shape, machine = read_shape(files.path), measure_machine()
-        plan = make_plan(stage, shape, text, machine, settled.precision, processes=processes)
+        plan = make_plan(stage, shape, text, machine, settled.precision, processes=processes, written=written)
         set_threads(decided.threads)
         choice = BatchChoice(settled.batch, settled.accumulate, settled.batch_reason)
         pace = pace_or_none(files.path, stage, choice, settled.precision, plan.checkpointing, run)
-        return make_plan(stage, shape, text, machine, settled.precision, pace, processes)
+        return make_plan(stage, shape, text, machine, settled.precision, pace, processes, written)
     except QuireError:
         return None
 

@@ -8,7 +8,7 @@ from quire.model.adapters import base_name_of, is_adapter
 from quire.planner.bases import BaseFiles
 from quire.run.atomic import hash_file
 from quire.run.folder import find_run, require_voice
-from quire.training.start import Start
+from quire.training.learner import Start
 
 
 def voice_of_earlier(name: str) -> Path:

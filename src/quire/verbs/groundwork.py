@@ -10,6 +10,7 @@ from pathlib import Path
 from quire.books.book import Shelf
 from quire.errors import BookError, RecipeError
 from quire.planner.bases import BaseFiles
+from quire.planner.pace import tokens_written
 from quire.planner.plan import Plan
 from quire.recipe.resolved import Decided, ResolvedRecipe, load_resolved, versions_here
 from quire.recipe.schema import Recipe
@@ -150,7 +151,9 @@ def foresee_all(
 ) -> dict[int, Plan | None]:
     """What each stage will take, for those that the planner knows enough of."""
     return {
-        number: foresee(recipe.carried_out(number), decided, number, files, part.facts, run, processes)
+        number: foresee(
+            recipe.carried_out(number), decided, number, files, part.facts, run, processes, tokens_written(recipe)
+        )
         for number, part in data.items()
     }
 

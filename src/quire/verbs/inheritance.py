@@ -12,8 +12,8 @@ from quire.recipe.keys import flatten
 from quire.recipe.schema import Recipe, Stage
 from quire.run.events import JSON
 from quire.run.folder import RunFolder
+from quire.training.learner import Start
 from quire.training.standing import voice_of
-from quire.training.start import Start
 
 
 def start_of(folder: RunFolder, stages: Sequence[Stage], number: int, files: BaseFiles, earlier: Start | None) -> Start:

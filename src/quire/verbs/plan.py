@@ -16,7 +16,7 @@ from quire.planner.bases import BasePick, find_base, pick_for
 from quire.planner.enough import Enough, enough
 from quire.planner.facts import MachineFacts, TextFacts
 from quire.planner.fitting import Rung, ladder, usual_precision
-from quire.planner.pace import PROMPTS, SAMPLE_TOKENS
+from quire.planner.pace import tokens_written
 from quire.planner.plan import Plan, make_plan
 from quire.planner.precision import require_precision
 from quire.planner.shape import BaseShape, read_shape, shape_of
@@ -218,11 +218,6 @@ def _plan_stage(
     fits = made.memory.needed <= machine.room
     rungs = () if fits else tuple(ladder(stage, shape, precision, machine, language))
     return StagePlan(stage, made, enough(text), reason, rungs)
-
-
-def tokens_written(recipe: Recipe) -> int:
-    """Tokens of the samples after each part."""
-    return (len(recipe.judge.prompts) or PROMPTS) * min(SAMPLE_TOKENS, recipe.write.max_new_tokens)
 
 
 def _precision(stage: Stage, machine: MachineFacts) -> tuple[str, str]:

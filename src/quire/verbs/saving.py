@@ -11,6 +11,7 @@ from peft import PeftModel
 from quire.books.book import Passage, passages_of
 from quire.books.sentences import split_sentences
 from quire.delivery.card import CardFacts, Source, model_card
+from quire.planner.pace import PROMPTS, SAMPLE_TOKENS
 from quire.prompts.conversation import conversation_of, shown_asking
 from quire.recipe.schema import Recipe
 from quire.run.atomic import hash_file
@@ -25,9 +26,7 @@ from quire.verbs.material import Material
 from quire.writing.sampler import write_texts
 from quire.writing.samples import Sample, append_sample
 
-SAMPLE_TOKENS = 120
 LONGEST_PROMPT = 160  # characters: enough to set the scene, short enough to leave the page to the voice
-PROMPTS = 2
 
 
 def save_and_check(

@@ -152,7 +152,7 @@ def _start(given: _Given, recipe: Recipe, folder: RunFolder, log: EventLog, wish
     from quire.verbs.saving import fixed_prompts
 
     picked = _pick(recipe, book, given.download)
-    recipe = _advised(given, picked.name)
+    recipe = _advised(given, picked)
     decided = decide(recipe, picked).model_copy(update={"prompts": tuple(fixed_prompts(recipe, book))})
     session = _session(folder, log, wish, listener, recipe, given.ranks)
     with session.telling_errors():
@@ -283,10 +283,11 @@ def _keep(folder: RunFolder, resolved: ResolvedRecipe) -> None:
     write_text(folder.recipe_file, resolved.to_yaml())
 
 
-def _advised(given: _Given, picked: str) -> Recipe:
+def _advised(given: _Given, picked: BasePick) -> Recipe:
     """The recipe with what suits its base where nothing was said, and with a name."""
     plain = load_source(given.source, given.base, given.settings)
-    recipe = load_source(given.source, given.base, given.settings, advice_on(plain, picked)).recipe
+    advice = advice_on(plain, picked.name) | picked.advice([stage.name for stage in plain.recipe.stages])
+    recipe = load_source(given.source, given.base, given.settings, advice).recipe
     return recipe if recipe.name else recipe.model_copy(update={"name": name_of(given.source, recipe)})
 
 
