@@ -28,7 +28,7 @@ import yaml
 from quire.errors import QuireError, Stopped
 from quire.recipe.resolved import load_resolved
 from quire.run.events import Event, read_events
-from quire.training.alarms import Alarms
+from quire.training.watching.alarms import Alarms
 from quire.verbs.train import train
 
 RESULTS = Path(__file__).parent / "results" / "alarms.json"

@@ -247,6 +247,6 @@ def _load_libraries() -> None:
     from quire.verbs.quiet import hush, hush_bars
 
     hush()
-    for name in ("quire.verbs.train", "quire.verbs.decide", "quire.verbs.saving", "quire.training.parts"):
+    for name in ("quire.verbs.train", "quire.verbs.stages.decide", "quire.verbs.stages.saving", "quire.training.parts"):
         importlib.import_module(name)
     hush_bars()

@@ -78,7 +78,7 @@ def step(folder: Path, case: dict[str, Any]) -> tuple[int, int]:
     from quire.recipe.schema import TrainSettings
     from quire.training.compute import Batch, summed_loss
     from quire.training.learner import make_learner
-    from quire.training.optimizer import make_optimizer
+    from quire.training.optimizers.optimizer import make_optimizer
 
     settings = TrainSettings.model_validate(case["train"])
     choice = choose_batch(settings)

@@ -18,17 +18,17 @@ from collections.abc import Mapping
 from types import CodeType, FrameType
 
 PHASES: Mapping[str, tuple[str, ...]] = {
-    "reading": ("quire.verbs.groundwork:open_texts",),
-    "preparing": ("quire.verbs.prepare:prepare_stage",),
-    "foreseeing": ("quire.verbs.groundwork:foresee_all",),
-    "loading": ("quire.verbs.decide:load_learner",),
+    "reading": ("quire.verbs.stages.groundwork:open_texts",),
+    "preparing": ("quire.verbs.texts.prepare:prepare_stage",),
+    "foreseeing": ("quire.verbs.stages.groundwork:foresee_all",),
+    "loading": ("quire.verbs.stages.decide:load_learner",),
     "evaluation": ("quire.training.evaluate:validation_loss",),
     "step": ("quire.training.loop:step",),
     "checkpoint": ("quire.training.checkpoints:save_checkpoint",),
     "forgetting": ("quire.training.checkpoints:forget_old",),
     "renaming": ("quire.run.atomic:_put_in_place",),
-    "voice": ("quire.verbs.saving:save_and_check",),
-    "samples": ("quire.verbs.saving:write_samples",),
+    "voice": ("quire.verbs.stages.saving:save_and_check",),
+    "samples": ("quire.verbs.stages.saving:write_samples",),
     "recipe kept": ("quire.recipe.resolved:ResolvedRecipe.to_yaml",),
 }
 """Phases that last as long as one of these functions."""
@@ -76,7 +76,7 @@ class _Hearer:
         self.active: tuple[str, ...] = ()
         self.batches = 0
         self.part, self.parts = _code("quire.training.loop:train_part"), _code("quire.training.parts:train_parts")
-        self.stage = _code("quire.verbs.curriculum:train_stage")
+        self.stage = _code("quire.verbs.stages.curriculum:train_stage")
         self.step, self.order = _code("quire.training.loop:step"), _code("quire.tokens.stream:order_of")
         self.gradients, self.loss = _code("quire.training.loop:gradients"), _code("quire.training.compute:summed_loss")
 

@@ -24,7 +24,7 @@ from quire.run.atomic import remove_leftovers
 from quire.run.events import read_events
 from quire.run.folder import RunFolder
 from quire.training.checkpoints import newest
-from quire.verbs.resume import earlier_start
+from quire.verbs.stages.resume import earlier_start
 
 MIXED = 3  # drawn states for each prefix, beside the extremes
 

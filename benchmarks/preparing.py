@@ -24,7 +24,7 @@ import quire
 from quire.planner.bases import find_base
 from quire.recipe.load import load_recipe
 from quire.tokens.tokenizer import load_tokenizer
-from quire.verbs.prepare import prepare_stage
+from quire.verbs.texts.prepare import prepare_stage
 
 WINDOW = 512
 _ROW_WORDS = 2_000

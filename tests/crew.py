@@ -107,15 +107,15 @@ def start_run(
     from quire.run.events import Event, EventLog
     from quire.run.folder import RunFolder
     from quire.training import loop
-    from quire.training.alarms import Alarms
     from quire.training.learner import Learner, Start, make_learner
     from quire.training.loop import Part
     from quire.training.parts import train_parts
-    from quire.training.ranks import joined
     from quire.training.session import Session
     from quire.training.standing import standing_of_all
     from quire.training.state import TrainState
+    from quire.training.together.ranks import joined
     from quire.training.watch import StopWish
+    from quire.training.watching.alarms import Alarms
     from toy import digest, toy_rows, toy_settings
 
     settings = toy_settings(**changes)

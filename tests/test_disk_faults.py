@@ -30,7 +30,7 @@ from quire.errors import DiskFault, DiskFull
 from quire.run.atomic import remove_leftovers, write_text
 from quire.run.events import EventLog, read_events
 from quire.training.checkpoints import forget_old, newest, save_checkpoint
-from quire.training.optimizer import make_optimizer
+from quire.training.optimizers.optimizer import make_optimizer
 from quire.training.state import TrainState
 from toy import digest, toy_settings
 

@@ -186,7 +186,7 @@ def fail_to_write(base: Path, path: Path, changes: dict[str, object], number: in
     """`start_run`, where process `number` finds the disk full from its third file of weights or moments on."""
     import errno
 
-    from quire.training import shards
+    from quire.training.together import shards
 
     real, files = shards.save_file, []
 

@@ -70,7 +70,7 @@ MEET = """
 import sys
 from pathlib import Path
 from quire.run.place import place_here
-from quire.training.ranks import joined
+from quire.training.together.ranks import joined
 with joined() as ranks:
     total = ranks.sum(ranks.rank + 1)[0]
     Path(sys.argv[1], str(ranks.rank)).write_text(f"{ranks.count} {total}")

@@ -21,7 +21,7 @@ from quire.tokens.rows import Rows, make_rows
 from quire.tokens.stretches import Stretch
 from quire.training.compute import Computation
 from quire.training.loop import Frame
-from quire.training.optimizer import trainable
+from quire.training.optimizers.optimizer import trainable
 from quire.training.relief import Footing
 from quire.training.state import TrainState
 from quire.training.watch import StopWish

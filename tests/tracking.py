@@ -10,7 +10,7 @@ from quire.recipe.load import load_recipe
 from quire.recipe.resolved import Decided, ResolvedRecipe
 from quire.run.events import JSON, EventLog
 from quire.run.folder import RunFolder
-from quire.training.trackers import tracking
+from quire.training.watching.trackers import tracking
 
 START = ("start", 0, {"name": "tale", "stages": ["train"]})
 RESUME = ("resume", 4, {"checkpoint": "0000004", "validated": True})

@@ -6,7 +6,7 @@ import yaml
 
 from quire.delivery.card import MOST_SOURCES, CardFacts, Source, model_card
 from quire.recipe.schema import Recipe
-from quire.training.energy import Energy
+from quire.training.watching.energy import Energy
 
 FACTS = CardFacts(
     name="the-castle",

@@ -10,7 +10,6 @@ from torch import nn
 
 from quire.errors import DiskFull, RunError
 from quire.run.manifest import MANIFEST
-from quire.training import shards
 from quire.training.checkpoints import (
     OPTIMIZER,
     RANDOM,
@@ -24,8 +23,9 @@ from quire.training.checkpoints import (
     restore_weights,
     save_checkpoint,
 )
-from quire.training.optimizer import make_optimizer
+from quire.training.optimizers.optimizer import make_optimizer
 from quire.training.state import TrainState
+from quire.training.together import shards
 from toy import digest, toy_settings
 
 

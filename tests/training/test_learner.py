@@ -15,7 +15,7 @@ from quire.model.lowbit import Int8Linear, lasting_dtype
 from quire.planner.bases import BaseFiles, find_base
 from quire.recipe.schema import WriteSettings
 from quire.training.learner import Learner, Start, make_learner, merged_base, precision_of_weights
-from quire.training.optimizer import trainable
+from quire.training.optimizers.optimizer import trainable
 from quire.training.voice import answer, save_voice
 from toy import digest, random_ids, toy_settings
 

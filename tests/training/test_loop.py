@@ -16,13 +16,14 @@ from quire.errors import DiskFull, GuardError, Stopped
 from quire.planner.schedule import learning_rate_at, part_steps
 from quire.recipe.schema import TrainSettings
 from quire.tokens.stream import order_of
-from quire.training import guards, shards
+from quire.training import guards
 from quire.training.checkpoints import list_checkpoints, newest
 from quire.training.compute import batches_of, summed_loss
 from quire.training.loop import Part, check_before, gradient_norm, train_part
-from quire.training.optimizer import trainable
+from quire.training.optimizers.optimizer import trainable
 from quire.training.relief import Footing
 from quire.training.state import TrainState
+from quire.training.together import shards
 from quire.training.watch import StopWish
 from toy import FP32, Told, adapted, digest, footing_of, make_frame, toy_rows, toy_settings
 

@@ -20,7 +20,7 @@ from quire.recipe.schema import TrainSettings, WriteSettings
 from quire.training.checkpoints import newest
 from quire.training.learner import Learner, Start, make_learner
 from quire.training.loop import Part, train_part
-from quire.training.optimizer import trainable
+from quire.training.optimizers.optimizer import trainable
 from quire.training.state import TrainState
 from quire.training.voice import answer, check_voice, save_voice
 from quire.training.watch import StopWish
@@ -108,7 +108,7 @@ def test_it_resumes_to_the_bit_and_its_voice_is_what_was_trained(
 
 
 def test_a_curriculum_of_all_kinds_hands_on_what_it_learned(tiny_base: Path, tmp_path: Path) -> None:
-    """full → qlora on it → the same adapter on → stacked → merged under a new one: each starts from the voice before."""
+    """full → qlora on it → the same adapter on → stacked → merged under a new one: each from the voice before."""
     methods: list[tuple[str, dict[str, object]]] = [
         ("bf16", {"method": "full", "optimizer": "adamw_8bit"}),
         ("int8", {"method": {"qlora": ADAPTER}}),

@@ -14,7 +14,6 @@ from quire.recipe.resolved import StageDecided
 from quire.recipe.schema import Recipe
 from quire.run.events import Event, EventLog, read_events
 from quire.run.folder import RunFolder
-from quire.training.alarms import Alarms
 from quire.training.checkpoints import list_checkpoints
 from quire.training.learner import Learner, Start, make_learner
 from quire.training.loop import Part
@@ -23,6 +22,7 @@ from quire.training.session import Session
 from quire.training.standing import standing, tell_resume
 from quire.training.state import TrainState
 from quire.training.watch import StopWish
+from quire.training.watching.alarms import Alarms
 from toy import digest, toy_rows, toy_settings
 
 ROWS = [toy_rows((50, 90), seed=1), toy_rows((120,), seed=2), toy_rows((30, 40, 20), seed=3)]

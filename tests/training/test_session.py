@@ -5,10 +5,10 @@ from pathlib import Path
 from quire.recipe.resolved import Decided, StageDecided
 from quire.run.events import Event, EventLog, read_events
 from quire.run.folder import RunFolder
-from quire.training.alarms import Alarms
 from quire.training.session import Session
 from quire.training.state import TrainState
 from quire.training.watch import StopWish
+from quire.training.watching.alarms import Alarms
 
 
 def test_what_a_listener_has_seen_is_on_the_disk(tmp_path: Path) -> None:

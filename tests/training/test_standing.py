@@ -11,12 +11,12 @@ from quire.recipe.schema import Recipe, Stage
 from quire.run.events import EventLog
 from quire.run.folder import RunFolder
 from quire.run.manifest import seal
-from quire.training.alarms import Alarms
 from quire.training.checkpoints import save_checkpoint
 from quire.training.session import Session
 from quire.training.standing import ended, left_behind, standing, tell_resume, voice_of
 from quire.training.state import TrainState
 from quire.training.watch import StopWish
+from quire.training.watching.alarms import Alarms
 
 STAGES: Sequence[Stage] = Recipe.model_validate(
     {"shelf": ["a.txt"], "stages": [{"name": "wide", "method": "full"}, {"name": "narrow"}, {"name": "book"}]}

@@ -17,7 +17,7 @@ from quire.prompts.conversation import asked
 from quire.recipe.schema import WriteSettings
 from quire.tokens.labels import prompt_ids
 from quire.training.learner import Learner, Start, make_learner
-from quire.training.optimizer import trainable
+from quire.training.optimizers.optimizer import trainable
 from quire.training.voice import answer, check_voice, generation_defaults, probe_of, save_voice
 from toy import random_ids, toy_rows, toy_settings
 

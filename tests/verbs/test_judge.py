@@ -17,7 +17,7 @@ from quire.run.events import Event
 from quire.run.folder import RunFolder
 from quire.run.results import read_results
 from quire.verbs.judge import judge
-from quire.verbs.material import gather
+from quire.verbs.texts.material import gather
 from quire.verbs.train import Run, train
 
 TINY = {

@@ -133,7 +133,7 @@ def test_activations_are_computed_twice_where_memory_is_short(
     book: Path, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine = replace(measure_machine(), memory_free_bytes=2**20, gpu_memory_bytes=None)
-    monkeypatch.setattr("quire.verbs.decide.measure_machine", lambda: machine)
+    monkeypatch.setattr("quire.verbs.stages.decide.measure_machine", lambda: machine)
     done = train(book, base=str(tiny_base), run=tmp_path / "run", settings=TINY_TRAINING)
     kept = load_resolved(done.path / "recipe.yaml")
     (stage,) = kept.decided.stages

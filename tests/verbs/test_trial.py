@@ -12,7 +12,7 @@ from quire.recipe.load import load_recipe
 from quire.recipe.schema import Recipe
 from quire.run.events import Event
 from quire.run.folder import RunFolder
-from quire.verbs.material import Material, gather
+from quire.verbs.texts.material import Material, gather
 from quire.verbs.train import Run, train
 from quire.verbs.trial import hold_trial, set_task
 from quire.verbs.voices import open_run

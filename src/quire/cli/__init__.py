@@ -10,7 +10,7 @@ def main() -> None:
     """Run the command in `sys.argv` and leave with its exit code."""
     if sys.argv[1:2] in (["train"], ["search"]):
         from quire.training.watch import hold_back
-        from quire.verbs.launch import end_with_launcher
+        from quire.verbs.processes.launch import end_with_launcher
 
         hold_back()
         end_with_launcher()

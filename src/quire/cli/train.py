@@ -91,7 +91,7 @@ def train(
 
 def _launch(arguments: list[str], processes: int) -> NoReturn:
     """Start the same command as several workers and leave as they do."""
-    from quire.verbs.launch import arguments_without, launch
+    from quire.verbs.processes.launch import arguments_without, launch
 
     if place_here().count > 1:
         usage_error("--processes: this is one of several processes already")

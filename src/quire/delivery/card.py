@@ -9,7 +9,7 @@ import yaml
 
 from quire.recipe.method import Method
 from quire.recipe.schema import Recipe
-from quire.training.energy import Energy
+from quire.training.watching.energy import Energy
 from quire.units import show_duration
 
 

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from quire.errors import RunError
 from quire.run.atomic import fresh_folder, named_disk_errors, remove_folder, sync_file, write_text
 from quire.run.manifest import flaw, read_manifest, seal
-from quire.training.optimizer import optimizer_tensors, restore_optimizer, trainable
-from quire.training.ranks import ALONE, Ranks
-from quire.training.shards import SlicedTensors, fill, save_slices
+from quire.training.optimizers.optimizer import optimizer_tensors, restore_optimizer, trainable
 from quire.training.state import TrainState
+from quire.training.together.ranks import ALONE, Ranks
+from quire.training.together.shards import SlicedTensors, fill, save_slices
 
 STATE, WEIGHTS, OPTIMIZER, RANDOM = "state.json", "weights.safetensors", "optimizer.safetensors", "random.safetensors"
 

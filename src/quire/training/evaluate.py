@@ -8,8 +8,8 @@ from transformers import PreTrainedModel
 from quire.model.mode import evaluating
 from quire.tokens.rows import Rows
 from quire.training.compute import Computation, batches_of, ghost_of, summed_loss
-from quire.training.ranks import ALONE, Ranks
-from quire.training.sliced import is_sliced
+from quire.training.together.ranks import ALONE, Ranks
+from quire.training.together.sliced import is_sliced
 from quire.training.watch import StopWish
 
 # A live curve needs no more: 64 rows of 1,024 tokens tell differences of a few hundredths of a nat, and a large

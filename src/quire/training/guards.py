@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from quire.errors import GuardError
 from quire.tokens.rows import Rows
-from quire.training.optimizer import trainable
-from quire.training.ranks import ALONE, Ranks
-from quire.training.sliced import own_part
+from quire.training.optimizers.optimizer import trainable
+from quire.training.together.ranks import ALONE, Ranks
+from quire.training.together.sliced import own_part
 
 GUIDE = "guards"
 

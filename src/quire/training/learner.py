@@ -26,8 +26,8 @@ from quire.training.relief import compute_activations_twice
 
 @dataclass(frozen=True)
 class Start:
-    """What a stage starts from: `base` is the base that an adapter lies on, or whose weights go on learning; `adapter`
-    the voice folder of what was learned on it before, None where there is nothing yet or the base itself has learned."""
+    """What a stage starts from: `base` is what an adapter lies on, or whose weights go on learning; `adapter` the voice
+    folder of what was learned on it before, None where there is nothing yet or where the base itself has learned."""
 
     base: BaseFiles
     adapter: Path | None = None

@@ -40,11 +40,11 @@ from quire.training.checkpoints import (
 from quire.training.compute import Computation, batches_of, ghost_of, summed_loss
 from quire.training.evaluate import validation_loss
 from quire.training.neftune import noisy
-from quire.training.optimizer import make_optimizer, restore_optimizer, set_learning_rate
-from quire.training.ranks import ALONE, Ranks
+from quire.training.optimizers.optimizer import make_optimizer, restore_optimizer, set_learning_rate
 from quire.training.relief import Footing, compute_activations_twice, is_out_of_memory, peak_memory, smaller
-from quire.training.sliced import is_sliced
 from quire.training.state import TrainState
+from quire.training.together.ranks import ALONE, Ranks
+from quire.training.together.sliced import is_sliced
 from quire.training.watch import StopWish, reason_of
 
 Emit = Callable[[str, TrainState, Mapping[str, JSON]], None]

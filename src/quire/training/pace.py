@@ -34,7 +34,7 @@ from quire.recipe.schema import TrainSettings
 from quire.training.compute import Batch, Computation, summed_loss
 from quire.training.learner import learning_form, precision_of_weights
 from quire.training.loop import gradient_norm
-from quire.training.optimizer import make_optimizer
+from quire.training.optimizers.optimizer import make_optimizer
 
 SECONDS = 0.6  # for each of the things measured, but for one round of each, however long it takes
 ROUNDS = 5

@@ -16,12 +16,12 @@ from quire.run.events import JSON
 from quire.training.checkpoints import Checkpoint, restore_weights
 from quire.training.learner import Learner
 from quire.training.loop import Frame, Part, check_before, train_part
-from quire.training.optimizer import trainable
-from quire.training.ranks import Ranks
+from quire.training.optimizers.optimizer import trainable
 from quire.training.relief import Footing, memory_now, on_footing
 from quire.training.session import Session
-from quire.training.sliced import is_sliced, slice_model, whole_weights
 from quire.training.state import TrainState
+from quire.training.together.ranks import Ranks
+from quire.training.together.sliced import is_sliced, slice_model, whole_weights
 
 
 def train_parts(

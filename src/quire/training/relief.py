@@ -60,7 +60,9 @@ def smaller(footing: Footing, rows: int) -> Footing:
 def compute_activations_twice(model: PreTrainedModel) -> None:
     """Keep only what goes into each layer, and compute the rest again on the way back (gradient checkpointing)."""
     give_freed_memory_back()
-    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    model.gradient_checkpointing_enable(  # type: ignore[no-untyped-call]
+        gradient_checkpointing_kwargs={"use_reentrant": False}
+    )
 
 
 def on_footing(decided: StageDecided, footing: Footing, rows: int) -> StageDecided:
@@ -85,8 +87,9 @@ def peak_memory(device: str) -> int:
 
 def memory_now(device: str) -> dict[str, JSON]:
     """What has been held so far and what can be held at most, for an event."""
+    told: dict[str, JSON] = {"memory_bytes": peak_memory(device)}
     limit = memory_limit(device)
-    return {"memory_bytes": peak_memory(device)} | ({} if limit is None else {"memory_limit_bytes": limit})
+    return told if limit is None else {**told, "memory_limit_bytes": limit}
 
 
 def memory_limit(device: str) -> int | None:

@@ -11,10 +11,10 @@ from quire.planner.cautions import Warned
 from quire.recipe.resolved import Decided, StageDecided
 from quire.run.events import JSON, Event, EventLog, read_events
 from quire.run.folder import RunFolder
-from quire.training.alarms import Alarms
-from quire.training.ranks import ALONE, Ranks
 from quire.training.state import TrainState
+from quire.training.together.ranks import ALONE, Ranks
 from quire.training.watch import StopWish
+from quire.training.watching.alarms import Alarms
 
 
 @dataclass(frozen=True)

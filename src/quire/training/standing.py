@@ -13,9 +13,9 @@ from quire.run.events import Event, read_events
 from quire.run.folder import RunFolder
 from quire.run.manifest import flaw, spoiled
 from quire.training.checkpoints import Checkpoint, load_checkpoint, newest
-from quire.training.ranks import ALONE, Ranks
 from quire.training.session import Session
 from quire.training.state import TrainState
+from quire.training.together.ranks import ALONE, Ranks
 
 _QUICKLY_READ = 1 << 30  # bytes
 

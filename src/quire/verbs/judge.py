@@ -11,9 +11,9 @@ from quire.errors import RunError
 from quire.recipe.resolved import ResolvedRecipe, changed_sources
 from quire.run.events import Event
 from quire.run.folder import RunFolder
-from quire.verbs.material import Material
-from quire.verbs.prepare import PREPARED
 from quire.verbs.quiet import hush, hush_bars
+from quire.verbs.texts.material import Material
+from quire.verbs.texts.prepare import PREPARED
 from quire.verbs.voices import open_run
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def judge(
     # A curriculum is judged by the text of its last stage: what came before prepared the base for it.
     last = len(opened.recipe.curriculum) - 1
     recipe = opened.recipe.as_plain(last)
-    from quire.verbs.groundwork import open_texts
+    from quire.verbs.stages.groundwork import open_texts
 
     # Cut together with what the other stages read: that decides what was held out.
     library = open_texts(opened.recipe, folder.path / PREPARED, None, _nobody).library

@@ -26,11 +26,11 @@ from quire.recipe.load import Loaded
 from quire.recipe.schema import Fresh, FreshBase, Recipe, Stage
 from quire.run.folder import RUNS
 from quire.tokens.tokenizer import Tokenizer, load_tokenizer
-from quire.verbs.estimate import LOOK_SECONDS, estimate_stage
 from quire.verbs.hardware import look_at_machine
-from quire.verbs.library import Library, open_library
 from quire.verbs.measuring import Measured, Measurer
 from quire.verbs.source import Source, load_source
+from quire.verbs.texts.estimate import LOOK_SECONDS, estimate_stage
+from quire.verbs.texts.library import Library, open_library
 
 
 @dataclass(frozen=True)

@@ -19,19 +19,19 @@ from quire.run.events import JSON, Event, EventLog, read_events
 from quire.run.folder import RunFolder
 from quire.run.lock import hold
 from quire.run.manifest import spoiled
-from quire.verbs.company import Call, company, heard
 from quire.verbs.comparing.line import keep_result
 from quire.verbs.crash import crash_kept_in
-from quire.verbs.material import Material
+from quire.verbs.processes.company import Call, company, heard
 from quire.verbs.quiet import hush, hush_bars
-from quire.verbs.resume import earlier_start, go_on_with, same_device, same_sources
 from quire.verbs.source import Source, load_source, name_of, run_path
+from quire.verbs.stages.resume import earlier_start, go_on_with, same_device, same_sources
+from quire.verbs.texts.material import Material
 
 if TYPE_CHECKING:
-    from quire.training.ranks import Ranks
     from quire.training.session import Session
+    from quire.training.together.ranks import Ranks
     from quire.training.watch import StopWish
-    from quire.verbs.groundwork import Texts
+    from quire.verbs.stages.groundwork import Texts
 
 Listener = Callable[[Event], None]
 _BEGIN, _GO_ON = "begin", "go on"  # what the first of several processes tells the others
@@ -82,8 +82,8 @@ def train(
     resumes) or another QuireError.
     """
     hush()
-    from quire.training.trackers import require_trackers
     from quire.training.watch import listening
+    from quire.training.watching.trackers import require_trackers
 
     with listening(max_time) as wish, company() as ranks:
         call = Call(ranks)
@@ -133,23 +133,23 @@ class _Given:
 
     @property
     def ranks(self) -> Ranks:
-        from quire.training.ranks import ALONE
+        from quire.training.together.ranks import ALONE
 
         return self.call.ranks or ALONE
 
 
 def _start(given: _Given, recipe: Recipe, folder: RunFolder, log: EventLog, wish: StopWish, listener: Listener) -> Run:
     """The first start: what the recipe leaves open is decided, and kept."""
-    from quire.verbs.curriculum import require_turn
-    from quire.verbs.groundwork import open_texts
+    from quire.verbs.stages.curriculum import require_turn
+    from quire.verbs.stages.groundwork import open_texts
 
     if given.stage is not None and not given.prepare_only:
         require_turn(folder, recipe.curriculum, given.stage)
     texts = open_texts(recipe, given.home(folder), _shelf(given.source), given.tell(listener))
     book = texts.library.material(len(recipe.curriculum) - 1)
     # Torch is imported once the book has been read: a mistake in a name or a setting is told at once.
-    from quire.verbs.decide import decide
-    from quire.verbs.saving import fixed_prompts
+    from quire.verbs.stages.decide import decide
+    from quire.verbs.stages.saving import fixed_prompts
 
     picked = _pick(recipe, book, given.download)
     recipe = _advised(given, picked)
@@ -174,8 +174,8 @@ def _resume(
     if finished is not None:
         same_sources(folder, earlier, _hashes_now(earlier))
         return finished
-    from quire.verbs.curriculum import require_turn
-    from quire.verbs.groundwork import open_texts
+    from quire.verbs.stages.curriculum import require_turn
+    from quire.verbs.stages.groundwork import open_texts
 
     if given.stage is not None and not given.prepare_only and not require_turn(folder, recipe.curriculum, given.stage):
         return _stand(folder, recipe, already_finished=True)
@@ -188,7 +188,7 @@ def _resume(
 
 def _follow(given: _Given, ranks: Ranks, path: Path, wish: StopWish) -> Run:
     """What every process but the first does: wait until that has decided everything, then do its share."""
-    from quire.verbs.groundwork import open_texts
+    from quire.verbs.stages.groundwork import open_texts
 
     message = heard(ranks, path)
     folder = RunFolder.open(path)
@@ -211,14 +211,14 @@ def _carry_out(
 ) -> Run:
     """Prepare the data, train stage after stage, save the voice and prove that it is one."""
     from quire.tokens.tokenizer import load_tokenizer
-    from quire.training.energy import metering, telling
     from quire.training.standing import standing_of_all
     from quire.training.state import TrainState
-    from quire.training.trackers import tracking
     from quire.training.watch import reason_of
-    from quire.verbs.curriculum import Undertaking, carry_out
-    from quire.verbs.earlier import earlier_start_of
-    from quire.verbs.groundwork import foresee_all, hold_to_sources, prepare_all, resolve, settle_base
+    from quire.training.watching.energy import metering, telling
+    from quire.training.watching.trackers import tracking
+    from quire.verbs.stages.curriculum import Undertaking, carry_out
+    from quire.verbs.stages.earlier import earlier_start_of
+    from quire.verbs.stages.groundwork import foresee_all, hold_to_sources, prepare_all, resolve, settle_base
     from quire.writing.sampler import check_settings
 
     folder, stages, ranks = session.folder, recipe.curriculum, session.ranks
@@ -272,8 +272,8 @@ def _both(one: Listener, other: Listener) -> Listener:
 def _session(
     folder: RunFolder, log: EventLog, wish: StopWish, listener: Listener, recipe: Recipe, ranks: Ranks
 ) -> Session:
-    from quire.training.alarms import Alarms
     from quire.training.session import Session
+    from quire.training.watching.alarms import Alarms
 
     stages = recipe.curriculum
     return Session(folder, log, wish, listener, tuple(stage.name for stage in stages), Alarms(stages), ranks)
@@ -294,7 +294,7 @@ def _advised(given: _Given, picked: BasePick) -> Recipe:
 def _pick(recipe: Recipe, book: Material, download: bool) -> BasePick:
     """The base: of an earlier voice its own, otherwise by the recipe, the book's language and this machine."""
     if recipe.earlier is not None:
-        from quire.verbs.earlier import base_of_voice
+        from quire.verbs.stages.earlier import base_of_voice
 
         return BasePick(base_of_voice(recipe.earlier), f"the base of {recipe.earlier}", True)
     from quire.model.machine import measure_machine

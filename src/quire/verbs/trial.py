@@ -34,9 +34,9 @@ from quire.tokens.stretches import join_passages
 from quire.tokens.tokenizer import Tokenizer
 from quire.units import show_duration
 from quire.verbs.comparing.line import keep_result
-from quire.verbs.decide import OWN_BASE
-from quire.verbs.material import Material
-from quire.verbs.pages import pages
+from quire.verbs.stages.decide import OWN_BASE
+from quire.verbs.texts.material import Material
+from quire.verbs.texts.pages import pages
 from quire.verbs.voices import Opened, load_opened, precision_of
 from quire.writing.reader import positions_of
 from quire.writing.sampler import candidate_seed

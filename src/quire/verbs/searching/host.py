@@ -29,7 +29,7 @@ ASKED = ("decided", "validation")
 
 GO_ON, GIVE_UP = "go", "prune"
 
-_LIBRARIES = ("peft", "transformers", "quire.verbs.saving", "quire.verbs.train")
+_LIBRARIES = ("peft", "transformers", "quire.verbs.stages.saving", "quire.verbs.train")
 
 
 class Pruned(Stopped):
