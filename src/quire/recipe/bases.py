@@ -90,8 +90,8 @@ _LLAMA_1B = _shape("llama", 2048, 16, (32, 8), 8192, 128256)
 
 EMBEDDED_CONFIG = _shape("llama", 256, 6, (4, 2), 704, 8192)
 
-# Shapes and languages as the makers give them (November 2026; not every page could be looked up here): a test counts the
-# parameters of every shape against what its name says.
+# Shapes and languages as the makers give them (November 2026; not every page could be looked up here).  A test counts
+# the parameters of every shape against what its name says.
 KNOWN: tuple[KnownBase, ...] = (
     KnownBase("Qwen/Qwen3-4B-Base", 4.02e9, _QWEN3, _shape("qwen3", 2560, 36, (32, 8), 9728, 151936, head_dim=128)),
     KnownBase("HuggingFaceTB/SmolLM3-3B-Base", 3.08e9, _SIX, _shape("smollm3", 2048, 36, (16, 4), 11008, 128256)),
