@@ -164,14 +164,6 @@ def test_a_stream_as_json_and_as_text(corpus: Path, capsys: pytest.CaptureFixtur
     assert run(["read", "--text", "--stream", str(corpus), "--out", str(corpus) + ".txt"]) == 2
 
 
-def test_streams_are_not_trained_on_yet(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    recipe = corpus.with_name("recipe.yaml")
-    recipe.write_text("base: embedded\nshelf: [{path: corpus.jsonl, stream: true}]\n")
-    for verb in ("plan", "train"):
-        assert run([verb, str(recipe)]) == 2
-        assert "is a stream, which is not held in memory" in capsys.readouterr().err
-
-
 def test_conversations_are_counted_by_what_is_to_learn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     row = {"messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "Nobody."}] * 2}
     path = tmp_path / "chats.jsonl"

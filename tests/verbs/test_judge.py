@@ -115,12 +115,8 @@ def test_the_table_of_runs_gets_a_line(report: Report, run: Run, tiny_base: Path
 
 def test_progress_is_told_up_to_the_end(report: Report, heard: list[Event]) -> None:
     last = {event.values["doing"]: event.values for event in heard if event.kind == "judging"}
-    assert list(last) == [
-        "the voice reads held-out text",
-        "the voice writes",
-        "the base reads held-out text",
-        "the base writes",
-    ]
+    tasks = ("reads held-out text", "writes", "reads trained pages", "reads unseen pages")
+    assert list(last) == [f"the {who} {task}" for who in ("voice", "base") for task in tasks]
     assert all(values["done"] == values["total"] for values in last.values())
 
 

@@ -91,7 +91,7 @@ def test_events_tell_the_whole_story_in_order(run: Run, heard: list[Event]) -> N
     events = read_events(run.path / "events.jsonl")
     assert [(e.kind, e.step) for e in heard] == [(e.kind, e.step) for e in events]
     kinds = [event.kind for event in events]
-    assert kinds[:2] == ["start", "decided"]
+    assert kinds[:3] == ["start", "prepared", "decided"]
     assert kinds[-4:] == ["part_end", "saved", "stage_end", "done"]
     assert [event.step for event in events if event.kind == "step"] == [1, 2, 3]
     step = next(event for event in events if event.kind == "step")

@@ -82,9 +82,7 @@ def test_both_are_heard_on_the_same_and_the_base_is_the_one_without_the_adapter(
     assert [sample.seed for sample in report.samples] == [candidate_seed(7, n) for n in range(len(report.samples))]
     for sample, prompt in zip(report.samples, task.prompts, strict=True):
         assert prompt.human.startswith(sample.human)
+    tasks = ("reads held-out text", "writes", "reads trained pages", "reads unseen pages")
     assert {str(event.values["doing"]) for event in heard} == {
-        "the voice reads held-out text",
-        "the voice writes",
-        "the base reads held-out text",
-        "the base writes",
+        f"the {who} {t}" for who in ("voice", "base") for t in tasks
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -148,8 +148,13 @@ def _score_pages(
     if "imprint" not in task.recipe.judge.questions:
         return []
     texts = pages(task.material, tokenizer, split)
-    task.tell(f"{who} reads {'trained' if split == 'train' else 'unseen'} pages", 0, len(texts))
-    return score_blocks(model, tokenizer, texts, positions_of(model)) if texts else []
+    doing = f"{who} reads {'trained' if split == 'train' else 'unseen'} pages"
+    scores: list[BlockLoss] = []
+    for number, text in enumerate(texts):
+        task.tell(doing, number, len(texts))
+        scores += [replace(block, text=number) for block in score_blocks(model, tokenizer, [text], positions_of(model))]
+    task.tell(doing, len(texts), len(texts))
+    return scores
 
 
 def _side_by_side(task: Task, base: Heard, voice: Heard) -> list[Continuation]:
