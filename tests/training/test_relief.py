@@ -14,7 +14,16 @@ from transformers import PreTrainedModel
 from quire.errors import OutOfMemory
 from quire.recipe.resolved import StageDecided
 from quire.training.loop import Part, train_part
-from quire.training.relief import Footing, is_out_of_memory, memory_limit, memory_now, on_footing, peak_memory, smaller
+from quire.training.relief import (
+    Footing,
+    begin_peak,
+    is_out_of_memory,
+    memory_limit,
+    memory_now,
+    on_footing,
+    peak_memory,
+    smaller,
+)
 from quire.training.state import TrainState
 from toy import Told, adapted, digest, make_frame, toy_rows, toy_settings
 
@@ -111,6 +120,18 @@ def test_what_allocators_say_is_told_from_other_mistakes() -> None:
     assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
     assert not is_out_of_memory(ValueError("can't allocate memory"))
     assert peak_memory("cpu") > 2**20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone lets a process begin its peak anew")
+def test_a_peak_counts_from_where_it_was_begun() -> None:
+    large = torch.ones(2**26)
+    before = peak_memory("cpu")
+    assert before > 2**28
+    del large
+    assert begin_peak("cpu") <= before
+    if peak_memory("cpu") == before:
+        pytest.skip("this kernel does not forget a peak")
+    assert peak_memory("cpu") < before - 2**27
 
 
 SCRIPT = """

@@ -25,6 +25,9 @@ from quire.run.events import JSON
 _SAID_BY_ALLOCATORS = ("can't allocate memory", "not enough memory", "Cannot allocate memory", "bad_alloc")
 
 
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
 @dataclass(frozen=True)
 class Footing:
     """How a step's rows are computed: so many at once, activations kept or computed twice."""
@@ -77,12 +80,35 @@ def on_footing(decided: StageDecided, footing: Footing, rows: int) -> StageDecid
     )
 
 
+def begin_peak(device: str) -> int:
+    """Let `peak_memory` count from now on, where the system can; returns the bytes held now.
+
+    A stage is not to be told the peak of the one before.
+    """
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        return torch.cuda.memory_allocated()
+    with suppress(OSError):
+        _CLEAR.write_text("5", encoding="ascii")  # resets VmHWM: proc_pid_clear_refs(5)
+    return _told_by_linux("VmRSS") or peak_memory(device)
+
+
 def peak_memory(device: str) -> int:
-    """Most bytes this process has held: of the GPU's memory there, of resident memory otherwise."""
+    """Most bytes this process has held since `begin_peak`, or ever: of the GPU's memory there, of resident memory
+    otherwise."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return _told_by_linux("VmHWM") or (peak if sys.platform == "darwin" else peak * 1024)
+
+
+def _told_by_linux(name: str) -> int | None:
+    """A line of /proc/self/status in bytes; None where there is none."""
+    try:
+        lines = _STATUS.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), None)
 
 
 def memory_now(device: str) -> dict[str, JSON]:
