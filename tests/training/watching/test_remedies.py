@@ -62,6 +62,6 @@ def test_the_best_step_and_the_epochs_until_there_are_named() -> None:
 
 @pytest.mark.parametrize("warned", ALL.values(), ids=ALL)
 def test_each_place_in_the_guide_is_there(warned: Warned) -> None:
-    guide = (Path(__file__).parents[2] / "docs" / "guide.md").read_text(encoding="utf-8")
+    guide = (Path(__file__).parents[3] / "docs" / "guide.md").read_text(encoding="utf-8")
     headings = {line.strip("# ").lower().replace(" ", "-") for line in guide.splitlines() if line.startswith("#")}
     assert warned.guide in headings | set(re.findall(r'<a id="([^"]+)"', guide))
