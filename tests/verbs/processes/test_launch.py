@@ -13,7 +13,7 @@ import pytest
 from quire.verbs.processes import launch as module
 from quire.verbs.processes.launch import Outcome, arguments_without, launch, threads_each
 
-SRC = Path(module.__file__).parents[2]
+SRC = Path(module.__file__).parents[3]
 
 
 def script(folder: Path, body: str) -> list[str]:

@@ -113,7 +113,7 @@ class Follower:
 
 def _start(name: str, folder: RunFolder) -> subprocess.Popen[bytes]:
     """In a session of its own: Ctrl-C in the terminal is not meant for it."""
-    own = str(Path(__file__).parents[2])
+    own = str(Path(__file__).parents[3])
     path = os.pathsep.join([own, *filter(None, [os.environ.get("PYTHONPATH")])])
     with signals_held_back():
         return subprocess.Popen(  # noqa: S603 (our own program)
