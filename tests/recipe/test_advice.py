@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from quire.recipe.advice import DIAL, advice_on
+from quire.recipe.advice import DIAL, advice_on, dial_in_words
 from quire.recipe.bases import EMBEDDED, EMBEDDED_ADVICE
 from quire.recipe.load import load_recipe
 from quire.recipe.schema import Recipe
@@ -64,3 +64,14 @@ def test_an_earlier_voice_goes_on_learning_unless_another_method_is_named() -> N
     assert advised({"from": "runs/first"}).train.method.kind == "inherit"
     assert advised({"from": "runs/first", "train": {"method": "full"}}).train.method.kind == "full"
     assert advised({"from": "runs/first", "imprint": "strong"}).train.method.kind == "inherit"
+
+
+def test_what_the_dial_has_set_is_said_in_words() -> None:
+    style = advised({"imprint": "style", "train": {"epochs": 2}})
+    assert dial_in_words(style, 0) == "style: 2 epochs, rank 16, learning rate 0.003, one token in 4 left out"
+    assert dial_in_words(advised({}), 0) == ""
+    two = advised(
+        {"imprint": "strong", "stages": [{"name": "wide", "method": "full"}, {"name": "book", "method": "full"}]}
+    )
+    assert dial_in_words(two, 0) == ""
+    assert dial_in_words(two, 1) == "strong: 6 epochs, learning rate 0.0003, no token left out"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from quire.recipe.bases import Advice, advice_for
 from quire.recipe.load import DEFAULT, Loaded
 from quire.recipe.method import Method
-from quire.recipe.schema import Imprint, TrainSettings
+from quire.recipe.schema import Imprint, Recipe, TrainSettings
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,18 @@ def imprint_advice(imprint: Imprint, stage: TrainSettings, rate: Advice | None) 
     if depth.goldfish is not None:
         found["goldfish"] = Advice(depth.goldfish, why)
     return found
+
+
+def dial_in_words(recipe: Recipe, number: int) -> str:
+    """What the dial has come to in stage `number`, with what the recipe says itself; empty where it is not turned."""
+    if recipe.imprint is None or number != len(recipe.curriculum) - 1:
+        return ""
+    stage, method = recipe.curriculum[number], recipe.method_of(number)
+    length = f"{stage.epochs:g} epochs" if stage.steps is None and stage.samples is None else ""
+    rank = f"rank {method.adapter.rank}" if method is not None and method.adapter is not None else ""
+    goldfish = f"one token in {stage.goldfish} left out" if stage.goldfish is not None else "no token left out"
+    said = [length, rank, f"learning rate {stage.learning_rate:g}", goldfish]
+    return f"{recipe.imprint}: {', '.join(filter(None, said))}"
 
 
 def _usual_rate() -> float:

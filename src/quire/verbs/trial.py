@@ -23,6 +23,7 @@ from quire.model.base import load_base
 from quire.model.machine import device_name
 from quire.model.scoring import BlockLoss, score_blocks
 from quire.planner.bases import find_base
+from quire.planner.foreseen import beside, from_json
 from quire.recipe.keys import flatten
 from quire.recipe.method import Method
 from quire.recipe.resolved import ResolvedRecipe
@@ -231,6 +232,21 @@ def _made(decided: Mapping[str, JSON], events: Sequence[Event]) -> list[tuple[st
         seconds = sum(value for value in spent if isinstance(value, int | float))
         rows.append(("optimiser steps", f"{steps[-1].step:,}"))
         rows.append(("time spent in steps", show_duration(seconds)))
+    rows += _foreseen(events)
+    return rows
+
+
+def _foreseen(events: Sequence[Event]) -> list[tuple[str, str]]:
+    """What was foreseen of each stage, beside what was measured."""
+    ends = {event.stage: event.values for event in events if event.kind == "stage_end"}
+    told = {event.stage: from_json(event.values) for event in events if event.kind == "foreseen"}
+    rows = []
+    for stage, foreseen in told.items():
+        memory, seconds = (ends.get(stage, {}).get(name) for name in ("memory_bytes", "seconds"))
+        measured = memory if isinstance(memory, int) else None, seconds if isinstance(seconds, float) else None
+        rows.append(
+            (f"memory and time of {stage}" if len(told) > 1 else "memory and time", beside(foreseen, *measured))
+        )
     return rows
 
 

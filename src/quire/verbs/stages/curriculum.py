@@ -15,6 +15,7 @@ from quire.planner.foreseen import foreseen_of
 from quire.planner.memory import disk_of
 from quire.planner.plan import Plan
 from quire.planner.schedule import BatchChoice
+from quire.recipe.advice import dial_in_words
 from quire.recipe.resolved import Decided
 from quire.recipe.schema import Recipe, Stage
 from quire.run.atomic import link_tree, require_space
@@ -179,7 +180,9 @@ def introduce(
     if work.unwatched:
         session.warn(Warned(f"{work.unwatched}: whether it is forgotten cannot be seen", "", "from"))
     ledger = work.data[number].account(choice, _seed(recipe, number))
-    session.announce(state, work.decided, settled, learner.facts(), {"words": ledger.words, "tokens": ledger.tokens})
+    dial = dial_in_words(recipe, number)
+    facts = {"imprint": dial, **learner.facts()} if dial else learner.facts()
+    session.announce(state, work.decided, settled, facts, {"words": ledger.words, "tokens": ledger.tokens})
     if plan is not None:
         session.emit(
             "foreseen", state, foreseen_of(recipe.curriculum[number].name, plan, work.decided.device, held).to_json()
