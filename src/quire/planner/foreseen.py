@@ -28,10 +28,10 @@ class Foreseen:
         return asdict(self)
 
 
-def foreseen_of(stage: str, plan: Plan, device: str = "cpu", held: int = 0) -> Foreseen:
-    """What a plan says of its stage, in a process that holds so many bytes already: its programs, and texts that were
-    read.  A GPU's context is no tensor, and torch, which measures there, does not count it."""
-    apart = plan.memory.runtime if device == "cuda" else plan.memory.runtime - max(plan.memory.runtime, held)
+def foreseen_of(stage: str, plan: Plan, device: str = "cpu") -> Foreseen:
+    """What a plan says of its stage.  A GPU's context is no tensor, and torch, which measures there, does not count
+    it."""
+    apart = plan.memory.runtime if device == "cuda" else 0
     return Foreseen(stage, plan.memory.total - apart, plan.seconds, plan.steps)
 
 

@@ -111,7 +111,8 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
     """Load what the stage starts from, say what it inherits and overrides, train it, save what it has learned."""
     session, recipe, data = work.session, work.recipe, work.data[number]
     stages = recipe.curriculum
-    stage, began, held = stages[number], time.monotonic(), begin_peak(work.decided.device)
+    stage, began = stages[number], time.monotonic()
+    begin_peak(work.decided.device)
     if (plan := work.foreseen.get(number)) is not None and resume is None:
         work.settle(number, checkpointing=plan.checkpointing)
     work.agree()
@@ -119,7 +120,7 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
     learner = session.ranks.lead(load) or load()  # the others find what the first has made
     session.ranks.lead(lambda: require_space(session.folder.path, disk_of(learner.trainable, stage.keep)))
     work.settle(number, packs=learner.computation.packs)
-    introduce(work, number, state, learner, plan if resume is None else None, held)
+    introduce(work, number, state, learner, plan if resume is None else None)
     watched = {str(recipe.earlier): data.forgetting} if data.forgetting is not None else {}
     parts = [
         Part(part, rows, held_out, watched)
@@ -168,9 +169,7 @@ def loader(work: Undertaking, number: int) -> Callable[[], Learner]:
     return load
 
 
-def introduce(
-    work: Undertaking, number: int, state: TrainState, learner: Learner, plan: Plan | None, held: int
-) -> None:
+def introduce(work: Undertaking, number: int, state: TrainState, learner: Learner, plan: Plan | None) -> None:
     """Say what a stage inherits and overrides, what was decided, what is foreseen, and what to beware of."""
     session, recipe, settled = work.session, work.recipe, work.decided.stages[number]
     if recipe.stages or work.earlier is not None:
@@ -185,7 +184,7 @@ def introduce(
     session.announce(state, work.decided, settled, facts, {"words": ledger.words, "tokens": ledger.tokens})
     if plan is not None:
         session.emit(
-            "foreseen", state, foreseen_of(recipe.curriculum[number].name, plan, work.decided.device, held).to_json()
+            "foreseen", state, foreseen_of(recipe.curriculum[number].name, plan, work.decided.device).to_json()
         )
         for warned in plan.warnings:
             session.warn(warned)
