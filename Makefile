@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Each worker of the tests takes one core; the libraries' own threads would only get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help venv demo test test-all crash-test fault-test check format docs bench bench-reading bench-streaming bench-preparing bench-copies bench-hostile bench-plan bench-imprint bench-alarms bench-cluster fuzz clean
+.PHONY: help venv demo test test-all crash-test fault-test check format docs bench bench-reading bench-streaming bench-preparing bench-copies bench-hostile bench-plan bench-imprint bench-methods bench-seeking bench-alarms bench-cluster fuzz clean
 .DEFAULT_GOAL := help
 
 help:  ## What can be made
@@ -94,6 +94,12 @@ bench-plan: $(STAMP)  ## What a plan says of memory and time against what is mea
 
 bench-imprint: $(STAMP)  ## A voice for each position of the imprint dial, and where it ended: some minutes
 	$(BIN)/python -m benchmarks.imprint
+
+bench-methods: $(STAMP)  ## Few bits and thrifty optimisers against the plain way, by held-out loss: some minutes
+	$(BIN)/python -m benchmarks.methods
+
+bench-seeking: $(STAMP)  ## How soon a resume is at 99 % of an epoch of ten million rows
+	$(BIN)/python -m benchmarks.seeking
 
 SEEDS ?= 3
 

@@ -2,14 +2,16 @@
 
     python -m benchmarks.cluster [--processes 1 2 4]
 
-Every figure comes from `quire train --processes N` as a user calls it, on a base of random weights and a book of a few
-sentences, both made on the spot.  On one machine without a GPU all share the same cores: what is measured there is that
-the result is the same and what the agreeing costs, not a gain in speed.
+Every figure comes from `quire train --processes N` as a user calls it, with the embedded base on the novella.  On one
+machine without a GPU all share the same cores: what is measured there is that the result is the same and what the
+agreeing costs, not a gain in speed.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import itertools
 import os
 import signal
 import statistics
@@ -21,16 +23,10 @@ from pathlib import Path
 
 from quire.run.events import Event, read_events
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from tiny import save_base  # noqa: E402
-from toy import toy_book  # noqa: E402
-
 RECIPE = """
-base: {base}
-shelf: [{{path: {book}}}]
-train: {{window: 64, precision: fp32, learning_rate: 2e-3, effective_batch: 8, evaluate_every: 5, epochs: {epochs}}}
+base: embedded
+shelf: [sample:novella]
+train: {{evaluate_every: 5, steps: {steps}}}
 write: {{max_new_tokens: 4}}
 """
 METHODS = {"lora": "{lora: {rank: 4, dropout: 0}}", "full": "full"}
@@ -40,37 +36,48 @@ LIMIT = 300  # seconds for a run
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2, 4])
-    parser.add_argument("--epochs", type=float, default=4)
+    parser.add_argument("--precisions", nargs="+", default=["fp32", "bf16"], choices=["fp32", "bf16"])
+    parser.add_argument("--steps", type=int, default=20)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home)
         recipe = folder / "recipe.yaml"
-        base, book = save_base(folder / "base", "llama"), toy_book(folder / "book.md", chapters=12)
-        recipe.write_text(RECIPE.format(base=base, book=book, epochs=asked.epochs), encoding="utf-8")
-        failed = _curves(recipe, folder, asked.processes)
+        recipe.write_text(RECIPE.format(steps=asked.steps), encoding="utf-8")
+        failed = _curves(recipe, folder, asked.processes, asked.precisions)
         endless = folder / "endless.yaml"
-        endless.write_text(RECIPE.format(base=base, book=book, epochs=5000), encoding="utf-8")
+        endless.write_text(RECIPE.format(steps=100_000), encoding="utf-8")
         return _kill(endless, folder) or failed
 
 
-def _curves(recipe: Path, folder: Path, counts: list[int]) -> int:
+def _curves(recipe: Path, folder: Path, counts: list[int], precisions: list[str]) -> int:
     """The table of curves; 1 where one lies further from that of one process than the issue allows."""
     worst = 0.0
-    print("method  parallel  processes  steps  largest relative difference  tokens/s (median step)")
-    for method in METHODS:
-        reference: list[Event] | None = None
+    print("method  precision  parallel  processes  largest relative difference  same voice  tokens/s (median step)")
+    for method, precision in itertools.product(METHODS, precisions):
+        alone: Path | None = None
         for parallel in ("ddp", "fsdp"):
-            for count in sorted({1, *counts} if reference is None else set(counts) - {1}):
-                run = folder / f"{method}-{parallel}-{count}"
-                _train(recipe, run, count, method, parallel)
-                told = [e for e in read_events(run / "events.jsonl") if e.kind in ("step", "validation")]
-                reference = reference or told
-                apart = _apart(told, reference)
+            for count in sorted({1, *counts} if alone is None else set(counts) - {1}):
+                run = folder / f"{method}-{precision}-{parallel}-{count}"
+                _train(recipe, run, count, method, parallel, precision)
+                alone = alone or run
+                apart = _apart(_told(run), _told(alone))
+                same = "yes" if _voice(run) == _voice(alone) else "no"
                 worst = max(worst, apart)
-                steps = [e for e in told if e.kind == "step"]
-                speed = statistics.median(float(str(e.values["tokens_per_second"])) for e in steps)
-                print(f"{method:6}  {parallel:8}  {count:9}  {len(steps):5}  {apart:27.1e}  {speed:,.0f}", flush=True)
+                speed = statistics.median(float(str(e.values["tokens_per_second"])) for e in _told(run, ("step",)))
+                print(
+                    f"{method:6}  {precision:9}  {parallel:8}  {count:9}  {apart:27.1e}  {same:10}  {speed:,.0f}",
+                    flush=True,
+                )
     return int(worst > 1e-4)
+
+
+def _told(run: Path, kinds: tuple[str, ...] = ("step", "validation")) -> list[Event]:
+    return [event for event in read_events(run / "events.jsonl") if event.kind in kinds]
+
+
+def _voice(run: Path) -> list[str]:
+    """What the run has learned, as hashes."""
+    return [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted((run / "voice").glob("*.safetensors"))]
 
 
 def _apart(one: list[Event], other: list[Event]) -> float:
@@ -81,8 +88,8 @@ def _apart(one: list[Event], other: list[Event]) -> float:
     return max(abs(a - b) / abs(b) for a, b in pairs)
 
 
-def _command(recipe: Path, run: Path, count: int, method: str, parallel: str) -> list[str]:
-    chosen = [f"train.method={METHODS[method]}", f"train.parallel={parallel}"]
+def _command(recipe: Path, run: Path, count: int, method: str, parallel: str, precision: str) -> list[str]:
+    chosen = [f"train.method={METHODS[method]}", f"train.parallel={parallel}", f"train.precision={precision}"]
     settings = [word for setting in chosen for word in ("--set", setting)]
     return [
         sys.executable,
@@ -98,9 +105,13 @@ def _command(recipe: Path, run: Path, count: int, method: str, parallel: str) ->
     ]
 
 
-def _train(recipe: Path, run: Path, count: int, method: str, parallel: str) -> None:
+def _train(recipe: Path, run: Path, count: int, method: str, parallel: str, precision: str) -> None:
     done = subprocess.run(  # noqa: S603 (Quire itself)
-        _command(recipe, run, count, method, parallel), capture_output=True, text=True, timeout=LIMIT, check=False
+        _command(recipe, run, count, method, parallel, precision),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
     )
     if done.returncode != 0:
         sys.exit(f"{run.name} left with {done.returncode}: {done.stderr[-2000:]}")
@@ -109,7 +120,7 @@ def _train(recipe: Path, run: Path, count: int, method: str, parallel: str) -> N
 def _kill(recipe: Path, folder: Path) -> int:
     """Kill one of two workers in the midst of training, then go on; 1 where the others do not end or it cannot."""
     run = folder / "killed"
-    command = _command(recipe, run, 2, "lora", "ddp")
+    command = _command(recipe, run, 2, "lora", "ddp", "fp32")
     launcher = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)  # noqa: S603 (Quire itself)
     _until(lambda: any(event.kind == "step" and event.step > 5 for event in read_events(run / "events.jsonl")))
     workers = [int(pid) for pid in Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()]

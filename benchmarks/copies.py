@@ -6,6 +6,9 @@ Of the works of a folder of tables it takes N, plants passages of one in another
 changed, 5, 10 and 20 % of them, in another edition's spelling, and as a machine misreads them.  Recall counts words of
 what was planted that were found; what is found without having been planted is shown by name, since works do repeat
 themselves.  Then all works are searched as they are, and the seconds and the memory told.
+
+Then the finder that keeps held-out text out of the other stages of a run (books.copies.held_out): words found of such
+passages, and what of all other works it would drop on account of the few, with the beginning of each for the eye.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from pathlib import Path
 
 from quire.books.book import Block, Book, Chapter, Shelf
 from quire.books.copies.duplicates import describe, find_duplicates
+from quire.books.copies.held_out import RunIndex, found_in, texts_of, word_numbers
 from quire.books.streams.corpus import open_corpus
 from quire.recipe.schema import ShelfItem
 
@@ -122,6 +126,31 @@ def trial(books: list[Book], change: Change, draw: random.Random) -> tuple[int, 
     return len(text.split()), found, other
 
 
+def left_out(few: list[Book], every: list[Book], trials: int) -> None:
+    """What is found of changed passages of `few`, and what of the other works is taken for a copy of them; printed."""
+    index = RunIndex(text for book in few for text in texts_of(book))
+    for share in (0.0, 0.05, 0.10, 0.20, 0.30):
+        draw, words, found = random.Random(7), 0, 0
+        for _ in range(trials):
+            source, size = draw.choice(few).text.split(), draw.choice(LENGTHS)
+            begin = draw.randrange(max(1, len(source) - size))
+            planted = word_numbers(changed(share)(" ".join(source[begin : begin + size]), draw))
+            words += len(planted)
+            found += sum(run.stop - run.start for run in index.find(planted))
+        print(
+            json.dumps({"held out, words changed": share, "trials": trials, "found": round(found / words, 4)}),
+            flush=True,
+        )
+    others = [book for book in every if book not in few]
+    dropped: list[tuple[str, str]] = []
+    began = time.perf_counter()
+    for book in others:
+        texts = texts_of(book)
+        dropped += [(book.title, texts[n][:80]) for n, hit in enumerate(found_in(index, texts)) if hit]
+    facts = {"other works": len(others), "dropped": len(dropped), "seconds": round(time.perf_counter() - began, 1)}
+    print(json.dumps({**facts, "first": dropped[:8]}, ensure_ascii=False), flush=True)
+
+
 def main() -> None:
     """Plant, search, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -146,6 +175,7 @@ def main() -> None:
             "others": others[:5],
         }
         print(json.dumps(facts, ensure_ascii=False), flush=True)
+    left_out(few, every, 25 * asked.trials)
     began = time.perf_counter()
     duplicates = find_duplicates(Shelf(tuple(every)))
     print(

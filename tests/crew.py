@@ -146,7 +146,8 @@ def start_run(
             reached[0] = state.step
 
         def load() -> Learner:
-            return make_learner(Start(find_base(str(base))), settings, "fp32", "cpu", seed=7)
+            precision = "fp32" if settings.precision == "auto" else settings.precision
+            return make_learner(Start(find_base(str(base))), settings, precision, "cpu", seed=7)
 
         with EventLog(folder.events_file) as log, pytest.MonkeyPatch.context() as patch:
             session = Session(folder, log, Wish(), hear, (stage.name,), Alarms([stage]), ranks)

@@ -22,14 +22,14 @@ def test_a_pace_survives_the_way_from_one_process_to_another() -> None:
 
 
 def test_the_time_of_a_stage_is_the_sum_of_what_is_done_in_it() -> None:
-    """By hand: 10 rows of 512 tokens at 2 s each, and 5 steps; two validations of 2 rows; as many checkpoints."""
+    """By hand: 10 rows of 512 tokens at 2 s each, and 5 steps; three validations of 2 rows; as many checkpoints."""
     times = seconds_of(settings(evaluate_every=3), TEXT, (5,), (10,), PACE, written=100)
     assert times.steps == pytest.approx(10 * 2.0 + 5 * 0.1)
-    assert times.validation == pytest.approx(2 * 2 * 0.5)
-    assert times.saving == pytest.approx(2 * 0.3)
+    assert times.validation == pytest.approx(3 * 2 * 0.5)
+    assert times.saving == pytest.approx(3 * 0.3)
     assert times.samples == pytest.approx(100 * 0.01)
     assert times.loading == pytest.approx(1.0 + 3 * 1.0)  # once to learn, thrice to prove the voice
-    assert times.total == pytest.approx(20.5 + 2 + 0.6 + 1 + 4)
+    assert times.total == pytest.approx(20.5 + 3 + 0.9 + 1 + 4)
 
 
 def test_tokens_that_are_only_read_cost_as_much_as_those_that_are_learned() -> None:
@@ -42,7 +42,7 @@ def test_tokens_that_are_only_read_cost_as_much_as_those_that_are_learned() -> N
 def test_a_large_held_out_text_is_not_validated_whole() -> None:
     large = replace(TEXT, tokens_validation=10**9)
     times = seconds_of(settings(evaluate_every=5), large, (5,), (10,), PACE)
-    assert times.validation == pytest.approx(64 * 0.5)
+    assert times.validation == pytest.approx(2 * 64 * 0.5)  # before the first step and after the last
 
 
 def test_parts_pay_for_their_own_samples_voices_and_validations() -> None:
@@ -60,6 +60,6 @@ def test_checkpoints_between_validations_are_counted_once() -> None:
     def saved(**train: object) -> float:
         return seconds_of(settings(**train), TEXT, (12,), (24,), PACE).saving / PACE.save
 
-    assert saved(evaluate_every=6) == pytest.approx(2)
-    assert saved(evaluate_every=6, save_every=4) == pytest.approx(2 + 3 - 1)  # 4, 6, 8, 12
-    assert saved(evaluate_every=6, save_every=6) == pytest.approx(2)
+    assert saved(evaluate_every=6) == pytest.approx(3)  # 0, 6, 12
+    assert saved(evaluate_every=6, save_every=4) == pytest.approx(3 + 3 - 1)  # 0, 4, 6, 8, 12
+    assert saved(evaluate_every=6, save_every=6) == pytest.approx(3)

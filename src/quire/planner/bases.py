@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from quire.errors import BaseModelError
 from quire.planner.facts import MachineFacts
@@ -267,3 +267,17 @@ def _fetch_files(name: str, weights: bool, api: HfApi) -> Path:
             raise _only_pickles(name, pickles)
         raise BaseModelError(f"{name} on the hub lacks {', '.join(absent)}", "choose another base", "bases")
     return Path(snapshot_download(name, allow_patterns=[*wanted, *missing])) if missing else folder
+
+
+def settings_in(file: Path) -> dict[str, Any]:
+    """What one of a base's JSON files says; nothing where there is no such file.
+
+    Raises BaseModelError for a damaged one.
+    """
+    if not file.is_file():
+        return {}
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BaseModelError(f"{file} is not valid JSON: {error}", "download the base again") from None
+    return data if isinstance(data, dict) else {}

@@ -28,11 +28,15 @@ class Foreseen:
         return asdict(self)
 
 
-def foreseen_of(stage: str, plan: Plan, device: str = "cpu") -> Foreseen:
-    """What a plan says of its stage.  A GPU's context is no tensor, and torch, which measures there, does not count
-    it."""
-    apart = plan.memory.runtime if device == "cuda" else 0
-    return Foreseen(stage, plan.memory.total - apart, plan.seconds, plan.steps)
+def foreseen_of(stage: str, plan: Plan, device: str = "cpu", held: int | None = None) -> Foreseen:
+    """What a plan says of its stage.
+
+    A GPU's context is no tensor, and torch, which measures there, does not count it.  On a CPU a process that has
+    prepared its data may hold more than the plan's guess of what lies beside the model: `held` bytes, right before.
+    """
+    runtime = plan.memory.runtime
+    beside_model = 0 if device == "cuda" else max(runtime, held or 0)
+    return Foreseen(stage, plan.memory.total - runtime + beside_model, plan.seconds, plan.steps)
 
 
 def from_json(values: Mapping[str, Any]) -> Foreseen:

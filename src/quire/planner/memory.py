@@ -16,6 +16,12 @@ LOW_BITS = ("int8", "nf4")
 # Four bits, and with double quantisation 8 bits for each block of 64 and 32 for each 256 blocks (arXiv 2305.14314).
 NF4_BITS = 4 + 8 / 64 + 32 / (64 * 256)
 
+# So many learning weights at most have their gradients summed in float64 over a step: half a gigabyte.
+EXACT_SUMS = 2**26
+
+# Several processes sum their gradients so many bytes at a time (training.together.ranks).
+BUCKET_BYTES = 32 * 2**20
+
 # Two moments in 8 bits, and two fp32 scales for each block of 256.
 MOMENTS_8BIT = 2 + 8 / 256
 
@@ -105,6 +111,11 @@ def held_by(settings: TrainSettings, shape: BaseShape, precision: str) -> Held:
     return Held(4, 0, 4, moments, BYTES[precision] if precision in ("bf16", "fp16") else 0)
 
 
+def sums_exactly(trainable: int) -> bool:
+    """Whether the gradients of so many learning weights are summed in float64 (training.together.sums)."""
+    return trainable <= EXACT_SUMS
+
+
 def base_bytes(shape: BaseShape, precision: str) -> float:
     """Bytes of a base's weights.  In few bits lie the layers' matrices; embeddings, head and norms keep 16."""
     if precision not in LOW_BITS:
@@ -126,7 +137,7 @@ def memory_of(
 ) -> Memory:
     """The memory, on each of `processes` devices, of a step of `choice.batch` rows of a full window.
 
-    With `parallel: ddp` every device holds everything, and the gradients once more while they are summed up; with
+    With `parallel: ddp` every device holds everything, and one bucket of gradients more while they are summed up; with
     `fsdp` each holds its share and, for a moment, two layers whole.
     """
     held = held_by(settings, shape, precision)
@@ -135,13 +146,15 @@ def memory_of(
     shared = processes if settings.parallel == "fsdp" else 1
     weights = held.weights * shape.parameters / shared + held.copies * shape.multiplied / shared
     gradients = held.gradients * learned / shared
+    if shared == 1 and sums_exactly(learned):
+        gradients += 8 * learned
     lora = settings.method.adapter
     if lora is not None and lora.dora and precision in LOW_BITS:  # peft keeps what it dequantises for the backward pass
         weights += 2 * shape.layers * sum(linear.parameters for linear in shape.targets(lora)) / shared
     if processes > 1:
         gathered = 2 * shape.linear_parameters / shape.layers * held.weights if shared > 1 else 0
         weights += gathered
-        gradients += held.gradients * learned if shared == 1 else 0
+        gradients += min(held.gradients * learned, BUCKET_BYTES) if shared == 1 else 0
     runtime = RUNTIME if device == "cpu" else CONTEXT
     step = Memory(
         weights=round(weights),

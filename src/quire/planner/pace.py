@@ -118,7 +118,8 @@ def pace_of_validation(settings: TrainSettings, steps: int) -> int:
 
 
 def _validations(settings: TrainSettings, steps: int) -> int:
-    return math.ceil(steps / pace_of_validation(settings, steps))
+    """And one before the first step."""
+    return math.ceil(steps / pace_of_validation(settings, steps)) + 1
 
 
 def _checkpoints(settings: TrainSettings, steps: int, validations: int) -> int:

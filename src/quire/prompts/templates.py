@@ -17,6 +17,7 @@ from quire.books.limits import MIB
 from quire.books.walls.launch import ending, launch
 from quire.books.walls.memory import room
 from quire.errors import BaseModelError
+from quire.planner.bases import settings_in
 
 Message = Mapping[str, str]
 
@@ -47,10 +48,10 @@ class Refusal(Exception):
 
 def find_template(folder: Path) -> ChatTemplate | None:
     """The chat template that lies in a base's or a voice's folder, if there is one."""
-    settings = _read(folder / "tokenizer_config.json")
+    settings = settings_in(folder / "tokenizer_config.json")
     own = folder / "chat_template.jinja"
     text: object = own.read_text(encoding="utf-8") if own.is_file() else None
-    for source in (settings, _read(folder / "chat_template.json")):
+    for source in (settings, settings_in(folder / "chat_template.json")):
         text = text or _chosen(source.get("chat_template"))
     if not isinstance(text, str) or not text.strip():
         return None
@@ -76,16 +77,6 @@ def _chosen(said: object) -> object:
 def _content(token: object) -> str:
     text = token.get("content") if isinstance(token, dict) else token
     return text if isinstance(text, str) else ""
-
-
-def _read(file: Path) -> dict[str, object]:
-    if not file.is_file():
-        return {}
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BaseModelError(f"{file} is not valid JSON: {error}", "download the base again") from None
-    return data if isinstance(data, dict) else {}
 
 
 class TemplateWriter:

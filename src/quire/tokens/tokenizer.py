@@ -5,7 +5,6 @@ The `tokenizers` library is used directly: it needs no torch, so that a plan can
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import tokenizers
 
 from quire.errors import BaseModelError
+from quire.planner.bases import settings_in
 from quire.prompts.builder import Builder
 from quire.prompts.frames import Writer
 from quire.prompts.shapes import MARKS, MarkedWriter, PlainWriter
@@ -117,8 +117,8 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     core = _read_core(file)
     # A book that spells "<|end|>" must not be able to place the real token.
     core.encode_special_tokens = True
-    settings = _read_json(folder / "tokenizer_config.json")
-    model = _read_json(folder / "config.json")
+    settings = settings_in(folder / "tokenizer_config.json")
+    model = settings_in(folder / "config.json")
     end = _token_id(core, settings.get("eos_token"))
     if end is None:
         ids = model.get("eos_token_id")
@@ -154,13 +154,3 @@ def _token_id(core: tokenizers.Tokenizer, token: object) -> int | None:
     text = token.get("content") if isinstance(token, dict) else token
     found = core.token_to_id(text) if isinstance(text, str) else None
     return int(found) if found is not None else None
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    if not file.exists():
-        return {}
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BaseModelError(f"{file} is not valid JSON: {error}", "download the base again") from None
-    return data if isinstance(data, dict) else {}

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from quire.model.packing import logits_of
 from quire.tokens.rows import IGNORED, RowArrays, Rows
+from quire.training.together.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,11 @@ class Computation:
     device: str
 
 
-def batches_of(rows: Rows, indices: Sequence[int], size: int, device: str) -> list[Batch]:
-    """The rows in order, neighbours of equal length stacked up to `size`; a packed row stays by itself."""
+def batches_of(rows: Rows, indices: Sequence[int], size: int, device: str, ranks: Ranks = ALONE) -> list[Batch]:
+    """The rows in order, neighbours of equal length stacked up to `size`; a packed row stays by itself.
+
+    Several processes share out the batches and not the rows, so that each is computed as a single process computes it.
+    """
     groups: list[list[RowArrays]] = []
     for index in indices:
         row = rows.arrays(index)
@@ -50,7 +54,7 @@ def batches_of(rows: Rows, indices: Sequence[int], size: int, device: str) -> li
             _stack([r.targets for r in group], device),
             group[0].segments,
         )
-        for group in groups
+        for group in ranks.share(groups)
     ]
 
 

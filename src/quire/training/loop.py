@@ -40,11 +40,12 @@ from quire.training.checkpoints import (
 from quire.training.compute import Computation, batches_of, ghost_of, summed_loss
 from quire.training.evaluate import validation_loss
 from quire.training.neftune import noisy
-from quire.training.optimizers.optimizer import make_optimizer, restore_optimizer, set_learning_rate
+from quire.training.optimizers.optimizer import make_optimizer, restore_optimizer, set_learning_rate, trainable
 from quire.training.relief import Footing, compute_activations_twice, is_out_of_memory, peak_memory, smaller
 from quire.training.state import TrainState
 from quire.training.together.ranks import ALONE, Ranks
 from quire.training.together.sliced import is_sliced
+from quire.training.together.sums import GradientSum
 from quire.training.watch import StopWish, reason_of
 
 Emit = Callable[[str, TrainState, Mapping[str, JSON]], None]
@@ -96,6 +97,7 @@ class Work:
     accelerator: Accelerator
     stream: Stream
     footing: Footing
+    summed: GradientSum
     saved_at: float = field(default_factory=time.monotonic)
 
 
@@ -144,7 +146,9 @@ def begin(
     # Where a GPU lacks bf16: small fp16 gradients are scaled up before they can vanish (Micikevicius et al. 2018).
     scaler = torch.amp.GradScaler(enabled=frame.computation.autocast is torch.float16)
     stream = Stream(len(part.rows), frame.seed, part.number, part.rows.weights)
-    work = Work(model, optimizer, scaler, accelerator, stream, footing)
+    # Where each process holds a slice FSDP sums the gradients itself, in the backward pass.
+    summed = GradientSum([] if is_sliced(model) else [parameter for _, parameter in trainable(model)])
+    work = Work(model, optimizer, scaler, accelerator, stream, footing, summed)
     if resume is None or not resume.random:
         torch.manual_seed(seed_of(frame.seed * 1009 + part.number, state.part_step, frame.ranks))
     if resume is not None:
@@ -172,7 +176,7 @@ def step(work: Work, part: Part, frame: Frame, state: TrainState, steps: int) ->
         apply(work, norm, state, frame.ranks)
     else:
         guards.first_step_is_finite(loss, norm, state.step + 1, first=state.part_step == 0)
-        work.optimizer.zero_grad(set_to_none=True)
+        drop_gradients(work)
     state.step += 1
     state.part_step += 1
     state.rows = work.stream.position.rows
@@ -198,11 +202,10 @@ def gradients_within_memory(
     Begun again on a smaller footing where memory runs out: of several processes by all, if it does so in any.
     """
     drawn = random_state()
-    mine = frame.ranks.share(indices)
     while True:
         share, ran_out = 0.0, False
         try:
-            share = gradients(work, rows, mine, indices[0], targets, frame)
+            share = gradients(work, rows, indices, targets, frame)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -215,19 +218,21 @@ def gradients_within_memory(
             if broken:
                 return (share if frame.ranks.count == 1 else math.nan), math.nan
             [total] = frame.ranks.sum(share)
-            return total, finish(work, frame)
-        work.optimizer.zero_grad(set_to_none=True)
+            work.summed.give(frame.ranks)
+            work.scaler.unscale_(work.optimizer)
+            return total, gradient_norm(work.model, frame.settings.clip)
+        drop_gradients(work)
         restore_random(drawn)
         relieve(work, frame, state)
 
 
-def gradients(work: Work, rows: Rows, mine: Sequence[int], any_row: int, targets: int, frame: Frame) -> float:
-    """The gradient of this process's rows, left in the model; their share of the mean loss over all `targets`.
+def gradients(work: Work, rows: Rows, indices: Sequence[int], targets: int, frame: Frame) -> float:
+    """The gradient of this process's batches, in `work.summed`; their share of the mean loss over all `targets`.
 
     Where every process holds a slice of the model all compute equally often: one that has fewer batches takes a single
-    token of `any_row`, for nothing.
+    token, for nothing.
     """
-    batches = batches_of(rows, mine, work.footing.batch, frame.computation.device)
+    batches = batches_of(rows, indices, work.footing.batch, frame.computation.device, frame.ranks)
     sliced = is_sliced(work.model)
     missing = int(frame.ranks.most(len(batches))[0]) - len(batches) if sliced else 0
     total = 0.0
@@ -237,18 +242,17 @@ def gradients(work: Work, rows: Rows, mine: Sequence[int], any_row: int, targets
         if not math.isfinite(total) and not sliced:
             return total
         work.accelerator.backward(work.scaler.scale(loss))
+        work.summed.take()
     for _ in range(missing):
-        ghost = ghost_of(rows, any_row, frame.computation.device)
+        ghost = ghost_of(rows, indices[0], frame.computation.device)
         work.accelerator.backward(summed_loss(work.model, ghost, frame.computation))
     return total
 
 
-def finish(work: Work, frame: Frame) -> float:
-    """Sum up what all processes have found, clip it, and return its norm."""
-    if not is_sliced(work.model):
-        frame.ranks.sum_gradients([p for p in work.model.parameters() if p.requires_grad])
-    work.scaler.unscale_(work.optimizer)
-    return gradient_norm(work.model, frame.settings.clip)
+def drop_gradients(work: Work) -> None:
+    """As if the step had not been computed."""
+    work.optimizer.zero_grad(set_to_none=True)
+    work.summed.clear()
 
 
 def relieve(work: Work, frame: Frame, state: TrainState) -> None:

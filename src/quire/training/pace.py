@@ -34,10 +34,12 @@ from quire.recipe.schema import TrainSettings
 from quire.training.compute import Batch, Computation, summed_loss
 from quire.training.learner import learning_form, precision_of_weights
 from quire.training.loop import gradient_norm
-from quire.training.optimizers.optimizer import make_optimizer
+from quire.training.optimizers.optimizer import make_optimizer, trainable
+from quire.training.together.ranks import ALONE
+from quire.training.together.sums import GradientSum
 
-SECONDS = 0.6  # for each of the things measured, but for one round of each, however long it takes
-ROUNDS = 5
+SECONDS = 1.0  # for each of the things measured, but for one round of each, however long it takes
+ROUNDS = 8
 # A small model's few layers stay in the caches, and its memory in the heap; a whole one's do not.
 WORKING_SET = 192 * 2**20
 MOST_VOCABULARY = 32_768
@@ -184,21 +186,24 @@ def _measure(
         computation = _bare(model, precision, device)
     learner.train()
     optimizer = make_optimizer(learner, settings)
+    summed = GradientSum([parameter for _, parameter in trainable(learner)])
     batch = _batch(choice.batch, settings.window, words, device)
     row = _batch(1, settings.window, words, device)
 
     def compute() -> None:
         (summed_loss(learner, batch, computation) / batch.targets.numel()).backward()  # type: ignore[no-untyped-call]
+        summed.take()
 
     def apply() -> None:
+        summed.give(ALONE)
         gradient_norm(learner, settings.clip)
         optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
 
     backward = _time(compute, clock, device)
-    step = _time(apply, clock, device, rounds=3)
-    optimizer.zero_grad(set_to_none=True)
+    step = _time(apply, clock, device, rounds=3, before=compute)
     with torch.no_grad(), evaluating(learner):
-        forward = _time(lambda: summed_loss(learner, row, computation), clock, device, rounds=2)
+        forward = _time(lambda: summed_loss(learner, row, computation), clock, device, rounds=4)
         one = torch.zeros(1, 1, dtype=torch.long, device=device)
         token = _time(lambda: learner(input_ids=one, use_cache=False), clock, device)
     return Took(backward, forward, step, token)
@@ -228,11 +233,23 @@ def _batch(rows: int, window: int, words: int, device: str) -> Batch:
     return Batch(ids, positions, ids, (window,))
 
 
-def _time(work: Callable[[], object], clock: Callable[[], float], device: str, rounds: int = ROUNDS) -> float:
-    """Seconds of one round: the first, in which kernels are chosen, counts only where there is no time for another."""
+def _time(
+    work: Callable[[], object],
+    clock: Callable[[], float],
+    device: str,
+    rounds: int = ROUNDS,
+    before: Callable[[], object] = lambda: None,
+) -> float:
+    """Seconds of one round: the first, in which kernels are chosen, counts only where there is no time for another.
+
+    What is done `before` each is not counted.
+    """
     found: list[float] = []
     began = clock()
     while len(found) <= rounds and (len(found) < 2 or clock() - began < SECONDS):
+        before()
+        if device == "cuda":
+            torch.cuda.synchronize()
         started = clock()
         work()
         if device == "cuda":

@@ -7,6 +7,7 @@ changes, in the last digits.
 
 from __future__ import annotations
 
+import gc
 import resource
 import sys
 from contextlib import suppress
@@ -17,7 +18,7 @@ import torch
 from transformers import PreTrainedModel
 
 from quire.errors import OutOfMemory
-from quire.model.machine import give_freed_memory_back
+from quire.model.machine import give_freed_memory_back, trim_heap
 from quire.recipe.resolved import StageDecided
 from quire.run.events import JSON
 
@@ -80,17 +81,19 @@ def on_footing(decided: StageDecided, footing: Footing, rows: int) -> StageDecid
     )
 
 
-def begin_peak(device: str) -> int:
-    """Let `peak_memory` count from now on, where the system can; returns the bytes held now.
+def begin_peak(device: str) -> int | None:
+    """Let `peak_memory` count from now on, where the system can; returns the bytes that are held whatever comes.
 
-    A stage is not to be told the peak of the one before.
+    A stage is not to be told the peak of the one before.  None where what was freed cannot be told from what is held.
     """
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
         return torch.cuda.memory_allocated()
+    gc.collect()
+    trimmed = trim_heap()
     with suppress(OSError):
         _CLEAR.write_text("5", encoding="ascii")  # resets VmHWM: proc_pid_clear_refs(5)
-    return _told_by_linux("VmRSS") or peak_memory(device)
+    return _told_by_linux("VmRSS") if trimmed else None
 
 
 def peak_memory(device: str) -> int:

@@ -49,7 +49,7 @@ def test_every_stage_is_decided_for_itself() -> None:
     stages += [{"name": "low", "method": "qlora"}, {"name": "book", "method": "inherit"}]
     recipe = load_recipe({"shelf": ["sample:tale"], "stages": stages}).recipe
     wide, narrow, low, book = decide(recipe, PICK).stages
-    assert (wide.batch, narrow.batch) == (8, 1)
+    assert (wide.batch, narrow.batch) == (2, 1)
     assert wide.precision == "fp32"
     assert narrow.precision != low.precision == book.precision, "what goes on with qlora stays in few bits"
     if measure_machine().gpu is None:

@@ -1,0 +1,4 @@
+import os
+
+# Before numpy is loaded: integers need no threads, and OpenBLAS ends a process that may have none.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -7,18 +7,15 @@ edition spells every tenth word otherwise.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
-from quire.books.book import SAID, Book
-from quire.books.copies.spans import normalise_words
-
-# Integers need no threads, and OpenBLAS ends a process that may have none.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from numpy.typing import NDArray
+
+from quire.books.book import SAID, Book
+from quire.books.copies.spans import normalise_words
 
 GRAM = 6
 SHORTEST = 25
@@ -36,7 +33,7 @@ class _Numbers(dict[str, int]):
     """A number for each word, the same in every process; forgotten now and then, so that it never fills the memory."""
 
     def __missing__(self, word: str) -> int:
-        if len(self) >= 1 << 20:
+        if len(self) >= 1 << 17:
             self.clear()
         self[word] = number = crc32(word.encode("utf-8", "surrogatepass"))
         return number

@@ -9,20 +9,17 @@ with words changed, left out or put in allowed.  The work grows with the text al
 from __future__ import annotations
 
 import hashlib
-import os
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from zlib import crc32
 
-from quire.books.book import SAID, Shelf
-from quire.books.copies.spans import normalise_words
-
-# Integers need no threads, and OpenBLAS ends a process that may have none.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from numpy.typing import NDArray
+
+from quire.books.book import SAID, Shelf
+from quire.books.copies.spans import normalise_words
 
 SHORTEST = 25
 """Words.  Less is a refrain, a formula or a turn of phrase."""

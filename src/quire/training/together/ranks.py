@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.distributed import Store  # type: ignore[attr-defined]
 
 from quire.errors import Echo, QuireError, RunError, Stopped
+from quire.planner.memory import BUCKET_BYTES
 from quire.run.place import Place, place_here
 from quire.training.together.rendezvous import meeting_point
 
@@ -29,7 +30,6 @@ T = TypeVar("T")
 # Others wait while the first prepares a corpus or writes samples.  A process that dies is noticed at once all the same:
 # its connections close.
 PATIENCE = timedelta(hours=24)
-BUCKET_BYTES = 32 * 2**20
 FAREWELL = 5.0  # seconds for which the first, which may keep the store, waits for the others to read why it leaves
 FAILED, LEFT = "quire/failed", "quire/left"
 
@@ -142,11 +142,17 @@ class Ranks:
         for parameter in parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        for bucket in buckets([parameter.grad for parameter in parameters if parameter.grad is not None]):
-            flat = torch.cat([gradient.flatten() for gradient in bucket])
+        self.sum_tensors([parameter.grad for parameter in parameters if parameter.grad is not None])
+
+    def sum_tensors(self, tensors: Sequence[Tensor]) -> None:
+        """Sum plain tensors over all processes, in place."""
+        if not self.several:
+            return
+        for bucket in buckets(tensors):
+            flat = torch.cat([tensor.flatten() for tensor in bucket])
             dist.all_reduce(flat)
-            for gradient, summed in zip(bucket, torch.split(flat, [g.numel() for g in bucket]), strict=True):
-                gradient.copy_(summed.view_as(gradient))
+            for tensor, summed in zip(bucket, torch.split(flat, [t.numel() for t in bucket]), strict=True):
+                tensor.copy_(summed.view_as(tensor))
 
     def copy_from_first(self, tensors: Sequence[Tensor]) -> None:
         """Make plain tensors what they are in the first process, in place."""

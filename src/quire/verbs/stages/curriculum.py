@@ -112,7 +112,7 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
     session, recipe, data = work.session, work.recipe, work.data[number]
     stages = recipe.curriculum
     stage, began = stages[number], time.monotonic()
-    begin_peak(work.decided.device)
+    held = begin_peak(work.decided.device)
     if (plan := work.foreseen.get(number)) is not None and resume is None:
         work.settle(number, checkpointing=plan.checkpointing)
     work.agree()
@@ -120,7 +120,7 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
     learner = session.ranks.lead(load) or load()  # the others find what the first has made
     session.ranks.lead(lambda: require_space(session.folder.path, disk_of(learner.trainable, stage.keep)))
     work.settle(number, packs=learner.computation.packs)
-    introduce(work, number, state, learner, plan if resume is None else None)
+    introduce(work, number, state, learner, plan if resume is None else None, held)
     watched = {str(recipe.earlier): data.forgetting} if data.forgetting is not None else {}
     parts = [
         Part(part, rows, held_out, watched)
@@ -169,8 +169,13 @@ def loader(work: Undertaking, number: int) -> Callable[[], Learner]:
     return load
 
 
-def introduce(work: Undertaking, number: int, state: TrainState, learner: Learner, plan: Plan | None) -> None:
-    """Say what a stage inherits and overrides, what was decided, what is foreseen, and what to beware of."""
+def introduce(
+    work: Undertaking, number: int, state: TrainState, learner: Learner, plan: Plan | None, held: int | None
+) -> None:
+    """Say what a stage inherits and overrides, what was decided, what is foreseen, and what to beware of.
+
+    `held`: the bytes of this process before its learner was loaded.
+    """
     session, recipe, settled = work.session, work.recipe, work.decided.stages[number]
     if recipe.stages or work.earlier is not None:
         start = start_of(session.folder, recipe.curriculum, number, work.files, work.earlier)
@@ -182,12 +187,20 @@ def introduce(work: Undertaking, number: int, state: TrainState, learner: Learne
     dial = dial_in_words(recipe, number)
     facts = {"imprint": dial, **learner.facts()} if dial else learner.facts()
     session.announce(state, work.decided, settled, facts, {"words": ledger.words, "tokens": ledger.tokens})
+    if settled.accumulate < session.ranks.count:
+        session.warn(_idle(settled.batch, settled.accumulate, session.ranks.count))
     if plan is not None:
-        session.emit(
-            "foreseen", state, foreseen_of(recipe.curriculum[number].name, plan, work.decided.device).to_json()
-        )
+        foreseen = foreseen_of(recipe.curriculum[number].name, plan, work.decided.device, held)
+        session.emit("foreseen", state, foreseen.to_json())
         for warned in plan.warnings:
             session.warn(warned)
+
+
+def _idle(batch: int, batches: int, processes: int) -> Warned:
+    """Batches are shared out whole, so that no number of processes changes what is computed."""
+    rows = "a single row" if batch == 1 else f"{batch} rows"
+    text = f"a step is {batches} batch{'es' if batches > 1 else ''} of {rows}, and there are {processes} processes"
+    return Warned(f"{text}: some have nothing to do", "raise train.effective_batch, or lower train.batch", "processes")
 
 
 def _seed(recipe: Recipe, number: int) -> int:
