@@ -72,6 +72,17 @@ def test_two_processes_make_the_run_that_one_makes(
     assert [answer[:2] for answer in again] == [(3, True), (3, True)]
 
 
+def test_processes_that_have_nothing_to_do_are_warned_of(
+    crew_of: CrewOf, tiny_base: Path, book: Path, tmp_path: Path
+) -> None:
+    whole = {"train.batch": 4, "train.accumulate": 1}
+    expect(crew_of(2).do(carry_out, tiny_base, book, tmp_path / "run", whole))
+    warnings = [str(e.values["text"]) for e in read_events(tmp_path / "run" / "events.jsonl") if e.kind == "warning"]
+    assert [text for text in warnings if "nothing to do" in text] == [
+        "a step is 1 batch of 4 rows, and there are 2 processes: some have nothing to do"
+    ]
+
+
 def test_a_mistake_is_told_by_one(crew_of: CrewOf, tiny_base: Path, tmp_path: Path) -> None:
     answers = crew_of(2).do(carry_out, tiny_base, tmp_path / "no-such-book.md", tmp_path / "run", {})
     assert sorted(type(answer).__name__ for answer in answers) == ["BookError", "Echo"]

@@ -35,6 +35,14 @@ def test_a_gpus_context_is_not_counted_where_torch_does_not_count_it() -> None:
     assert foreseen_of("train", plan, "cuda").memory_bytes == plan.memory.total - plan.memory.runtime
 
 
+def test_what_the_process_holds_already_takes_the_place_of_what_was_guessed() -> None:
+    text = TextFacts(3_000, 5_120, 512, 0, rows_per_epoch=(20,), tokens_per_epoch=(5_120,))
+    plan = make_plan(TrainSettings(), shape_of(EMBEDDED_CONFIG), text, MachineFacts(2, GIB, GIB, GIB), "fp32")
+    more = plan.memory.runtime + 2**27
+    assert foreseen_of("train", plan, held=more).memory_bytes == plan.memory.total + 2**27
+    assert foreseen_of("train", plan, held=2**20).memory_bytes == plan.memory.total, "libraries are still to come"
+
+
 def test_foreseen_and_measured_stand_beside_each_other() -> None:
     assert beside(ONE, round(1.9 * GIB), 660) == "foreseen 2.0 GiB and 10 min 00 s, measured 1.9 GiB and 11 min 00 s"
     assert beside(replace(ONE, seconds=None), GIB, None) == "foreseen 2.0 GiB, measured 1.0 GiB"

@@ -134,6 +134,24 @@ def test_a_peak_counts_from_where_it_was_begun() -> None:
     assert peak_memory("cpu") < before - 2**27
 
 
+HEAP = """
+from quire.training.relief import begin_peak, peak_memory
+kept, freed = [], []
+for _ in range(200_000):  # small pieces side by side: what is freed lies between what is kept
+    kept.append(bytearray(40)), freed.append(bytearray(1000))
+before = peak_memory("cpu")
+del freed
+print(before - begin_peak("cpu"))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc can give its heap back")
+def test_what_was_freed_is_not_held() -> None:
+    """200 MB in pieces of a thousand bytes, freed: they go back to the system."""
+    done = subprocess.run([sys.executable, "-c", HEAP], capture_output=True, text=True, timeout=120, check=True)
+    assert int(done.stdout) > 150 * 10**6
+
+
 SCRIPT = """
 import resource, sys, torch
 from quire.training.relief import is_out_of_memory
