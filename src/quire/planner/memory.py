@@ -138,29 +138,30 @@ def memory_of(
     """The memory, on each of `processes` devices, of a step of `choice.batch` rows of a full window.
 
     With `parallel: ddp` every device holds everything, and one bucket of gradients more while they are summed up; with
-    `fsdp` each holds its share and, for a moment, two layers whole.
+    `fsdp` each holds its share and, for a moment, two layers whole; an adapter it holds whole.
     """
     held = held_by(settings, shape, precision)
     tokens = choice.batch * settings.window
     learned = trainable
     shared = processes if settings.parallel == "fsdp" else 1
     weights = held.weights * shape.parameters / shared + held.copies * shape.multiplied / shared
-    gradients = held.gradients * learned / shared
-    if shared == 1 and sums_exactly(learned):
-        gradients += 8 * learned
     lora = settings.method.adapter
+    sliced = shared if lora is None else 1
+    gradients = held.gradients * learned / sliced
+    if sliced == 1 and sums_exactly(learned):
+        gradients += 8 * learned
     if lora is not None and lora.dora and precision in LOW_BITS:  # peft keeps what it dequantises for the backward pass
         weights += 2 * shape.layers * sum(linear.parameters for linear in shape.targets(lora)) / shared
     if processes > 1:
         gathered = 2 * shape.linear_parameters / shape.layers * held.weights if shared > 1 else 0
         weights += gathered
-        gradients += min(held.gradients * learned, BUCKET_BYTES) if shared == 1 else 0
+        gradients += min(held.gradients * learned, BUCKET_BYTES) if sliced == 1 else 0
     runtime = RUNTIME if device == "cpu" else CONTEXT
     step = Memory(
         weights=round(weights),
-        adapter=round(held.adapter * learned / shared),
+        adapter=round(held.adapter * learned),
         gradients=round(gradients),
-        optimiser=round(held.optimiser * learned / shared),
+        optimiser=round(held.optimiser * learned / sliced),
         activations=round(tokens * _activations_per_token(settings, shape, precision, device)),
         logits=tokens * shape.vocabulary * logit_bytes(precision),
         runtime=runtime,

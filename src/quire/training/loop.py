@@ -146,8 +146,8 @@ def begin(
     # Where a GPU lacks bf16: small fp16 gradients are scaled up before they can vanish (Micikevicius et al. 2018).
     scaler = torch.amp.GradScaler(enabled=frame.computation.autocast is torch.float16)
     stream = Stream(len(part.rows), frame.seed, part.number, part.rows.weights)
-    # Where each process holds a slice FSDP sums the gradients itself, in the backward pass.
-    summed = GradientSum([] if is_sliced(model) else [parameter for _, parameter in trainable(model)])
+    # Of slices FSDP sums the gradients itself, in the backward pass.
+    summed = GradientSum([parameter for _, parameter in trainable(model) if not isinstance(parameter, DTensor)])
     work = Work(model, optimizer, scaler, accelerator, stream, footing, summed)
     if resume is None or not resume.random:
         torch.manual_seed(seed_of(frame.seed * 1009 + part.number, state.part_step, frame.ranks))

@@ -15,7 +15,8 @@ def slice_model(model: nn.Module) -> None:
     """Cut every weight of `model`, in place, so that each process keeps its slice of it.
 
     A layer is put together when it computes and let go of afterwards.  Gradients come out as slices of the sum over all
-    processes.  Raises RecipeError where the weights are no plain numbers.
+    processes.  An adapter stays whole: it is small, and its gradients are then summed as exactly as without slices.
+    Raises RecipeError where the weights are no plain numbers.
     """
     packed = next((name for name, p in model.named_parameters() if not p.is_floating_point()), None)
     packed = packed or next((name for name, b in model.named_buffers() if b.dtype in (torch.int8, torch.uint8)), None)
@@ -25,9 +26,11 @@ def slice_model(model: nn.Module) -> None:
             "use train.parallel: ddp, or method: lora",
             "processes",
         )
+    learning = {parameter for _, parameter in trainable(model)}
+    whole = set() if len(learning) == len(list(model.parameters())) else learning
     for layer in layers_of(model):
-        fully_shard(layer)
-    fully_shard(model)
+        fully_shard(layer, ignored_params=whole)
+    fully_shard(model, ignored_params=whole)
     for module in model.modules():
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)  # the loss is divided by all targets already
