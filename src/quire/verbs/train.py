@@ -211,7 +211,7 @@ def _carry_out(
 ) -> Run:
     """Prepare the data, train stage after stage, save the voice and prove that it is one."""
     from quire.tokens.tokenizer import load_tokenizer
-    from quire.training.standing import standing_of_all
+    from quire.training.standing import Standing, standing_of_all
     from quire.training.state import TrainState
     from quire.training.watch import reason_of
     from quire.training.watching.energy import metering, telling
@@ -233,8 +233,8 @@ def _carry_out(
     if earlier is None:
         names: list[JSON] = [stage.name for stage in stages]
         session.emit("start", TrainState(), {"name": recipe.name, "versions": dict(versions_here()), "stages": names})
-    done = standing_of_all(folder, stages, ranks).done if earlier is not None else 0
-    wanted = [n for n, stage in enumerate(stages) if n >= done and given.stage in (None, stage.name)]
+    at = standing_of_all(folder, stages, ranks) if earlier is not None else Standing(TrainState(), None, 0, ())
+    wanted = [n for n, stage in enumerate(stages) if n >= at.done and given.stage in (None, stage.name)]
     if earlier is not None:
         hold_to_sources(session, recipe, wanted, earlier, texts.library)
     data = prepare_all(session, recipe, decided, wanted, load_tokenizer(files.path), given.home(folder), texts.library)
@@ -247,8 +247,9 @@ def _carry_out(
     keep(resolved.decided)
     if given.prepare_only:
         return _stand(folder, recipe)
-    fresh = earlier is None and ranks.first
-    foreseen = foresee_all(recipe, decided, files, data, folder.path, ranks.count) if fresh else {}
+    # A stage that is gone on with in its midst keeps what was decided when it began.
+    begins = {number: part for number, part in data.items() if number > at.done or at.checkpoint is None}
+    foreseen = foresee_all(recipe, decided, files, begins, folder.path, ranks.count) if ranks.first else {}
     before = earlier_start_of(recipe.earlier, files) if recipe.earlier is not None else None
     with tracking(recipe.track if ranks.first else (), folder, session.warn) as track, metering(ranks.first) as meter:
         heard = replace(session, listener=_both(session.listener, track))

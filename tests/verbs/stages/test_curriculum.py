@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 
 import quire
 from quire.errors import RunError
+from quire.model.machine import measure_machine
 from quire.recipe.resolved import load_resolved
 from quire.run.events import Event, read_events
 from quire.run.folder import RunFolder
@@ -148,6 +150,35 @@ def test_trained_stage_by_stage_it_is_the_same(run: RunFolder, tiny_base: Path, 
         again = carry_out(given, path, stage=stage)
         assert again.already_finished
     assert digests(RunFolder(path)) == digests(run)
+    by_stage = RunFolder(path)
+    for kind in ("foreseen", "warning", "decided"):
+        ours, theirs = of_kind(by_stage, kind), of_kind(run, kind)
+        assert [(e.stage, e.values.get("guide")) for e in ours] == [(e.stage, e.values.get("guide")) for e in theirs]
+    assert [event.stage for event in of_kind(by_stage, "foreseen")] == ["wide", "narrow", "imprint"]
+
+
+def test_a_stage_that_a_later_start_begins_is_decided_by_what_is_foreseen_of_it(
+    tiny_base: Path, books: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Next to no memory is free: activations are computed twice, in whichever start a stage begins.  What is gone on
+    with in its midst keeps what was decided, though by then there is room again."""
+    enough = measure_machine()
+    scarce = replace(enough, memory_free_bytes=2**20, gpu_memory_bytes=None)
+    monkeypatch.setattr("quire.verbs.stages.decide.measure_machine", lambda: scarce)
+    given, path = recipe(tiny_base, books), tmp_path / "novel"
+    carry_out(given, path, stage="wide")
+
+    def crash(event: Event) -> None:
+        if (event.kind, event.stage) == ("checkpoint", "narrow"):
+            raise Crash
+
+    with pytest.raises(Crash):
+        carry_out(given, path, crash)
+    monkeypatch.setattr("quire.verbs.stages.decide.measure_machine", lambda: replace(enough, memory_free_bytes=2**40))
+    carry_out(given, path)
+    decided = load_resolved(path / "recipe.yaml").decided
+    assert [stage.checkpointing for stage in decided.stages] == [True, True, False]
+    assert [event.stage for event in of_kind(RunFolder(path), "foreseen")] == ["wide", "narrow", "imprint"]
 
 
 def test_a_stage_out_of_turn_is_refused_with_the_one_to_train_first(

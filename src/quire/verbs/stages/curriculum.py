@@ -40,7 +40,8 @@ _STAGE_SEEDS = 1_000_003  # apart by more than any number of parts
 
 @dataclass
 class Undertaking:
-    """A recipe being carried out.  `decided` grows: what a stage finds out is kept for whoever resumes it."""
+    """A recipe being carried out.  `decided` grows: what a stage finds out is kept for whoever resumes it.  `foreseen`
+    has the stages that this start begins."""
 
     session: Session
     recipe: Recipe
@@ -113,14 +114,15 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
     stages = recipe.curriculum
     stage, began = stages[number], time.monotonic()
     held = begin_peak(work.decided.device)
-    if (plan := work.foreseen.get(number)) is not None and resume is None:
-        work.settle(number, checkpointing=plan.checkpointing)
+    if (plan := work.foreseen.get(number)) is not None:
+        known = work.decided.stages[number].checkpointing  # a recovery from too little memory may have turned it on
+        work.settle(number, checkpointing=known or plan.checkpointing)
     work.agree()
     load = loader(work, number)
     learner = session.ranks.lead(load) or load()  # the others find what the first has made
     session.ranks.lead(lambda: require_space(session.folder.path, disk_of(learner.trainable, stage.keep)))
     work.settle(number, packs=learner.computation.packs)
-    introduce(work, number, state, learner, plan if resume is None else None, held)
+    introduce(work, number, state, learner, plan, held)
     watched = {str(recipe.earlier): data.forgetting} if data.forgetting is not None else {}
     parts = [
         Part(part, rows, held_out, watched)
