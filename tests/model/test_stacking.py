@@ -254,3 +254,15 @@ def test_which_adapters_learn_can_be_set_again(tiny_base: Path, tmp_path: Path) 
         pass
     use_together(model, [EARLIER])
     assert set(learning_tensors(model)) == learning
+
+
+def test_a_pissa_voice_of_more_ranks_than_a_layer_is_wide_is_saved_as_what_it_is(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    """The keys and values of this base have 16 outputs, its layers 32 and 64: both halves together have 24 ranks."""
+    loaded = base_of(tiny_base)
+    model = attach(loaded.model, Lora(rank=12, alpha=12, init="pissa", dropout=0.0), seed=1)
+    train_a_little(model)
+    trained = logits(model)
+    save_adapter(model, loaded.tokenizer, str(tiny_base), tmp_path / "voice")
+    torch.testing.assert_close(logits(load_voice(tmp_path / "voice", "fp32").model), trained, atol=2e-5, rtol=0)

@@ -141,7 +141,8 @@ def _balanced(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """The same product from matrices of equal weight: its singular values, their roots on either side."""
     left, upper = torch.linalg.qr(second.double())
     right, lower = torch.linalg.qr(first.double().t())
-    u, values, v = torch.linalg.svd(upper @ lower.t())
+    # More ranks than the layer is wide or high leave a product that is not square.
+    u, values, v = torch.linalg.svd(upper @ lower.t(), full_matrices=False)
     roots = values.sqrt()
     return (roots[:, None] * (v @ right.t())).float(), (left @ u * roots).float()
 
