@@ -99,6 +99,23 @@ def test_the_key_changes_with_what_decides_a_token_and_with_nothing_else(
     assert plain not in others
 
 
+def test_two_streams_of_the_same_tables_keep_the_rows_that_each_asks_for(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    """One reads the French rows, one the English, which are in capitals."""
+    table = tmp_path / "both.jsonl"
+    rows = [{"lang": "fr", "text": text} for text in works(5, 40)]
+    rows += [{"lang": "en", "text": text.upper()} for text in works(6, 40)]
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    shelf = [
+        {"path": str(table), "stream": True, "where": {"lang": lang}, "validation": 0.2, "test": 0}
+        for lang in ("fr", "en")
+    ]
+    recipe = load_recipe({"base": "embedded", "stages": [{"name": "wide", "shelf": shelf, "window": 64}]}).recipe
+    data = prepare_stage(recipe, 0, tokenizer, tmp_path / "home")
+    french, english = (tokenizer.decode(rows.stretches[0].ids.tolist()) for rows in data.parts[0].streams)
+    assert not french.isupper()
+    assert english.isupper()
+
+
 def test_a_damaged_piece_is_told_and_made_again_and_no_other(corpus: str, tokenizer: Tokenizer, tmp_path: Path) -> None:
     recipe = streaming(corpus)
     first = digest(prepare_stage(recipe, 0, tokenizer, tmp_path))

@@ -56,6 +56,11 @@ class Source:
     hash: str
     sample: Sample
 
+    @property
+    def tag(self) -> str:
+        """A name for what is made of it: two streams may read the same tables and keep different rows of them."""
+        return hashlib.sha256(json.dumps([self.hash, _options(self.corpus)]).encode()).hexdigest()[:16]
+
 
 @dataclass(frozen=True)
 class Library:

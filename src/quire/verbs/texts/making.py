@@ -98,7 +98,7 @@ class Making:
             "language": material.language,
             "held out": hashlib.sha256(self.library.held.digest).hexdigest(),
             "held out of streams": [repr(source.corpus.held) for source in self.library.streams_of(stage)],
-            "replayed": None if replayed is None else [_digest(replayed.passages), [one.hash for one in again]],
+            "replayed": None if replayed is None else [_digest(replayed.passages), [one.tag for one in again]],
         }
 
     @cached_property
@@ -214,7 +214,7 @@ class Making:
         settings = self.material.recipe.train
         keep, held = keep_of(self.stage), self.library.held
         job = Job(source.corpus, self.tokenizer, settings, self.material.language, held, keep)
-        folder = self.folder / f"stream-{source.hash[:16]}"
+        folder = self.folder / f"stream-{source.tag}"
         rows = 0
 
         def of_piece(facts: PieceFacts) -> None:
