@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from quire.errors import GuardError, Stopped
 from quire.training import loop
-from quire.training.checkpoints import list_checkpoints, newest
+from quire.training.checkpoints import WEIGHTS, list_checkpoints, newest
 from quire.training.compute import summed_loss
 from quire.training.loop import Part, train_part
 from quire.training.relief import Footing
@@ -123,6 +123,39 @@ def test_going_back_again_and_again_ends_the_training(
 ) -> None:
     with pytest.raises(GuardError, match="going back has not helped") as caught:
         trained(tiny_model, tmp_path, monkeypatch, lambda step: step > 1)
+    assert "learning_rate" in caught.value.then
+
+
+def damage(folder: Path) -> None:
+    """One byte of its weights is another."""
+    weights = folder / WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+
+
+def test_where_the_sound_one_is_damaged_the_one_before_is_gone_back_to(
+    tiny_model: PreTrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def see(step: int, model: torch.nn.Module) -> None:
+        if step == 6:
+            damage(tmp_path / "0000004")
+
+    _, told, state = trained(tiny_model, tmp_path, monkeypatch, lambda step: step in (6, 7, 8), see=see)
+    assert told.of("rollback", "to_step") == [0]
+    [warning] = told.of("warning", "text")
+    assert "0000004" in str(warning)
+    assert (state.step, state.rollbacks) == (12, 1)
+
+
+def test_where_none_is_whole_it_ends_with_what_to_do(
+    tiny_model: PreTrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def see(step: int, model: torch.nn.Module) -> None:
+        if step == 6:
+            for folder in list_checkpoints(tmp_path):
+                damage(folder)
+
+    with pytest.raises(GuardError, match="no checkpoint to go back to is whole") as caught:
+        trained(tiny_model, tmp_path, monkeypatch, lambda step: step in (6, 7, 8), see=see)
     assert "learning_rate" in caught.value.then
 
 

@@ -155,6 +155,30 @@ def newest(
     return None
 
 
+def latest_sound(
+    root: Path, state: TrainState, complain: Callable[[str], None], ranks: Ranks = ALONE
+) -> Checkpoint | None:
+    """The latest checkpoint of the part of `state` that a validation has found sound; `complain` hears of each that is
+    not whole.  Of several processes all pass over what any of them cannot read."""
+    for folder in reversed(list_checkpoints(root)):
+        if state.anchor is None or int(folder.name) > state.anchor:
+            continue
+        found, problem = None, f"another process cannot read {folder}"
+        try:
+            found = load_checkpoint(folder, ranks)
+        except RunError as error:
+            problem = str(error)
+        if ranks.any(found is None):
+            complain(problem)
+        elif found is not None and _is_sound(found.state, state):
+            return found
+    return None
+
+
+def _is_sound(found: TrainState, now: TrainState) -> bool:
+    return found.anchor == found.step and (found.stage, found.part) == (now.stage, now.part)
+
+
 def list_checkpoints(root: Path) -> list[Path]:
     """Checkpoint folders by rising step."""
     return sorted(p for p in root.iterdir() if p.is_dir() and p.name.isdigit()) if root.exists() else []

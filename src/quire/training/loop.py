@@ -30,6 +30,7 @@ from quire.training import guards
 from quire.training.checkpoints import (
     Checkpoint,
     forget_old,
+    latest_sound,
     load_checkpoint,
     random_state,
     restore,
@@ -316,21 +317,30 @@ def validate(work: Work, part: Part, frame: Frame, state: TrainState) -> None:
 
 
 def roll_back(work: Work, frame: Frame, state: TrainState, why: str) -> None:
-    """Take weights and optimiser from the latest checkpoint that a validation has found sound.
+    """Take weights and optimiser from the latest checkpoint that a validation has found sound and that is whole.
 
     The part goes on behind the rows that were seen, as PaLM's training did (Chowdhery et al. 2022, section 5.1): with
-    the same rows the same would happen again.  Raises GuardError where it has happened too often.
+    the same rows the same would happen again.  Raises GuardError where it has happened too often, or where
+    none is whole.
     """
+    remedy = "lower train.learning_rate, or use precision: fp32"
     if state.anchor is None or state.rollbacks == MOST_ROLLBACKS:
         again = ", and going back has not helped" if state.rollbacks else ""
-        remedy = "lower train.learning_rate, or use precision: fp32"
         raise GuardError(f"{why} at step {state.step}{again}", remedy, guards.GUIDE)
-    sound = load_checkpoint(frame.checkpoints / f"{state.anchor:07d}", frame.ranks)
+
+    def complain(problem: str) -> None:
+        told: dict[str, JSON] = {"text": problem, "remedy": "the run goes back to the one before it", "guide": "resume"}
+        frame.emit("warning", state, told)
+
+    sound = latest_sound(frame.checkpoints, state, complain, frame.ranks)
+    if sound is None:
+        raise GuardError(f"{why} at step {state.step}, and no checkpoint to go back to is whole", remedy, guards.GUIDE)
     restore_weights(sound.weights, work.model)
     restore_optimizer(work.model, work.optimizer, sound.optimizer)
     work.scaler.load_state_dict(sound.state.scaler)
     state.rollbacks += 1
     state.bad_in_a_row = 0
+    state.anchor = sound.state.step
     frame.emit("rollback", state, {"to_step": state.anchor, "why": why})
 
 
