@@ -85,6 +85,11 @@ def test_shares_and_warmup_are_written_as_people_write_them() -> None:
         ({"method": "qlora", "precision": "bf16"}, "the base of qlora is in int8 or nf4"),
         ({"method": {"lora": {"dora": True}}, "onto": "stack"}, "adapters that add up"),
         ({"method": {"lora": {"dora": True, "init": "pissa"}}}, "pissa goes neither"),
+        ({"method": {"lora": {"targets": []}}}, "names no layer"),
+        ({"method": {"qlora": {"targets": ""}}}, "names no layer"),
+        ({"method": {"lora": {"targets": ["q_proj", ""]}}}, "names no layer"),
+        ({"replay": "100%"}, "less than everything"),
+        ({"replay": 0}, "more than nothing"),
     ],
 )
 def test_settings_of_the_training_that_contradict_each_other(settings: dict[str, object], why: str) -> None:
@@ -103,6 +108,27 @@ def test_a_base_is_a_name_a_choice_or_made_from_nothing() -> None:
     assert Recipe.model_validate({"base": "embedded"}).base == "embedded"
     assert Recipe.model_validate({"base": {"gpu": "a", "cpu": "b"}}).base == BaseChoice(gpu="a", cpu="b")
     assert isinstance(Recipe.model_validate({"base": {"fresh": {}}}).base, FreshBase)
+
+
+@pytest.mark.parametrize(
+    ("shape", "why"),
+    [
+        ({"hidden": 100, "heads": 3}, "hidden 100 is no multiple of heads 3"),
+        ({"heads": 4, "key_value_heads": 3}, "heads 4 is no multiple of key_value_heads 3"),
+        ({"hidden": 36, "heads": 4}, "must be an even number"),
+    ],
+)
+def test_a_shape_whose_heads_do_not_come_out_is_refused(shape: dict[str, int], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        Recipe.model_validate({"base": {"fresh": shape}})
+
+
+@pytest.mark.parametrize(
+    "settings", [{"seed": -1}, {"seed": 2**53}, {"write": {"seed": -1}}, {"write": {"seed": 2**63}}]
+)
+def test_a_seed_is_a_number_that_every_draw_can_begin_with(settings: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match=r"greater than or equal to 0|less than"):
+        Recipe.model_validate(settings)
 
 
 def test_a_recipe_cannot_be_changed() -> None:
@@ -154,6 +180,7 @@ def test_a_stage_that_inherits_is_carried_out_by_the_method_before_it() -> None:
         ({"stages": [{"name": "a", "method": "inherit"}]}, "nothing to inherit"),
         ({"stages": [{"name": "A Stage"}]}, "small letters"),
         ({"stages": [{"name": "3"}]}, "small letters"),
+        ({"stages": [{"name": "a" * 65}]}, "at most 64 letters"),
         ({"train": {"method": "inherit"}, "stages": []}, "name it with from:"),
         ({"from": "runs/first", "base": "embedded"}, "brings its own base"),
         ({"train": {"replay": "10%"}}, "name that run with from:"),

@@ -38,6 +38,8 @@ class Lora(Settings):
 
     @model_validator(mode="after")
     def agree(self) -> Lora:
+        if not self.targets or not all(self.targets):
+            raise ValueError("targets names no layer: leave it out for all-linear, or name one")
         if self.init == "pissa" and (self.dora or self.bias != "none"):
             raise ValueError("init: pissa goes neither with dora nor with biases")
         return self

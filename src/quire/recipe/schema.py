@@ -20,6 +20,11 @@ Tracker = Literal["tensorboard", "wandb", "trackio", "mlflow"]
 PLAIN_STAGE = "train"
 """What the only stage of a recipe without `stages` is called."""
 
+LONGEST_NAME = 64  # of a stage: it becomes part of the names of folders, which end at 255 bytes
+
+# Seeds are multiplied and counted on before torch takes them, which ends at 64 bits; up to here it never gets there.
+SEEDS = 2**53
+
 
 class ShelfItem(Settings):
     """One source of text."""
@@ -163,6 +168,8 @@ class TrainSettings(Settings):
             raise ValueError(f"weights in {self.precision} cannot learn: use method qlora, or another precision")
         if self.method.qlora is not None and self.precision not in ("auto", "int8", "nf4"):
             raise ValueError(f"the base of qlora is in int8 or nf4, not in {self.precision}: use method lora")
+        if self.replay is not None and not 0 < self.replay < 1:
+            raise ValueError("replay is more than nothing and less than everything: leave it out for none")
         adapter = self.method.adapter
         if self.onto == "stack" and adapter is not None and (adapter.dora or adapter.bias != "none"):
             raise ValueError("onto: stack is for adapters that add up: neither with dora nor with biases")
@@ -187,6 +194,8 @@ class Stage(TrainSettings):
     def is_a_name(cls, value: str) -> str:
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value) or value.isdigit():
             raise ValueError("must be small letters, figures and hyphens, such as long-windows")
+        if len(value) > LONGEST_NAME:
+            raise ValueError(f"must have at most {LONGEST_NAME} letters: folders are named so")
         return value
 
 
@@ -204,7 +213,7 @@ class WriteSettings(Settings):
     num_beams: int = setting(1, "Beams of a beam search; 1 draws at random.", ge=1)
     num_return_sequences: int = setting(1, "Candidates to write.", ge=1)
     stop: list[str] = setting([], "Texts that end the writing.")
-    seed: int | None = setting(None, "Seed of the drawing; the same seed gives the same text.")
+    seed: int | None = setting(None, "Seed of the drawing; the same seed gives the same text.", ge=0, lt=2**63)
     preset: None = later("A named bundle of settings.")
     form: None = later("A verse form to hold.")
     copy_guard: None = later("Longest run of words that may be copied from the book.")
@@ -246,6 +255,21 @@ class Fresh(Settings):
     positions: int = setting(2048, "Longest text that the model can hold.", "tokens", ge=8)
     vocabulary: int = setting(8192, "Tokens of the byte-level BPE that is learned from the training text.", ge=300)
 
+    @model_validator(mode="after")
+    def agree(self) -> Fresh:
+        if self.hidden % self.heads:
+            raise ValueError(f"hidden {self.hidden} is no multiple of heads {self.heads}: each head has its share")
+        if (self.hidden // self.heads) % 2:
+            raise ValueError(
+                f"hidden {self.hidden} gives each of {self.heads} heads {self.hidden // self.heads} numbers: "
+                "positions are turns of pairs, so it must be an even number"
+            )
+        if self.heads % self.key_value_heads:
+            raise ValueError(
+                f"heads {self.heads} is no multiple of key_value_heads {self.key_value_heads}: equal groups share them"
+            )
+        return self
+
 
 class FreshBase(Settings):
     """A base made from scratch: for pretraining, with `method: full`."""
@@ -273,7 +297,7 @@ class Recipe(Settings):
         "auto",
         "The pretrained model: embedded, a folder, or a hub id; auto chooses; or {fresh: …} to start from nothing.",
     )
-    seed: int = setting(7, "Seed of everything that is drawn.")
+    seed: int = setting(7, "Seed of everything that is drawn.", ge=0, lt=SEEDS)
     name: str | None = setting(None, "Name of the run; from the first source when not given.")
     language: str | None = setting(None, "Language of the text (en, fr, …); detected when not given.")
     rights: str | None = setting(None, "What you may do with the texts, in your own words.")
