@@ -142,10 +142,15 @@ def begin(
     model: PreTrainedModel, part: Part, frame: Frame, footing: Footing, state: TrainState, resume: Checkpoint | None
 ) -> Work:
     """Optimiser, order of rows and random numbers: fresh for the part, or as the checkpoint has them."""
-    accelerator = Accelerator(cpu=frame.computation.device == "cpu")
+    threads = torch.get_num_threads()
+    # Its own scaling and casting, which `accelerate launch` may have switched on, would come on top of ours.
+    accelerator = Accelerator(cpu=frame.computation.device == "cpu", mixed_precision="no")
+    torch.set_num_threads(threads)  # it takes as many as there are cores, where nobody has told the environment
     optimizer = accelerator.prepare(make_optimizer(model, frame.settings))
     # Where a GPU lacks bf16: small fp16 gradients are scaled up before they can vanish (Micikevicius et al. 2018).
-    scaler = torch.amp.GradScaler(enabled=frame.computation.autocast is torch.float16)
+    device = frame.computation.device
+    scaler = torch.amp.GradScaler(device, enabled=frame.computation.autocast is torch.float16)
+    scaler.scale(torch.zeros((), device=device))  # makes the scale, which a process without batches needs as well
     stream = Stream(len(part.rows), frame.seed, part.number, part.rows.weights)
     # Of slices FSDP sums the gradients itself, in the backward pass.
     summed = GradientSum([parameter for _, parameter in trainable(model) if not isinstance(parameter, DTensor)])
@@ -176,7 +181,7 @@ def step(work: Work, part: Part, frame: Frame, state: TrainState, steps: int) ->
     if good:
         apply(work, norm, state, frame.ranks)
     else:
-        guards.first_step_is_finite(loss, norm, state.step + 1, first=state.part_step == 0)
+        guards.first_step_is_finite(loss, norm, state.step + 1, first=state.step == 0)
         drop_gradients(work)
     state.step += 1
     state.part_step += 1
@@ -377,8 +382,16 @@ def gradient_norm(model: PreTrainedModel, clip: float) -> float:
     """The norm of all gradients; they are scaled down to `clip` if it is larger (0: never)."""
     parameters = [p for p in model.parameters() if p.grad is not None]
     limit = clip if clip > 0 else float("inf")
-    norm: Tensor = torch.nn.utils.clip_grad_norm_(parameters, limit)
-    return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
+    if any(isinstance(p, DTensor) for p in parameters):
+        norm: Tensor = torch.nn.utils.clip_grad_norm_(parameters, limit)
+        return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
+    # In float64: how a large sum is cut up, and so its last bits, depends on the number of threads.
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norms = [torch.linalg.vector_norm(gradient, dtype=torch.float64) for gradient in gradients]
+    found = float(torch.linalg.vector_norm(torch.stack(norms)))
+    if found > limit:
+        torch._foreach_mul_(gradients, limit / found)
+    return found
 
 
 def seed_of(seed: int, step: int, ranks: Ranks) -> int:

@@ -126,6 +126,23 @@ def test_before_the_first_step_there_is_nothing_to_keep() -> None:
     assert not optimizer.state
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "adamw_8bit", "adafactor"])
+def test_going_back_to_before_the_first_step_leaves_nothing_of_it(optimizer: str) -> None:
+    """A moment that is infinite would otherwise outlive the weights that were taken back."""
+    torch.manual_seed(0)
+    model = nn.Linear(80, 80)
+    used = make_optimizer(model, toy_settings(optimizer=optimizer))
+    steps(model, used, 1)
+    restore_optimizer(model, used, {})
+    assert optimizer_tensors(model, used) == {}
+    again = nn.Linear(80, 80)
+    again.load_state_dict(model.state_dict())
+    fresh = make_optimizer(again, toy_settings(optimizer=optimizer))
+    for pair in ((model, used), (again, fresh)):
+        steps(*pair, 1, seed=50)
+    assert all(torch.equal(p, q) for p, q in zip(model.parameters(), again.parameters(), strict=True))
+
+
 def test_frozen_and_shared_weights_are_not_learned_twice(tiny_model: PreTrainedModel) -> None:
     names = [name for name, _ in trainable(tiny_model)]
     assert "lm_head.weight" not in names, "it is the embedding under another name"

@@ -45,11 +45,12 @@ def everything() -> dict[str, Any]:
     with joined() as ranks:
         mine = torch.nn.Parameter(torch.zeros(3))
         unused = torch.nn.Parameter(torch.zeros(2, dtype=torch.bfloat16))
+        nowhere = torch.nn.Parameter(torch.zeros(2))
         if ranks.first:
             mine.grad = torch.tensor([1.0, 2.0, 3.0])
         else:
             unused.grad = torch.ones(2, dtype=torch.bfloat16)
-        ranks.sum_gradients([mine, unused])
+        ranks.sum_gradients([mine, unused, nowhere])
         own = torch.full((2,), float(ranks.rank))
         ranks.copy_from_first([own])
         ranks.meet()
@@ -60,6 +61,7 @@ def everything() -> dict[str, Any]:
             "told": (ranks.told("“Six hours,”" if ranks.first else "never heard"), ranks.told("")),
             "lead": ranks.lead(lambda: ranks.rank + 10),
             "gradients": (mine.grad.tolist() if mine.grad is not None else None, str(unused.grad)),
+            "nowhere": nowhere.grad,
             "copied": own.tolist(),
         }
 
@@ -73,6 +75,7 @@ def test_what_is_agreed_on_is_the_same_in_all(crew_of: CrewOf) -> None:
     assert one["any"] == (True, False)
     assert one["told"] == ("“Six hours,”", "")
     assert one["gradients"] == ([1.0, 2.0, 3.0], "tensor([1., 1.], dtype=torch.bfloat16)")
+    assert one["nowhere"] is None, "an optimiser leaves be what nobody has reached"
     assert one["copied"] == [0.0, 0.0]
 
 

@@ -117,7 +117,9 @@ class LeanAdafactor(LeanOptimizer):
         gradients = parameter.grad.reshape(-1, columns)
         rows = list(_slices(len(gradients), max(1, SLICE // columns)))
         self._remember(gradients, rows, memory, keep)
-        squares = sum(float(_update(gradients[part].float(), memory, part).square_().sum()) for part in rows)
+        squares = sum(
+            float(_update(gradients[part].float(), memory, part).square_().sum(dtype=torch.float64)) for part in rows
+        )
         size = (squares / parameter.numel()) ** 0.5
         rate = group["lr"] / max(1.0, size / LARGEST)
         for part in rows:
@@ -145,7 +147,9 @@ def _update(gradient: Tensor, memory: dict[str, Tensor], part: slice) -> Tensor:
     """The gradient (rows, columns) of some rows over the root of what its square usually is there."""
     if "square" in memory:
         return gradient * memory["square"][part].rsqrt()[:, None]
-    rows = (memory["rows"][part] / memory["rows"].mean()).rsqrt_()
+    # In float64, as every large sum: how it is cut up, and so its last bits, depends on the number of threads.
+    mean = memory["rows"].mean(dtype=torch.float64).float()
+    rows = (memory["rows"][part] / mean).rsqrt_()
     return (gradient * rows[:, None]).mul_(memory["columns"].rsqrt())
 
 

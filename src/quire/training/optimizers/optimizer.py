@@ -80,3 +80,5 @@ def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensor
         memory = {kind: memory_for(parameter, tensors, f"{name}:{kind}") for kind in kinds.get(name, ())}
         if memory:
             optimizer.state[parameter] = memory
+        else:  # before its first step; what a later one has left there is not to stay
+            optimizer.state.pop(parameter, None)

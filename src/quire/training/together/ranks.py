@@ -136,19 +136,34 @@ class Ranks:
         return result
 
     def sum_gradients(self, parameters: Sequence[Tensor]) -> None:
-        """Sum the gradients of plain parameters over all processes, in place; a missing one counts as zero."""
+        """Sum the gradients of plain parameters over all processes, in place.
+
+        One that is missing counts as zero, and as missing where all miss it: an optimiser leaves such a parameter be.
+        """
         if not self.several:
             return
-        for parameter in parameters:
-            if parameter.grad is None:
+        reached = self.anywhere([parameter.grad is not None for parameter in parameters])
+        for parameter, found in zip(parameters, reached, strict=True):
+            if found and parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
         self.sum_tensors([parameter.grad for parameter in parameters if parameter.grad is not None])
+
+    def anywhere(self, flags: Sequence[bool]) -> list[bool]:
+        """Of each flag whether it holds in any process."""
+        if not self.several or not flags:
+            return list(flags)
+        raised = torch.tensor(flags, dtype=torch.uint8)
+        dist.all_reduce(raised, dist.ReduceOp.MAX, group=self.control)
+        return [bool(flag) for flag in raised.tolist()]
 
     def sum_tensors(self, tensors: Sequence[Tensor]) -> None:
         """Sum plain tensors over all processes, in place."""
         if not self.several:
             return
         for bucket in buckets(tensors):
+            if len(bucket) == 1 and bucket[0].is_contiguous():  # it may be large: not once more
+                dist.all_reduce(bucket[0])
+                continue
             flat = torch.cat([tensor.flatten() for tensor in bucket])
             dist.all_reduce(flat)
             for tensor, summed in zip(bucket, torch.split(flat, [t.numel() for t in bucket]), strict=True):

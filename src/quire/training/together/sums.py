@@ -44,14 +44,14 @@ class GradientSum:
     def give(self, ranks: Ranks) -> None:
         """Leave the sum over all micro-batches of all processes in the parameters' gradients.
 
-        One that no micro-batch has reached has none; of several processes, where no one looks for that, it is zero.
+        One that no micro-batch has reached has none, so that the optimiser leaves it be.
         """
         if not self.exact:
             ranks.sum_gradients(self.parameters)
             return
-        if ranks.several:
-            self._reached.update(range(len(self.parameters)))
-            ranks.sum_tensors([self._total(index) for index in range(len(self.parameters))])
+        reached = ranks.anywhere([index in self._reached for index in range(len(self.parameters))])
+        self._reached = {index for index, found in enumerate(reached) if found}
+        ranks.sum_tensors([self._total(index) for index in sorted(self._reached)])
         for index in self._reached:
             self.parameters[index].grad = self._totals[index].to(self.parameters[index].dtype)
         self.clear()
