@@ -19,6 +19,7 @@ from quire.run.results import read_results
 from quire.verbs.judge import judge
 from quire.verbs.texts.material import gather
 from quire.verbs.train import Run, train
+from toy import varied_book
 
 TINY = {
     "train.window": 64,
@@ -142,6 +143,17 @@ def test_a_fully_trained_voice_is_judged_against_its_base_from_disk(tiny_base: P
     assert bits.value < bits.compared_with[0].value
     assert (run.path / "report" / "results.csv").is_file()
     assert not (tmp_path / "results.csv").exists(), "only a folder named runs gets a table"
+
+
+def test_a_run_that_went_on_from_another_is_judged_by_its_own_book(run: Run, tmp_path: Path) -> None:
+    settings = {key: value for key, value in TINY.items() if "lora" not in key} | {"from": str(run.path)}
+    book = varied_book(tmp_path / "second.md")
+    second = train(book, run=tmp_path / "second", settings=settings)
+    quick = {"judge.questions": ["copying"], "judge.prompts": ["K. opened the door."]}
+    assert {finding.question for finding in judge(second, settings=quick).findings} == {"copying"}
+    book.write_text(book.read_text(encoding="utf-8") + "\n\nOne more line.\n", encoding="utf-8")
+    with pytest.raises(RunError, match=r"second\.md is not what"):
+        judge(second, settings=quick)
 
 
 def test_a_changed_book_is_refused_by_name(tiny_base: Path, tmp_path: Path) -> None:

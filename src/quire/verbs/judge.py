@@ -58,8 +58,8 @@ def judge(
 
 def _same_sources(folder: RunFolder, resolved: ResolvedRecipe, material: Material) -> None:
     hashes = material.hashes()
-    # What other stages have read is of no matter here.
-    known = {name: value for name, value in resolved.sources.items() if name in hashes or not resolved.recipe.stages}
+    # What other stages have read is of no matter here, nor are the weights that the run went on from.
+    known = {name: value for name, value in resolved.sources.items() if name in hashes or _is_text(name, resolved)}
     changed = changed_sources(known, hashes)
     if changed:
         raise RunError(
@@ -67,6 +67,12 @@ def _same_sources(folder: RunFolder, resolved: ResolvedRecipe, material: Materia
             "put the file back as it was, or train again with --run NEW",
             "resume",
         )
+
+
+def _is_text(name: str, resolved: ResolvedRecipe) -> bool:
+    """Whether a source can only be what the run's one stage has read."""
+    weights = resolved.recipe.earlier is not None and name.endswith(".safetensors")
+    return not resolved.recipe.stages and not weights
 
 
 def _nobody(_text: str) -> None:
