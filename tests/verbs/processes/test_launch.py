@@ -6,6 +6,8 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,19 @@ def test_a_crash_is_a_bug_and_not_a_wish_to_stop(tmp_path: Path) -> None:
 
 def test_an_agreed_stop_keeps_its_code(tmp_path: Path) -> None:
     assert run(tmp_path, "sys.exit(75)") == Outcome(75)
+
+
+def test_workers_that_had_to_be_ended_have_not_done_their_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked to stop twice while they cannot listen yet: they are killed, and nobody may take that for success."""
+    monkeypatch.setattr(module, "GRACE", 0.1)
+
+    @contextmanager
+    def asked_twice() -> Iterator[list[int]]:
+        yield [signal.SIGTERM, signal.SIGTERM]
+
+    monkeypatch.setattr(module, "_hearing_stops", asked_twice)
+    done = run(tmp_path, "time.sleep(60)")
+    assert done == Outcome(75, "", "the processes did not stop in time and were ended", "quire train book")
 
 
 LAUNCHER = """

@@ -178,7 +178,11 @@ def _outcome(group: Group, again: str) -> Outcome:
         told = [worker for worker in failed if worker.code == code]
         if told:
             return Outcome(code, _unheard(told))
-    return Outcome(failed[0].code or 0, _unheard(failed)) if failed else Outcome(0)
+    if failed:
+        return Outcome(failed[0].code or 0, _unheard(failed))
+    if any(worker.by_us for worker in group.ended):
+        return Outcome(RESUMABLE, "", "the processes did not stop in time and were ended", again)
+    return Outcome(0)
 
 
 def _of_killed(worker: Worker, count: int, again: str) -> Outcome:
