@@ -69,6 +69,12 @@ def test_where_a_run_lies(book: Path) -> None:
     assert run_path("castle", None, recipe) == run_path(run.path, None, recipe) == run.path
 
 
+def test_a_recipe_whose_stages_name_the_texts_is_called_by_the_last_ones(book: Path) -> None:
+    stages = [{"name": "wide", "shelf": ["sample:tale"]}, {"name": "narrow", "shelf": [str(book)]}]
+    recipe = load_recipe({"stages": stages}).recipe
+    assert run_path(recipe, None, recipe) == Path("runs/the-river")
+
+
 def test_works_are_named_by_their_title(book: Path) -> None:
     read = quire.read(book)
     assert name_of(read, recipe_of(read)) == "The River"

@@ -45,7 +45,7 @@ def run_path(source: Source, run: str | Path | None, recipe: Recipe) -> Path:
 
 def name_of(source: Source, recipe: Recipe) -> str:
     """A name for what the recipe reads, where it gives none itself."""
-    item = recipe.shelf[0]
+    item = (recipe.shelf or recipe.curriculum[-1].shelf)[0]
     first = item.sample or Path(item.path or (item.hub or "").partition("@")[0]).stem or "run"
     if isinstance(source, Shelf) and len(source) == 1:
         return source.title or first
