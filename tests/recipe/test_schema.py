@@ -182,6 +182,24 @@ def test_a_stage_that_inherits_is_carried_out_by_the_method_before_it() -> None:
         ({"stages": [{"name": "3"}]}, "small letters"),
         ({"stages": [{"name": "a" * 65}]}, "at most 64 letters"),
         ({"train": {"method": "inherit"}, "stages": []}, "name it with from:"),
+        (
+            {"stages": [{"name": "a", "method": "full"}, {"name": "b", "method": "inherit", "precision": "int8"}]},
+            "stage b inherits weights that all learn",
+        ),
+        (
+            {"stages": [{"name": "a", "method": {"lora": {"dora": True}}}, {"name": "b", "onto": "stack"}]},
+            "stage b cannot be put onto: stack .* has dora",
+        ),
+        (
+            {
+                "stages": [
+                    {"name": "a", "method": {"lora": {"bias": "all"}}},
+                    {"name": "b", "method": "inherit"},
+                    {"name": "c", "onto": "stack"},
+                ]
+            },
+            "stage c .* has biases",
+        ),
         ({"from": "runs/first", "base": "embedded"}, "brings its own base"),
         ({"train": {"replay": "10%"}}, "name that run with from:"),
     ],
@@ -189,6 +207,13 @@ def test_a_stage_that_inherits_is_carried_out_by_the_method_before_it() -> None:
 def test_curricula_that_cannot_be(changes: dict[str, object], why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         Recipe.model_validate(CURRICULUM | changes)
+
+
+def test_what_a_stage_leaves_may_go_on_in_another_form() -> None:
+    stages = [{"name": "a", "method": {"lora": {"dora": True}}}, {"name": "b"}, {"name": "c", "onto": "stack"}]
+    Recipe.model_validate(CURRICULUM | {"stages": stages})  # merged by b, so that c lies on a plain adapter
+    stages = [{"name": "a", "method": "qlora"}, {"name": "b", "method": "inherit", "precision": "bf16"}]
+    Recipe.model_validate(CURRICULUM | {"stages": stages})
 
 
 def test_an_earlier_voice_can_be_inherited() -> None:

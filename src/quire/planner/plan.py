@@ -106,12 +106,7 @@ def make_plan(
 
     RecipeError where the recipe cannot be carried out on this base at all.
     """
-    if shape.positions is not None and settings.window > shape.positions:
-        raise RecipeError(
-            f"train.window: the base holds at most {shape.positions} tokens, the window has {settings.window}",
-            f"use --set train.window={shape.positions}",
-            "window",
-        )
+    require_possible(settings, shape)
     choice = choose_batch(settings)
     lora = settings.method.adapter
     trainable = shape.lora_parameters(lora) if lora else shape.parameters
@@ -148,6 +143,18 @@ def make_plan(
     )
     found = warnings_for(settings, plan.memory, plan.disk_bytes, plan.seconds, text, _steps_of(parts), machine)
     return replace(plan, warnings=found)
+
+
+def require_possible(settings: TrainSettings, shape: BaseShape) -> None:
+    """RecipeError where such a base cannot be trained so: the window is longer than it, or it lacks the targets."""
+    if shape.positions is not None and settings.window > shape.positions:
+        raise RecipeError(
+            f"train.window: the base holds at most {shape.positions} tokens, the window has {settings.window}",
+            f"use --set train.window={shape.positions}",
+            "window",
+        )
+    if settings.method.adapter is not None:
+        shape.targets(settings.method.adapter)
 
 
 def _part(rows: int, tokens: int, settings: TrainSettings, choice: BatchChoice) -> PartPlan:

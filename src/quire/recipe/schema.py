@@ -340,7 +340,26 @@ class Recipe(Settings):
             raise ValueError("replay mixes in the text of an earlier run's book: name that run with from:")
         if self.earlier is not None and self.base not in ("auto", None):
             raise ValueError("an earlier voice brings its own base: leave out base, or from")
+        for number in range(1, len(names)):
+            self._require_passing_on(number)
         return self
+
+    def _require_passing_on(self, number: int) -> None:
+        """ValueError where a stage cannot go on with what the one before it leaves: it would be found only then."""
+        stage, before = self.stages[number], self.method_of(number - 1)
+        if before is None:
+            return
+        if stage.method.inherit and before.full and stage.precision in ("int8", "nf4"):
+            raise ValueError(
+                f"stage {stage.name} inherits weights that all learn, and in {stage.precision} they cannot: "
+                "use method qlora, or another precision"
+            )
+        under = before.adapter
+        if stage.onto == "stack" and stage.method.adapter and under and (under.dora or under.bias != "none"):
+            raise ValueError(
+                f"stage {stage.name} cannot be put onto: stack of the one before it, "
+                f"which has {'dora' if under.dora else 'biases'}: use onto: merge"
+            )
 
     @property
     def curriculum(self) -> tuple[Stage, ...]:

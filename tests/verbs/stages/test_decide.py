@@ -99,3 +99,29 @@ def test_the_learner_is_made_as_was_decided(material: Material, tmp_path: Path) 
         torch.set_num_threads(before)
     assert learner.computation.autocast is torch.bfloat16
     assert learner.trainable == learner.parameters
+
+
+@pytest.mark.parametrize(
+    ("last", "why"),
+    [({"window": 512}, "holds at most 256"), ({"method": {"lora": {"targets": ["c_attn"]}}}, "no layer named c_attn")],
+)
+def test_what_a_later_stage_cannot_do_on_this_base_is_said_before_the_first_one(
+    last: dict[str, object], why: str, tiny_base: Path, tmp_path: Path
+) -> None:
+    stages = [{"name": "wide", "window": 64}, {"name": "last", "window": 64} | last]
+    recipe = load_recipe({"shelf": ["sample:tale"], "base": str(tiny_base), "stages": stages}).recipe
+    decided = decide(recipe, BasePick(str(tiny_base), "said", False))
+    with pytest.raises(RecipeError, match=why):
+        base_files(recipe, decided, lambda: (), tmp_path, resumes=False)
+
+
+def test_four_bits_that_a_later_stage_wants_on_a_gpu_are_asked_for_before_the_first_one(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages = [{"name": "wide", "window": 64}, {"name": "last", "window": 64, "method": "qlora"}]
+    recipe = load_recipe({"shelf": ["sample:tale"], "base": str(tiny_base), "stages": stages}).recipe
+    decided = decide(recipe, BasePick(str(tiny_base), "said", False))
+    four = decided.with_stage(1, decided.stages[1].model_copy(update={"precision": "nf4"}))
+    monkeypatch.setattr("quire.model.lowbit.find_spec", lambda _name: None)
+    with pytest.raises(RecipeError, match="needs bitsandbytes"):
+        base_files(recipe, four.model_copy(update={"device": "cuda"}), lambda: (), tmp_path, resumes=False)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import torch
 
-from quire.errors import QuireError
+from quire.errors import BaseModelError, QuireError
 from quire.model.fresh import make_base
+from quire.model.lowbit import require_nf4
 from quire.model.machine import choose_precision, choose_threads, device_name, measure_machine, set_threads
 from quire.planner.bases import BaseFiles, BasePick, find_base
 from quire.planner.facts import TextFacts
-from quire.planner.plan import Plan, make_plan
+from quire.planner.plan import Plan, make_plan, require_possible
 from quire.planner.schedule import BatchChoice, choose_batch
 from quire.planner.shape import read_shape
 from quire.recipe.bases import FRESH
@@ -65,7 +66,25 @@ def base_files(
     recipe: Recipe, decided: Decided, texts: Callable[[], Iterable[str]], run: Path, resumes: bool
 ) -> BaseFiles:
     """The base that was decided on; a fresh one is made now, of the `texts` that are read for it alone, unless the run
-    resumes with it."""
+    resumes with it.
+
+    RecipeError where a stage cannot be trained on it, be it the last: nobody should hear of that after the others.
+    """
+    files = _base_files(recipe, decided, texts, run, resumes)
+    if decided.device == "cuda" and any(stage.precision == "nf4" for stage in decided.stages):
+        require_nf4()
+    try:
+        shape = read_shape(files.path)
+    except BaseModelError:
+        return files  # what the planner does not know training may know
+    for number in range(len(recipe.curriculum)):
+        require_possible(recipe.carried_out(number), shape)
+    return files
+
+
+def _base_files(
+    recipe: Recipe, decided: Decided, texts: Callable[[], Iterable[str]], run: Path, resumes: bool
+) -> BaseFiles:
     if not isinstance(recipe.base, FreshBase):
         assert decided.base != FRESH
         return find_base(decided.base, decided.download)
