@@ -9,20 +9,23 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from quire.errors import QuireError, RecipeError, RunError, Stopped
+from quire.errors import BookError, QuireError, RecipeError, RunError, Stopped
 from quire.recipe.load import load_recipe
 from quire.recipe.schema import Recipe
 from quire.recipe.yaml_text import dump_yaml
 from quire.run.events import read_events
 from quire.run.lock import holder
 from quire.verbs.search import Search, search
+from quire.verbs.searching.trainer import Ended
 from quire.verbs.train import train
 from toy import TINY_TRAINING, toy_book
+from trials import SETTINGS, SPACE, Killed, Scripted
 
 RATE = "stages.imprint.learning_rate"
 
@@ -164,6 +167,39 @@ def test_without_optuna_it_names_the_command_that_installs_it(
         search(recipe, run=tmp_path / "s")
     assert caught.value.then == "pip install 'quire[search]'"
     assert not (tmp_path / "s").exists()
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, trainer: Scripted) -> None:
+    monkeypatch.setattr("quire.verbs.search.Trainer", lambda _folder, _fork: nullcontext(trainer))
+
+
+def test_going_on_by_name_wants_what_was_wanted_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch, Scripted(killed_at=40))
+    asked: dict[str, Any] = {"base": "embedded", "settings": SETTINGS, "space": SPACE, "prune": "none"}
+    with pytest.raises(Killed):
+        search("sample:tale", trials=5, repeats=1, run=tmp_path / "s", **asked)
+    scripted(monkeypatch, Scripted())
+    done = search(tmp_path / "s").journal
+    assert (len(done.trials), done.wanted, done.repeats_wanted) == (5, 5, 1)
+    assert len(search(tmp_path / "s", trials=6).journal.trials) == 6
+
+
+def test_a_recipe_whose_first_trial_failed_at_once_can_be_put_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {"base": "embedded", "space": SPACE, "trials": 1, "run": tmp_path / "s"}
+
+    class Refusing(Scripted):
+        def carry_out(self, *_given: Any) -> Ended:
+            return Ended("BookError", "no such book", fixable=True)
+
+    scripted(monkeypatch, Refusing())
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("shelf: [nowhere.epub]\n", encoding="utf-8")
+    with pytest.raises(BookError):
+        search(wrong, settings=SETTINGS, **asked)
+    scripted(monkeypatch, Scripted())
+    assert search("sample:tale", settings=SETTINGS, **asked).journal.asked.source == "sample:tale"
 
 
 @pytest.mark.slow

@@ -38,10 +38,14 @@ def search(
     source: Annotated[
         str, typer.Argument(metavar="SOURCE", help="A recipe, a book, sample:NAME, or a search to go on with.")
     ],
-    trials: Annotated[int, typer.Option("--trials", metavar="N", help="Trials, the recipe as it is included.")] = 20,
+    trials: Annotated[
+        int | None,
+        typer.Option("--trials", metavar="N", help="Trials, the recipe as it is included: 20, or as many as before."),
+    ] = None,
     repeats: Annotated[
-        int, typer.Option("--repeats", metavar="N", help="Other seeds by which the winner and the recipe run again.")
-    ] = 3,
+        int | None,
+        typer.Option("--repeats", metavar="N", help="Other seeds for the winner and the recipe: 3, or as before."),
+    ] = None,
     space: Annotated[
         list[str],
         typer.Option("--space", metavar="SPACE", help="KEY=LOW..HIGH, KEY=LOW..HIGH/log, KEY=a|b|c, or a YAML file."),

@@ -62,8 +62,8 @@ class Search:
 def search(
     source: str | Path | Recipe,
     *,
-    trials: int = TRIALS,
-    repeats: int = REPEATS,
+    trials: int | None = None,
+    repeats: int | None = None,
     space: Sequence[str] = (),
     prune: Prune | None = None,
     max_time: float | None = None,
@@ -78,11 +78,12 @@ def search(
     The first trial is the recipe as it is.  `space` says what to vary (`train.learning_rate=1e-5..1e-3/log`,
     `train.method.lora.rank=8|16`, or a YAML file of such pairs); without it a space around the recipe's own values.
     `prune` (median when not given) says how hopeless trials are found.  Winner and recipe are trained again by
-    `repeats` other seeds, which tells a gain from luck.  The same call goes on with a search that was interrupted, or
-    makes it longer.  Raises Stopped (the same call resumes) or another QuireError.
+    `repeats` other seeds, which tells a gain from luck.  Without `trials` and `repeats` they are 20 and 3, or of a
+    search that is gone on with what it was last asked for.  The same call goes on with a search that was interrupted,
+    or makes it longer.  Raises Stopped (the same call resumes) or another QuireError.
     """
     require_optuna()
-    if trials < 1 or repeats < 0:
+    if (trials is not None and trials < 1) or (repeats is not None and repeats < 0):
         raise RecipeError("a search needs at least one trial, and repeats cannot be negative", "try --trials 20")
     if prune is not None and prune not in get_args(Prune):
         raise RecipeError(f"--prune {prune} is not known", f"choose among {', '.join(get_args(Prune))}", "search")
@@ -111,7 +112,12 @@ def search(
                 prune=prune or "median",
                 seed=recipe.seed,
             )
-            journal = replace(_go_on(folder, asked), wanted=trials, repeats_wanted=repeats)
+            journal = _go_on(folder, asked)
+            journal = replace(
+                journal,
+                wanted=journal.wanted if trials is None else trials,
+                repeats_wanted=journal.repeats_wanted if repeats is None else repeats,
+            )
             course = Course(
                 folder, journal, _kept(folder, source, recipe), download, trainer, wish, listener or _nobody
             )
@@ -147,10 +153,16 @@ def _check(space: Sequence[Dimension], recipe: Recipe) -> None:
 
 
 def _go_on(folder: Path, asked: Asked) -> Journal:
-    """The search that lies in `folder`, or a new one.  RunError where it was asked for something else."""
+    """The search that lies in `folder`, or a new one.  RunError where it was asked for something else.
+
+    One whose first trial has not come as far as to know its space has found nothing: all may be asked anew of it, for
+    it may have failed by the very mistake that has been put right since.
+    """
     earlier = read_journal(folder)
     if earlier is None:
-        return Journal(asked)
+        return Journal(asked, TRIALS, REPEATS)
+    if not earlier.space:
+        return Journal(asked, earlier.wanted, earlier.repeats_wanted)
     named = {"space": "--space", "prune": "--prune", "seed": "the seed", "recipe": "the recipe or its settings"}
     changed = [name for key, name in named.items() if vars(earlier.asked)[key] != vars(asked)[key]]
     if changed:
