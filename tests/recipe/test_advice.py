@@ -7,6 +7,7 @@ import pytest
 from quire.recipe.advice import DIAL, advice_on, dial_in_words
 from quire.recipe.bases import EMBEDDED, EMBEDDED_ADVICE
 from quire.recipe.load import load_recipe
+from quire.recipe.method import Lora, Method
 from quire.recipe.schema import Recipe
 
 SHELF = {"shelf": ["a.txt"]}
@@ -66,6 +67,16 @@ def test_an_earlier_voice_goes_on_learning_unless_another_method_is_named() -> N
     assert advised({"from": "runs/first", "imprint": "strong"}).train.method.kind == "inherit"
 
 
+def test_an_earlier_voice_learns_at_the_rate_of_its_own_method() -> None:
+    stages = [{"name": "wide"}, {"name": "book", "method": "inherit"}]
+    for said in ({}, {"train": {"method": "inherit"}}):
+        loaded = load_recipe(SHELF | {"from": "runs/first", "stages": stages} | said)
+        full = advice_on(loaded, EMBEDDED, Method(full=True, lora=None))
+        assert full["stages.wide.learning_rate"].value == full["stages.book.learning_rate"].value == 3e-4
+        adapter = advice_on(loaded, EMBEDDED, Method())
+        assert adapter["stages.wide.learning_rate"].value == adapter["stages.book.learning_rate"].value == 3e-3
+
+
 def test_what_the_dial_has_set_is_said_in_words() -> None:
     style = advised({"imprint": "style", "train": {"epochs": 2}})
     assert dial_in_words(style, 0) == "style: 2 epochs, rank 16, learning rate 0.003, one token in 4 left out"
@@ -73,5 +84,7 @@ def test_what_the_dial_has_set_is_said_in_words() -> None:
     two = advised(
         {"imprint": "strong", "stages": [{"name": "wide", "method": "full"}, {"name": "book", "method": "full"}]}
     )
+    again = advised({"from": "runs/first", "imprint": "memorise"})
+    assert "rank 64" in dial_in_words(again, 0, Method(lora=Lora(rank=64)))
     assert dial_in_words(two, 0) == ""
     assert dial_in_words(two, 1) == "strong: 6 epochs, learning rate 0.0003, no token left out"

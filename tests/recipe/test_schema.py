@@ -220,3 +220,44 @@ def test_an_earlier_voice_can_be_inherited() -> None:
     recipe = Recipe.model_validate({"from": "runs/first", "shelf": ["b.txt"], "train": {"method": "inherit"}})
     assert recipe.earlier == "runs/first"
     assert recipe.method_of(0) is None
+
+
+def curriculum_of(*stages: dict[str, object], **recipe: object) -> Recipe:
+    named = [{"name": f"stage-{number}", **stage} for number, stage in enumerate(stages)]
+    return Recipe.model_validate({"shelf": ["a.txt"], "stages": named, **recipe})
+
+
+def adapter_of(recipe: Recipe, number: int, earlier: Method | None = None) -> tuple[int, float, object]:
+    adapter = recipe.carried_out(number, earlier).method.adapter
+    assert adapter is not None
+    return adapter.rank, adapter.alpha, adapter.targets
+
+
+def test_what_goes_on_with_an_earlier_voice_is_of_its_method() -> None:
+    earlier = Method(lora=Lora(rank=64, alpha=8, lr_ratio=4))
+    recipe = curriculum_of({"method": "inherit"}, {"method": "inherit"}, **{"from": "runs/first"})
+    assert [recipe.method_of(number, earlier) for number in (0, 1)] == [earlier, earlier]
+    assert recipe.carried_out(1, Method(full=True, lora=None)).method.kind == "full"
+    assert recipe.method_of(1) is None
+    assert curriculum_of({"method": "full"}, **{"from": "runs/first"}).carried_out(0, earlier).method.kind == "full"
+
+
+def test_adapters_that_were_saved_as_one_go_on_with_the_ranks_of_all() -> None:
+    inherit = {"method": "inherit"}
+    pissa = {"method": {"lora": {"rank": 4, "init": "pissa", "lr_ratio": 16}}}
+    assert adapter_of(curriculum_of(pissa, inherit), 0) == (4, 32, "all-linear")
+    assert adapter_of(curriculum_of(pissa, inherit), 1) == (8, 8, "all-linear")
+    method = curriculum_of(pissa, inherit).carried_out(1).method
+    assert method.adapter is not None
+    assert method.adapter.lr_ratio == 16
+    query = {"method": {"lora": {"rank": 4, "targets": ["q_proj"]}}}
+    value = {"method": {"lora": {"rank": 2, "targets": "v_proj"}}}
+    stacked = curriculum_of(query, value | {"onto": "stack"}, inherit, inherit)
+    assert adapter_of(stacked, 1) == (2, 32, "v_proj")
+    assert adapter_of(stacked, 2) == adapter_of(stacked, 3) == (4, 4, ["q_proj", "v_proj"])
+    again = curriculum_of(query, {**query, "onto": "stack"}, inherit)
+    assert adapter_of(again, 2) == (8, 8, ["q_proj"])
+    assert adapter_of(curriculum_of(query, value, inherit), 2) == (2, 32, "v_proj"), "the first was melted in"
+    assert adapter_of(curriculum_of({"method": "full"}, value | {"onto": "stack"}, inherit), 2) == (2, 32, "v_proj")
+    second = curriculum_of({"method": {"lora": {"rank": 2}}, "onto": "stack"}, inherit, **{"from": "runs/first"})
+    assert adapter_of(second, 1, Method(lora=Lora(rank=16))) == (18, 18, "all-linear")

@@ -35,26 +35,42 @@ DIAL: Mapping[Imprint, Depth] = {
 }
 
 
-def advice_on(loaded: Loaded, base: str) -> dict[str, Advice]:
-    """Recommended values by dotted key, for `train` or for every stage, on this base.
+def advice_on(loaded: Loaded, base: str, earlier: Method | None = None) -> dict[str, Advice]:
+    """Recommended values by dotted key, for `train` or for every stage, on this base; `earlier` is the method of the
+    voice that is gone on from.
 
     The imprint is that of the last stage: what comes before it prepares the base for the book.
     """
     recipe = loaded.recipe
     advice: dict[str, Advice] = {}
+    first = _path(recipe, 0)
+    said = any(key.startswith(f"{first}.method") and origin != DEFAULT for key, origin in loaded.provenance.items())
+    if recipe.earlier is not None and not said:
+        recipe = _inheriting(recipe)
+        advice[f"{first}.method"] = Advice("inherit", "an earlier voice goes on learning")
     stages = recipe.curriculum
     for number, stage in enumerate(stages):
-        path = f"stages.{stage.name}" if recipe.stages else "train"
-        said = any(key.startswith(f"{path}.method") and origin != DEFAULT for key, origin in loaded.provenance.items())
-        if recipe.earlier is not None and number == 0 and not said:
-            stage = stage.model_copy(update={"method": Method(inherit=True, lora=None)})
-            advice[f"{path}.method"] = Advice("inherit", "an earlier voice goes on learning")
-        method = recipe.method_of(number) or Method()
+        path = _path(recipe, number)
+        method = recipe.method_of(number, earlier) or Method()
         suits = {key.removeprefix("train."): advised for key, advised in advice_for(base, method.kind).items()}
         if recipe.imprint is not None and number == len(stages) - 1:
             suits |= imprint_advice(recipe.imprint, stage, suits.get("learning_rate"))
         advice |= {f"{path}.{key}": advised for key, advised in suits.items()}
     return advice
+
+
+def _path(recipe: Recipe, number: int) -> str:
+    """How the settings of stage `number` are addressed."""
+    return f"stages.{recipe.stages[number].name}" if recipe.stages else "train"
+
+
+def _inheriting(recipe: Recipe) -> Recipe:
+    """The recipe with a first stage that goes on with the earlier voice."""
+    method = {"method": Method(inherit=True, lora=None)}
+    if not recipe.stages:
+        return recipe.model_copy(update={"train": recipe.train.model_copy(update=method)})
+    first, *later = recipe.stages
+    return recipe.model_copy(update={"stages": (first.model_copy(update=method), *later)})
 
 
 def imprint_advice(imprint: Imprint, stage: TrainSettings, rate: Advice | None) -> dict[str, Advice]:
@@ -73,11 +89,11 @@ def imprint_advice(imprint: Imprint, stage: TrainSettings, rate: Advice | None) 
     return found
 
 
-def dial_in_words(recipe: Recipe, number: int) -> str:
+def dial_in_words(recipe: Recipe, number: int, earlier: Method | None = None) -> str:
     """What the dial has come to in stage `number`, with what the recipe says itself; empty where it is not turned."""
     if recipe.imprint is None or number != len(recipe.curriculum) - 1:
         return ""
-    stage, method = recipe.curriculum[number], recipe.method_of(number)
+    stage, method = recipe.curriculum[number], recipe.method_of(number, earlier)
     length = f"{stage.epochs:g} epochs" if stage.steps is None and stage.samples is None else ""
     rank = f"rank {method.adapter.rank}" if method is not None and method.adapter is not None else ""
     goldfish = f"one token in {stage.goldfish} left out" if stage.goldfish is not None else "no token left out"

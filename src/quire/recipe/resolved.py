@@ -37,6 +37,7 @@ class StageDecided(BaseModel):
     accumulate: int = Field(1, description="Batches summed up before a step.")
     batch_reason: str = Field("", description="Why so many.")
     checkpointing: bool = Field(False, description="Whether activations are computed twice to save memory.")
+    lr_ratio: float = Field(1.0, description="LoRA+'s ratio of learning rates, its own or inherited; 1: none.")
     packs: bool | None = Field(None, description="Whether the base computes packed texts in one pass; null: not tried.")
 
 

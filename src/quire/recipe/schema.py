@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Discriminator, Field, Tag, field_validator, model_validator
 
-from quire.recipe.method import Method
+from quire.recipe.method import Lora, Method
 from quire.recipe.setting import Settings, later, one_of, setting
 from quire.units import Share, Warmup, WarmupSetting
 
@@ -368,20 +368,54 @@ class Recipe(Settings):
             return (Stage(name=PLAIN_STAGE, shelf=self.shelf, **dict(self.train)),)
         return tuple(s if s.shelf else s.model_copy(update={"shelf": self.shelf}) for s in self.stages)
 
-    def method_of(self, number: int) -> Method | None:
-        """How stage `number` of the curriculum changes weights: its own method, or the one that it inherits.
+    def method_of(self, number: int, earlier: Method | None = None) -> Method | None:
+        """How stage `number` of the curriculum changes weights: its own method, or that of what it goes on with.
 
-        None where it goes on with an earlier voice, whose adapter says itself what it is.
+        `earlier` is what an earlier voice is (verbs.stages.passed_on); where that is not said, a stage that goes on
+        with it has None.
         """
-        own = (stage.method for stage in reversed(self.curriculum[: number + 1]))
-        return next((method for method in own if not method.inherit), None)
+        method = self.curriculum[number].method
+        return self._left_by(number - 1, earlier) if method.inherit else method
 
-    def carried_out(self, number: int) -> Stage:
+    def _left_by(self, number: int, earlier: Method | None) -> Method | None:
+        """What goes on learning of the voice of stage `number`; of the earlier voice where that is -1."""
+        if number < 0:
+            return earlier
+        stage, method = self.curriculum[number], self.method_of(number, earlier)
+        if method is None or stage.method.adapter is None:
+            return method
+        under = self._left_by(number - 1, earlier) if stage.onto == "stack" else None
+        return _as_saved(method, under.adapter if under is not None else None)
+
+    def carried_out(self, number: int, earlier: Method | None = None) -> Stage:
         """Stage `number` with the method that it comes to, where it inherits one."""
-        return self.curriculum[number].model_copy(update={"method": self.method_of(number) or Method()})
+        return self.curriculum[number].model_copy(update={"method": self.method_of(number, earlier) or Method()})
 
     def as_plain(self, number: int) -> Recipe:
         """Stage `number` as a recipe of its own, without stages: its shelf, its training, all else as it is."""
         stage = self.curriculum[number]
         train = TrainSettings(**{name: value for name, value in stage if name in TrainSettings.model_fields})
         return self.model_copy(update={"shelf": stage.shelf, "train": train, "stages": ()})
+
+
+def _as_saved(method: Method, under: Lora | None) -> Method:
+    """An adapter as its voice holds it: with the one that it was stacked on, and after PiSSA with what it began with,
+    it is one of as many ranks as lie on any layer, whose strength is in its matrices (model.stacking)."""
+    own = method.adapter
+    if own is None or (under is None and own.init != "pissa"):
+        return method
+    rank, targets = own.rank * (2 if own.init == "pissa" else 1), own.targets
+    if under is not None:
+        layers, others = _layers(own), _layers(under)
+        together = not (layers and others) or layers & others
+        rank = rank + under.rank if together else max(rank, under.rank)
+        targets = sorted(layers | others) if layers and others else "all-linear"
+    one = {"rank": rank, "alpha": float(rank), "rslora": False, "init": "default", "targets": targets}
+    return method.model_copy(update={method.kind: own.model_copy(update=one)})
+
+
+def _layers(lora: Lora) -> set[str]:
+    """The layers that are named; none where they are all."""
+    if lora.targets == "all-linear":
+        return set()
+    return {lora.targets} if isinstance(lora.targets, str) else set(lora.targets)

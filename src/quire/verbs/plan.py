@@ -29,6 +29,7 @@ from quire.tokens.tokenizer import Tokenizer, load_tokenizer
 from quire.verbs.hardware import look_at_machine
 from quire.verbs.measuring import Measured, Measurer
 from quire.verbs.source import Source, load_source
+from quire.verbs.stages.passed_on import method_of_earlier
 from quire.verbs.texts.estimate import LOOK_SECONDS, estimate_stage
 from quire.verbs.texts.library import Library, open_library
 
@@ -173,11 +174,12 @@ def plan(
         for stage in loaded.recipe.curriculum:
             require_precision(stage.precision, machine)
         pick = _pick(loaded.recipe, book.language, machine, download)
-        advice = advice_on(loaded, pick.name) | pick.advice([stage.name for stage in loaded.recipe.stages])
+        earlier = method_of_earlier(loaded.recipe)
+        advice = advice_on(loaded, pick.name, earlier) | pick.advice([stage.name for stage in loaded.recipe.stages])
         loaded = load_source(source, base, given, advice)
         folder, shape, tokenizer = _base(loaded.recipe, pick, stack)
         library = library.for_recipe(loaded.recipe)
-        stages = [loaded.recipe.carried_out(number) for number in range(len(loaded.recipe.curriculum))]
+        stages = [loaded.recipe.carried_out(number, earlier) for number in range(len(loaded.recipe.curriculum))]
         texts = [estimate_stage(loaded.recipe, number, tokenizer, library)[1] for number in range(len(stages))]
         measured = _measured(measurer, folder, stages, tell) if measurer is not None else None
     if measured is not None:

@@ -24,6 +24,7 @@ from quire.verbs.crash import crash_kept_in
 from quire.verbs.processes.company import Call, company, heard
 from quire.verbs.quiet import hush, hush_bars
 from quire.verbs.source import Source, load_source, name_of, run_path
+from quire.verbs.stages.passed_on import method_of_earlier
 from quire.verbs.stages.resume import earlier_start, go_on_with, same_device, same_sources
 from quire.verbs.texts.material import Material
 
@@ -153,7 +154,9 @@ def _start(given: _Given, recipe: Recipe, folder: RunFolder, log: EventLog, wish
 
     picked = _pick(recipe, book, given.download)
     recipe = _advised(given, picked)
-    decided = decide(recipe, picked).model_copy(update={"prompts": tuple(fixed_prompts(recipe, book))})
+    decided = decide(recipe, picked, method_of_earlier(recipe)).model_copy(
+        update={"prompts": tuple(fixed_prompts(recipe, book))}
+    )
     session = _session(folder, log, wish, listener, recipe, given.ranks)
     with session.telling_errors():
         texts = replace(texts, library=texts.library.for_recipe(recipe))
@@ -196,9 +199,10 @@ def _follow(given: _Given, ranks: Ranks, path: Path, wish: StopWish) -> Run:
     if not message:
         return _finished(folder) or _stand(folder, resolved.recipe, already_finished=True)
     session = _session(folder, EventLog(folder.events_file), wish, _nobody, resolved.recipe, ranks)
-    texts = open_texts(resolved.recipe, given.home(folder), _shelf(given.source), _silent)
-    earlier = resolved if message == _GO_ON else None
-    return _carry_out(session, given, resolved.recipe, resolved.decided, texts, earlier)
+    with session.telling_errors():
+        texts = open_texts(resolved.recipe, given.home(folder), _shelf(given.source), _silent)
+        earlier = resolved if message == _GO_ON else None
+        return _carry_out(session, given, resolved.recipe, resolved.decided, texts, earlier)
 
 
 def _carry_out(
@@ -247,15 +251,18 @@ def _carry_out(
     keep(resolved.decided)
     if given.prepare_only:
         return _stand(folder, recipe)
+    inherits = method_of_earlier(recipe)
     # A stage that is gone on with in its midst keeps what was decided when it began.
     begins = {number: part for number, part in data.items() if number > at.done or at.checkpoint is None}
-    foreseen = foresee_all(recipe, decided, files, begins, folder.path, ranks.count) if ranks.first else {}
+    foreseen = foresee_all(recipe, inherits, decided, files, begins, folder.path, ranks.count) if ranks.first else {}
     before = earlier_start_of(recipe.earlier, files) if recipe.earlier is not None else None
     with tracking(recipe.track if ranks.first else (), folder, session.warn) as track, metering(ranks.first) as meter:
         heard = replace(session, listener=_both(session.listener, track))
         used = telling(meter, lambda energy: heard.emit_here("energy", energy))
         followed = replace(heard, listener=_both(heard.listener, used))
-        work = Undertaking(followed, recipe, resolved.decided, files, before, data, foreseen, texts.unwatched, keep)
+        work = Undertaking(
+            followed, recipe, resolved.decided, files, before, inherits, data, foreseen, texts.unwatched, keep
+        )
         state = carry_out(work, resumes=earlier is not None, only=given.stage)
     if ranks.first and folder.has_voice:
         keep_result(folder)
@@ -276,7 +283,8 @@ def _session(
     from quire.training.session import Session
     from quire.training.watching.alarms import Alarms
 
-    stages = recipe.curriculum
+    inherits = method_of_earlier(recipe)
+    stages = [recipe.carried_out(number, inherits) for number in range(len(recipe.curriculum))]
     return Session(folder, log, wish, listener, tuple(stage.name for stage in stages), Alarms(stages), ranks)
 
 
@@ -287,7 +295,8 @@ def _keep(folder: RunFolder, resolved: ResolvedRecipe) -> None:
 def _advised(given: _Given, picked: BasePick) -> Recipe:
     """The recipe with what suits its base where nothing was said, and with a name."""
     plain = load_source(given.source, given.base, given.settings)
-    advice = advice_on(plain, picked.name) | picked.advice([stage.name for stage in plain.recipe.stages])
+    earlier = method_of_earlier(plain.recipe)
+    advice = advice_on(plain, picked.name, earlier) | picked.advice([stage.name for stage in plain.recipe.stages])
     recipe = load_source(given.source, given.base, given.settings, advice).recipe
     return recipe if recipe.name else recipe.model_copy(update={"name": name_of(given.source, recipe)})
 

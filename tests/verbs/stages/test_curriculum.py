@@ -6,17 +6,26 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 import quire
 from quire.errors import RunError
 from quire.model.machine import measure_machine
-from quire.recipe.resolved import load_resolved
+from quire.recipe.resolved import Decided, load_resolved
+from quire.recipe.schema import Stage, TrainSettings
 from quire.run.events import Event, read_events
 from quire.run.folder import RunFolder
+from quire.training.learner import Learner, Start
+from quire.training.optimizers.optimizer import make_optimizer
+from quire.training.state import TrainState
+from quire.verbs.plan import plan
+from quire.verbs.stages import curriculum
+from quire.verbs.stages.curriculum import Undertaking
 from toy import toy_book
 
 STAGES = [
@@ -87,6 +96,37 @@ def test_each_stage_leaves_a_voice_that_can_be_loaded(run: RunFolder) -> None:
     assert sorted(part.name for part in (run.stages / "03-imprint").glob("part-*")) == ["part-01", "part-02"]
     texts = {stage: quire.write_all(voice, "The ferryman").texts for stage, voice in left.items()}
     assert all(texts.values())
+
+
+class Enough(Exception):
+    """What was to be seen has been seen."""
+
+
+def test_slices_are_put_together_in_main_memory(
+    tiny_base: Path, books: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if there were a GPU: the model that learns is made on it, and the one for what all have learned is not."""
+    devices: list[str] = []
+    load, train_stage = curriculum.load_learner, curriculum.train_stage
+
+    def on_gpu(work: Undertaking, *given: Any) -> TrainState:
+        work.decided = work.decided.model_copy(update={"device": "cuda"})
+        return train_stage(work, *given)
+
+    def note(start: Start, stage: Stage, decided: Decided, *given: Any) -> Learner:
+        devices.append(decided.device)
+        return load(start, stage, decided.model_copy(update={"device": "cpu"}), *given)
+
+    def only_put_together(*_given: object, remake: Callable[[], Learner], **_named: object) -> None:
+        remake()
+        raise Enough
+
+    for name, stand_in in (("train_stage", on_gpu), ("load_learner", note), ("train_parts", only_put_together)):
+        monkeypatch.setattr(curriculum, name, stand_in)
+    monkeypatch.setattr(curriculum, "begin_peak", lambda device: None)
+    with pytest.raises(Enough):
+        carry_out(recipe(tiny_base, books), tmp_path / "run")
+    assert devices == ["cuda", "cpu"]
 
 
 def test_a_later_stage_begins_with_what_the_earlier_one_has_learned(run: RunFolder, tiny_base: Path) -> None:
@@ -179,6 +219,47 @@ def test_a_stage_that_a_later_start_begins_is_decided_by_what_is_foreseen_of_it(
     decided = load_resolved(path / "recipe.yaml").decided
     assert [stage.checkpointing for stage in decided.stages] == [True, True, False]
     assert [event.stage for event in of_kind(RunFolder(path), "foreseen")] == ["wide", "narrow", "imprint"]
+
+
+def test_an_inherited_adapter_goes_on_at_its_own_ratio_of_rates(
+    tiny_base: Path, books: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LoRA+, in the stage that begins it, in the one that goes on with it, and after a crash in that one."""
+    made: list[set[float]] = []
+
+    def spy(model: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
+        optimizer = make_optimizer(model, settings)
+        made.append({group["ratio"] for group in optimizer.param_groups})
+        return optimizer
+
+    def crash(event: Event) -> None:
+        if (event.kind, event.stage) == ("checkpoint", "book"):
+            raise Crash
+
+    monkeypatch.setattr("quire.training.loop.make_optimizer", spy)
+    begins = {"name": "wide", "method": {"lora": {"rank": 2, "lr_ratio": 16}}, "window": 32, "steps": 2}
+    given = recipe(tiny_base, books, stages=[begins, {**begins, "name": "book", "method": "inherit"}])
+    with pytest.raises(Crash):
+        carry_out(given, tmp_path / "run", crash)
+    carry_out(given, tmp_path / "run")
+    assert made == [{1.0, 16.0}] * 3
+    assert [stage.lr_ratio for stage in load_resolved(tmp_path / "run" / "recipe.yaml").decided.stages] == [16, 16]
+
+
+@pytest.mark.parametrize(("onto", "layers"), [("merge", ["v_proj"]), ("stack", ["v_proj"]), ("stack", "all-linear")])
+def test_the_plan_counts_the_ranks_that_an_inherited_adapter_has(
+    onto: str, layers: object, tiny_base: Path, books: Path, tmp_path: Path
+) -> None:
+    """After PiSSA, or stacked on another, an adapter is saved with more ranks than it had."""
+    short = {"window": 32, "steps": 1}
+    first = {"name": "first", "method": {"lora": {"rank": 2, "targets": ["q_proj"]}}, **short}
+    init = "pissa" if onto == "merge" else "default"
+    second = {"name": "second", "method": {"lora": {"rank": 3, "targets": layers, "init": init}}, "onto": onto}
+    given = recipe(tiny_base, books, stages=[first, second | short, {"name": "book", "method": "inherit"} | short])
+    done = RunFolder(carry_out(given, tmp_path / "run").path)
+    counted = [str(event.values["parameters"]).split(" of ")[0] for event in of_kind(done, "decided")]
+    plans = plan(quire.Recipe.model_validate(given)).stages
+    assert [f"{stage.plan.trainable:,}" for stage in plans] == counted
 
 
 def test_a_stage_out_of_turn_is_refused_with_the_one_to_train_first(

@@ -12,9 +12,11 @@ from safetensors.torch import load_file
 import quire
 from quire.errors import RecipeError, RunError, VoiceError
 from quire.planner.bases import BaseFiles
+from quire.recipe.resolved import load_resolved
 from quire.run.events import Event, read_events
 from quire.run.folder import RunFolder
 from quire.training.learner import Start
+from quire.verbs.plan import plan
 from quire.verbs.stages.earlier import base_of_voice, earlier_start_of
 from toy import TINY_TRAINING, varied_book
 
@@ -85,6 +87,25 @@ def test_a_new_method_may_lie_on_what_was_learned(first: quire.Run, books: Path,
     (told,) = of_kind(done, "inherited")
     assert "melted into the base, under a new one" in str(told.values["from"])
     assert (done.voice / "base" / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("method", ["full", {"lora": {"rank": 6, "targets": ["q_proj"], "lr_ratio": 16}}])
+def test_what_goes_on_learning_is_foreseen_as_what_it_is(
+    method: object, tiny_base: Path, books: Path, tmp_path: Path
+) -> None:
+    """A learning rate that is usual for all weights and too low for an adapter, of which alone it is warned."""
+    settings = TINY_TRAINING | {"train.method": method, "train.steps": 1, "train.learning_rate": 1e-5}
+    settings = {key: value for key, value in settings.items() if not key.startswith("train.method.")}
+    before = quire.train(books / "first.md", base=str(tiny_base), run=tmp_path / "first", settings=settings)
+    given = {"train.steps": 1, "train.learning_rate": 1e-5}
+    done = go_on(before, books, tmp_path / "second", **{key.replace(".", "__"): value for key, value in given.items()})
+    (decided,) = of_kind(done, "decided")
+    foreseen = plan(books / "second.md", settings=given | {"from": str(before.path), "train.window": 64})
+    assert str(decided.values["parameters"]).startswith(f"{foreseen.plan.trainable:,} of ")
+    warned = [event.values["guide"] for event in of_kind(done, "warning")]
+    assert ("learning-rate" in warned) == (method != "full")
+    kept = load_resolved(done.path / "recipe.yaml").decided.stages[0]
+    assert kept.lr_ratio == (1 if method == "full" else 16)
 
 
 def test_a_voice_folder_is_enough_but_then_nothing_can_be_watched(

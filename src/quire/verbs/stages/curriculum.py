@@ -16,6 +16,7 @@ from quire.planner.memory import disk_of
 from quire.planner.plan import Plan
 from quire.planner.schedule import BatchChoice
 from quire.recipe.advice import dial_in_words
+from quire.recipe.method import Method
 from quire.recipe.resolved import Decided
 from quire.recipe.schema import Recipe, Stage
 from quire.run.atomic import link_tree, require_space
@@ -41,13 +42,14 @@ _STAGE_SEEDS = 1_000_003  # apart by more than any number of parts
 @dataclass
 class Undertaking:
     """A recipe being carried out.  `decided` grows: what a stage finds out is kept for whoever resumes it.  `foreseen`
-    has the stages that this start begins."""
+    has the stages that this start begins; `inherits` is the method of the voice in `earlier`."""
 
     session: Session
     recipe: Recipe
     decided: Decided
     files: BaseFiles
     earlier: Start | None
+    inherits: Method | None
     data: Mapping[int, StageData]
     foreseen: Mapping[int, Plan | None]
     unwatched: str
@@ -118,7 +120,7 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
         known = work.decided.stages[number].checkpointing  # a recovery from too little memory may have turned it on
         work.settle(number, checkpointing=known or plan.checkpointing)
     work.agree()
-    load = loader(work, number)
+    load = loader(work, number, work.decided.device)
     learner = session.ranks.lead(load) or load()  # the others find what the first has made
     session.ranks.lead(lambda: require_space(session.folder.path, disk_of(learner.trainable, stage.keep)))
     work.settle(number, packs=learner.computation.packs)
@@ -135,7 +137,7 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
     state, whole = train_parts(
         session,
         learner,
-        stage,
+        recipe.carried_out(number, work.inherits),  # an inherited adapter learns at its own ratio of rates
         work.decided.stages[number],
         _seed(recipe, number),
         state,
@@ -144,7 +146,7 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
         after_part=lambda learner, state: write_samples(session, learner, recipe, work.decided.prompts, state),
         save_part=save,
         keep=lambda settled, alone: work.settle(number, alone, **settled.model_dump()),
-        remake=load,
+        remake=loader(work, number, "cpu"),
     )
     target = voice_of(session.folder, number, stage) if len(stages) > 1 else session.folder.voice
     session.ranks.lead(lambda: save(whole, state, target))
@@ -155,15 +157,16 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
     return state
 
 
-def loader(work: Undertaking, number: int) -> Callable[[], Learner]:
-    """What loads the model of stage `number` as it stands at the stage's beginning."""
+def loader(work: Undertaking, number: int, device: str) -> Callable[[], Learner]:
+    """What loads the model of stage `number` as it stands at the stage's beginning, on a `device`."""
     session, recipe = work.session, work.recipe
     stage = recipe.curriculum[number]
     start = start_of(session.folder, recipe.curriculum, number, work.files, work.earlier)
     bases = session.folder.path / "bases" / f"{number + 1:02d}-{stage.name}"
 
     def load() -> Learner:
-        made = load_learner(start, stage, work.decided, number, _seed(recipe, number), bases)
+        decided = work.decided.model_copy(update={"device": device})
+        made = load_learner(start, stage, decided, number, _seed(recipe, number), bases)
         if session.ranks.several:  # the run may have been started by fewer, with more threads for each
             set_threads(min(work.decided.threads, session.ranks.threads))
         return made
@@ -186,7 +189,7 @@ def introduce(
     if work.unwatched:
         session.warn(Warned(f"{work.unwatched}: whether it is forgotten cannot be seen", "", "from"))
     ledger = work.data[number].account(choice, _seed(recipe, number))
-    dial = dial_in_words(recipe, number)
+    dial = dial_in_words(recipe, number, work.inherits)
     facts = {"imprint": dial, **learner.facts()} if dial else learner.facts()
     session.announce(state, work.decided, settled, facts, {"words": ledger.words, "tokens": ledger.tokens})
     if settled.accumulate < session.ranks.count:

@@ -17,6 +17,7 @@ from quire.planner.plan import Plan, make_plan, require_possible
 from quire.planner.schedule import BatchChoice, choose_batch
 from quire.planner.shape import read_shape
 from quire.recipe.bases import FRESH
+from quire.recipe.method import Method
 from quire.recipe.resolved import Decided, StageDecided
 from quire.recipe.schema import FreshBase, Recipe, Stage
 from quire.run.atomic import fresh_folder
@@ -26,8 +27,9 @@ from quire.training.pace import pace_or_none
 OWN_BASE = "base"  # where a run keeps the base that it made from scratch
 
 
-def decide(recipe: Recipe, picked: BasePick) -> Decided:
-    """Precision, threads and batch, by the recipe and by measuring this machine, for the base that was picked.
+def decide(recipe: Recipe, picked: BasePick, earlier: Method | None = None) -> Decided:
+    """Precision, threads and batch, by the recipe and by measuring this machine, for the base that was picked;
+    `earlier` is the method of the voice that is gone on from.
 
     Whether activations are computed twice can be settled when the base's files are there (`foresee`).
     """
@@ -42,14 +44,13 @@ def decide(recipe: Recipe, picked: BasePick) -> Decided:
         device=device_name(),
         threads=threads,
         threads_reason=threads_reason,
-        stages=tuple(_decide_stage(stage, recipe, number) for number, stage in enumerate(recipe.curriculum)),
+        stages=tuple(_decide_stage(recipe, number, earlier) for number in range(len(recipe.curriculum))),
     )
 
 
-def _decide_stage(stage: Stage, recipe: Recipe, number: int) -> StageDecided:
-    method = recipe.method_of(number)
-    low_bits = method is not None and method.qlora is not None
-    precision = choose_precision(measure_machine(), stage.precision, low_bits)
+def _decide_stage(recipe: Recipe, number: int, earlier: Method | None) -> StageDecided:
+    stage = recipe.carried_out(number, earlier)
+    precision = choose_precision(measure_machine(), stage.precision, stage.method.qlora is not None)
     batch = choose_batch(stage)
     return StageDecided(
         precision=precision.value,
@@ -58,6 +59,7 @@ def _decide_stage(stage: Stage, recipe: Recipe, number: int) -> StageDecided:
         accumulate=batch.accumulate,
         batch_reason=batch.reason,
         checkpointing=stage.checkpointing is True,
+        lr_ratio=stage.method.adapter.lr_ratio if stage.method.adapter is not None else 1.0,
         packs=None,
     )
 

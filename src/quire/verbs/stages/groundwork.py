@@ -12,6 +12,7 @@ from quire.errors import BookError, RecipeError
 from quire.planner.bases import BaseFiles
 from quire.planner.pace import tokens_written
 from quire.planner.plan import Plan
+from quire.recipe.method import Method
 from quire.recipe.resolved import Decided, ResolvedRecipe, load_resolved, versions_here
 from quire.recipe.schema import Recipe
 from quire.run.events import Event
@@ -147,12 +148,20 @@ def resolve(
 
 
 def foresee_all(
-    recipe: Recipe, decided: Decided, files: BaseFiles, data: Mapping[int, StageData], run: Path, processes: int
+    recipe: Recipe,
+    inherits: Method | None,
+    decided: Decided,
+    files: BaseFiles,
+    data: Mapping[int, StageData],
+    run: Path,
+    processes: int,
 ) -> dict[int, Plan | None]:
-    """What each stage will take, for those that the planner knows enough of."""
+    """What each stage will take, for those that the planner knows enough of; `inherits` is the method of the voice that
+    is gone on from."""
+    written = tokens_written(recipe)
     return {
         number: foresee(
-            recipe.carried_out(number), decided, number, files, part.facts, run, processes, tokens_written(recipe)
+            recipe.carried_out(number, inherits), decided, number, files, part.facts, run, processes, written
         )
         for number, part in data.items()
     }
