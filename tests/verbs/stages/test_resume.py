@@ -61,6 +61,28 @@ def test_what_changes_nothing_that_is_learned_may_be_given_anew(folder: RunFolde
     assert (recipe.train.keep, recipe.train.log_every, recipe.train.epochs) == (7, 5, 2)
 
 
+@pytest.mark.parametrize("by_run", [False, True])
+def test_of_stages_too_what_changes_nothing_may_be_given_anew(folder: RunFolder, by_run: bool) -> None:
+    """By the recipe that the run was started with, and by the run itself, whose recipe.yaml writes every key."""
+    stages = [{"name": "wide"}, {"name": "book", "keep": 5, "log_every": 4}]
+    data: dict[str, object] = {**OWN, "stages": stages}
+    own = ResolvedRecipe(recipe=load_recipe(data).recipe, decided=Decided(base="embedded"))
+    folder.recipe_file.write_text(own.to_yaml(), encoding="utf-8")
+    source = folder.recipe_file if by_run else data
+
+    def kept(**settings: object) -> list[tuple[int, int]]:
+        now = load_recipe(source, {key.replace("__", "."): value for key, value in settings.items()})
+        return [(stage.keep, stage.log_every) for stage in go_on_with(folder, own, now).stages]
+
+    assert kept() == [(2, 1), (5, 4)]
+    assert kept(train__keep=1) == [(1, 1), (5, 4)], "what a stage says itself wins"
+    assert kept(stages__book__keep=3, train__log_every=7) == [(2, 7), (3, 4)]
+    with pytest.raises(RunError, match=r"stages\.book\.epochs: 2\.0 → 9\.0"):
+        kept(stages__book__epochs=9)
+    alone = go_on_with(folder, own, given({}, train__save_every=6))
+    assert [stage.save_every for stage in alone.stages] == [6, 6], "named by its book alone"
+
+
 def test_other_settings_are_named_with_both_values(folder: RunFolder) -> None:
     with pytest.raises(RunError, match=r"train\.epochs: 2\.0 → 5\.0") as caught:
         go_on_with(folder, resolved(), given({}, train__epochs=5))

@@ -11,8 +11,8 @@ from quire.recipe.schema import Recipe
 from quire.run.events import read_all_events
 from quire.run.folder import RunFolder
 
-# Whatever these say, the same is learned: they may be given anew at every start.
-WITHOUT_EFFECT = ("train.keep", "train.log_every", "train.save_every")
+# Whatever these say, of a training or of a stage, the same is learned: they may be given anew at every start.
+WITHOUT_EFFECT = ("keep", "log_every", "save_every")
 OF_LATER_VERBS = ("write", "judge")
 _SHOWN = 5
 
@@ -28,16 +28,34 @@ def go_on_with(folder: RunFolder, earlier: ResolvedRecipe, now: Loaded) -> Recip
     Only what is given counts: a default, or the advice for a base, may have changed with an upgrade of Quire.
     """
     given = {key for key, origin in now.provenance.items() if origin != DEFAULT and not origin.startswith("advice:")}
+    sections = ["train", *(f"stages.{stage.name}" for stage in earlier.recipe.stages)]
+    free = [f"{section}.{key}" for section in sections for key in WITHOUT_EFFECT]
     changed = [
         difference
-        for difference in differences(earlier.recipe, now.recipe, ignore=WITHOUT_EFFECT)
+        for difference in differences(earlier.recipe, now.recipe, ignore=free)
         if difference.key in given or _is_lost_source(difference, given)
     ]
     if changed:
         raise _other_settings(folder, changed)
-    free = {key.removeprefix("train.") for key in WITHOUT_EFFECT if key in given}
-    train = earlier.recipe.train.model_copy(update=now.recipe.train.model_dump(include=free))
-    return earlier.recipe.model_copy(update={"train": train})
+    return _given_anew(earlier.recipe, now.recipe, given)
+
+
+def _given_anew(own: Recipe, now: Recipe, given: set[str]) -> Recipe:
+    """The run's `own` recipe with what is given `now` of the keys that make no difference.
+
+    A run's recipe.yaml writes every key under every stage: what a stage has in common with `train` changes with it.
+    """
+    of_train = {key: value for key, value in now.train if key in WITHOUT_EFFECT and f"train.{key}" in given}
+    named = {stage.name: stage for stage in now.stages}
+    stages = []
+    for stage in own.stages:
+        common = {key: value for key, value in of_train.items() if dict(stage)[key] == dict(own.train)[key]}
+        said = {key: value for key, value in named.get(stage.name, stage) if key in WITHOUT_EFFECT}
+        changed = {key: value for key, value in said.items() if value != dict(stage)[key]}
+        changed = {key: value for key, value in changed.items() if f"stages.{stage.name}.{key}" in given}
+        stages.append(stage.model_copy(update=common | changed))
+    train = own.train.model_copy(update=of_train)
+    return own.model_copy(update={"train": train, "stages": tuple(stages)})
 
 
 def same_sources(folder: RunFolder, earlier: ResolvedRecipe, hashes: Mapping[str, str]) -> None:
