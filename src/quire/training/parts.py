@@ -44,7 +44,7 @@ def train_parts(
     (only where there are several parts).  Both may be called again for the same part after a crash between them.
     `keep` hears what is decided anew where memory runs out, and whether this process alone knows of it.  Of several
     processes only the first saves and writes samples; where each holds a slice of the model, that is with a learner
-    that `remake` makes and that is given what all have learned.
+    that `remake` makes in main memory and that is given what all have learned.
     """
     ranks = session.ranks
     spread_out(learner, stage, ranks)
@@ -80,6 +80,7 @@ def train_parts(
         session.emit("part_end", state, end)
         if state.part + 1 == len(parts):
             return state, whole
+        del whole  # the next part is to have its room
         state = state.next_part()
 
 
@@ -101,10 +102,13 @@ def spread_out(learner: Learner, stage: Stage, ranks: Ranks) -> None:
 
 
 def put_together(learner: Learner, ranks: Ranks, remake: Callable[[], Learner]) -> Learner:
-    """The learner with a model that a process can use by itself; in the first process, where it lies in slices."""
+    """The learner with a model that a process can use by itself; in the first process, where it lies in slices.
+
+    That one is made in main memory: a model which needs slices has no room beside them.
+    """
     if not is_sliced(learner.model):
         return learner
-    weights = whole_weights(learner.model)
+    weights = whole_weights(learner.model, ranks.first)
     if not ranks.first:
         return learner
     whole = remake()

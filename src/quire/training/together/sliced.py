@@ -49,9 +49,15 @@ def layers_of(model: nn.Module) -> list[nn.Module]:
     return list(lists[sizes.index(max(sizes))]) if lists else []
 
 
-def whole_weights(model: nn.Module) -> dict[str, Tensor]:
-    """The learning weights put together, in main memory.  All processes must call it, and all get them."""
-    return {name: _whole(parameter.detach()) for name, parameter in trainable(model)}
+def whole_weights(model: nn.Module, kept: bool) -> dict[str, Tensor]:
+    """The learning weights put together, in main memory.  All processes must call it; they are `kept` where they are
+    wanted, and elsewhere let go of one after the other."""
+    found: dict[str, Tensor] = {}
+    for name, parameter in trainable(model):
+        whole = _whole(parameter.detach())
+        if kept:
+            found[name] = whole.cpu()
+    return found
 
 
 def own_part(tensor: Tensor) -> Tensor:
@@ -60,4 +66,4 @@ def own_part(tensor: Tensor) -> Tensor:
 
 
 def _whole(tensor: Tensor) -> Tensor:
-    return (tensor.full_tensor() if isinstance(tensor, DTensor) else tensor).cpu()
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
