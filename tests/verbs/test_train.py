@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, GenerationConfig
 
 import quire
 from loopback_hub import LoopbackHub, point_client, serve_hub
-from quire.errors import BaseModelError, GuardError, RecipeError, RunError, Stopped
+from quire.errors import BaseModelError, GuardError, OutOfMemory, RecipeError, RunError, Stopped
 from quire.model.adapters import load_voice
 from quire.model.machine import measure_machine
 from quire.planner.bases import find_base
@@ -63,6 +63,20 @@ def adapter(path: Path) -> str:
 def losses(path: Path) -> list[tuple[str, int, int, object]]:
     events = read_events(path / "events.jsonl")
     return [(e.kind, e.part, e.step, e.values["loss"]) for e in events if e.kind in ("step", "validation")]
+
+
+def test_an_optimiser_without_room_for_its_moments_is_no_bug(
+    book: Path, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def step(*_given: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+    with pytest.raises(OutOfMemory, match=r"memory ran out .*20.00 GiB"):
+        train(book, base=str(tiny_base), run=tmp_path / "run", settings=TINY_TRAINING)
+    last = read_events(tmp_path / "run" / "events.jsonl")[-1]
+    assert (last.kind, last.step) == ("error", 0)
+    assert not RunFolder(tmp_path / "run").crash_file.exists()
 
 
 def test_the_run_folder_holds_what_it_should(run: Run) -> None:

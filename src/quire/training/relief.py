@@ -10,7 +10,8 @@ from __future__ import annotations
 import gc
 import resource
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,23 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _SAID_BY_ALLOCATORS)
+
+
+@contextmanager
+def naming_out_of_memory() -> Iterator[None]:
+    """Raise OutOfMemory where an allocation fails in the block: what could be made smaller there was tried before."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        said = (str(error).splitlines() or ["an allocation failed"])[0]
+        raise OutOfMemory(
+            f"memory ran out ({said})",
+            "close what else holds memory and go on with the same command; or, in a new run, use a shorter "
+            "train.window, a smaller base, or method: qlora",
+            "out-of-memory",
+        ) from error
 
 
 def smaller(footing: Footing, rows: int) -> Footing:

@@ -11,6 +11,7 @@ from quire.planner.cautions import Warned
 from quire.recipe.resolved import Decided, StageDecided
 from quire.run.events import JSON, Event, EventLog, read_events
 from quire.run.folder import RunFolder
+from quire.training.relief import naming_out_of_memory
 from quire.training.state import TrainState
 from quire.training.together.ranks import ALONE, Ranks
 from quire.training.watch import StopWish
@@ -61,13 +62,18 @@ class Session:
 
     @contextmanager
     def telling_errors(self) -> Iterator[None]:
-        """Keep the error that ends a run which has begun to tell its events, at the place of the latest one."""
+        """Keep the error that ends a run which has begun to tell its events, at the place of the latest one.
+
+        Memory runs out in more places than those that can make do with less (the optimiser's moments, a sample, a model
+        that is loaded): that is such an error too, and no bug.
+        """
         try:
-            yield
+            with naming_out_of_memory():
+                yield
         except Stopped:
             raise
         except QuireError as error:
-            if (last := self.log.last) is not None:
+            if self.ranks.first and (last := self.log.last) is not None:
                 with suppress(DiskFull):
                     values: dict[str, JSON] = {"text": error.what, "remedy": error.then}
                     self.listener(self.log.append("error", last.stage, last.part, last.step, values))
