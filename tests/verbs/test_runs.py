@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from littleruns import little_run
-from quire.errors import RunError
+from quire.errors import RunError, Stopped
+from quire.run.events import Event
 from quire.run.lock import hold
 from quire.verbs import runs as module
 from quire.verbs.runs import entry_of, find_entries, remove_run, runs
-from trials import Scripted, course
+from quire.verbs.search import search
+from trials import SETTINGS, SPACE, Scripted, course
 
 
 def test_runs_and_searches_are_listed_and_nothing_else(tmp_path: Path) -> None:
@@ -29,6 +34,34 @@ def test_runs_and_searches_are_listed_and_nothing_else(tmp_path: Path) -> None:
         1,
         "embedded",
     )
+
+
+def test_a_search_has_finished_when_all_that_was_wanted_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped in its repeats it has not, nor while it is made longer."""
+    monkeypatch.setattr("quire.verbs.search.Trainer", lambda _folder, _fork: nullcontext(trainer))
+    given: dict[str, Any] = {"base": "embedded", "settings": SETTINGS, "space": SPACE, "prune": "none"}
+
+    def stop_at(seed: int | None, number: int) -> Callable[[Event], None]:
+        def hear(event: Event) -> None:
+            if event.kind == "trial" and (event.values["seed"], event.values["number"]) == (seed, number):
+                raise Stopped("asked to")
+
+        return hear
+
+    def state() -> str:
+        return entry_of(tmp_path / "s").state
+
+    trainer = Scripted()
+    with pytest.raises(Stopped):
+        search("sample:tale", trials=5, repeats=1, run=tmp_path / "s", listener=stop_at(8, 0), **given)
+    assert state() == "stopped"
+    search(tmp_path / "s")
+    assert state() == "finished"
+    with pytest.raises(Stopped):
+        search(tmp_path / "s", trials=7, listener=stop_at(None, 6))
+    assert state() == "stopped"
 
 
 def test_size_counts_every_file_once_and_follows_no_link(tmp_path: Path) -> None:

@@ -7,23 +7,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from quire.errors import QuireError
+from quire.errors import QuireError, Stopped
 
 _NOTE = "the traceback is kept in "
 
 
 @contextmanager
 def crash_kept_in(file: Path) -> Iterator[None]:
-    """Write the traceback of what is raised in the block to `file`, unless the user can put it right; raise it on."""
+    """Write the traceback of what is raised in the block to `file`, unless the user can put it right; raise it on.
+
+    Where the block ends as it should, or was asked to, an older one goes: that bug is passed.
+    """
     try:
         yield
-    except QuireError:
+    except QuireError as error:
+        if isinstance(error, Stopped):
+            _forget(file)
         raise
     except Exception as error:
         with suppress(OSError):
             file.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
             error.add_note(f"{_NOTE}{file}")
         raise
+    _forget(file)
+
+
+def _forget(file: Path) -> None:
+    with suppress(OSError):
+        file.unlink(missing_ok=True)
 
 
 def kept_file(error: Exception) -> Path | None:

@@ -137,7 +137,7 @@ def _search_facts(path: Path) -> tuple[str, int, str]:
     if holder(path / "lock") is not None:
         state = "training"
     else:
-        state = "finished" if journal.outcome and ended >= min(journal.wanted, len(journal.trials)) else "stopped"
+        state = "finished" if journal.outcome.get("complete") else "stopped"
     recipe = path / "recipe.yaml"
     decided = read_recipe_file(recipe).data.get("decided") if recipe.is_file() else None
     return state, ended, base_name(str(decided.get("base", ""))) if isinstance(decided, dict) else ""

@@ -117,6 +117,7 @@ def search(
                 journal,
                 wanted=journal.wanted if trials is None else trials,
                 repeats_wanted=journal.repeats_wanted if repeats is None else repeats,
+                outcome={**journal.outcome, "complete": False},
             )
             course = Course(
                 folder, journal, _kept(folder, source, recipe), download, trainer, wish, listener or _nobody
@@ -132,7 +133,7 @@ def _carry_out(course: Course) -> Search:
     except Stopped:
         if course.journal.space:
             with suppress(QuireError):
-                write_results(course.folder, course.journal)
+                write_results(course.folder, course.journal, complete=False)
         raise
     return Search(course.folder, write_results(course.folder, course.journal))
 

@@ -7,7 +7,7 @@ import pytest
 from littleruns import little_run
 from quire.errors import RunError
 from quire.run.atomic import write_text
-from quire.run.events import read_events
+from quire.run.events import EventLog, read_events
 from quire.run.folder import RunFolder
 from quire.run.lock import hold
 from quire.run.results import read_results
@@ -44,6 +44,17 @@ def test_stages_are_told_one_by_one_and_the_last_one_decides(tmp_path: Path) -> 
 )
 def test_how_a_run_stands(ends: str, state: str, tmp_path: Path) -> None:
     run = little_run(tmp_path / "a", ends=ends)
+    assert state_of(run, read_events(run.events_file)) == state
+
+
+@pytest.mark.parametrize(("ends", "state"), [("stopped", "stopped"), ("stage_end", "stopped"), ("step", "crashed")])
+@pytest.mark.parametrize("behind", ["energy", "warning", "prepared"])
+def test_what_is_told_beside_the_training_does_not_say_how_it_ended(
+    behind: str, ends: str, state: str, tmp_path: Path
+) -> None:
+    run = little_run(tmp_path / "a", ends=ends)
+    with EventLog(run.events_file) as log:
+        log.append(behind, "train", 0, 20, {})
     assert state_of(run, read_events(run.events_file)) == state
 
 

@@ -20,6 +20,8 @@ from quire.verbs.searching.outcome import outcome_of
 from quire.verbs.searching.space import decisive
 
 REPORT = "report.json"
+# Events that say nothing of how a start ended: they follow others, or stand in a start that trains nothing.
+_BESIDE = ("energy", "warning", "prepared")
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def state_of(folder: RunFolder, events: Sequence[Event]) -> str:
         return "finished"
     if not kinds & {"start", "step", "validation"}:
         return "ready" if folder.recipe_file.is_file() else "new"
-    last = events[-1].kind
+    last = next(event.kind for event in reversed(events) if event.kind not in _BESIDE)
     return "stopped" if last in ("stopped", "stage_end") and not folder.crash_file.exists() else "crashed"
 
 

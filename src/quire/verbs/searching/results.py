@@ -24,13 +24,17 @@ HISTORY, IMPORTANCE = "history", "importance"
 _NUMBERS = ("state", "loss", "steps", "tokens", "seconds", "reason")
 
 
-def write_results(folder: Path, journal: Journal) -> Journal:
-    """Write everything that can be told by now, and return the journal with its outcome in it."""
+def write_results(folder: Path, journal: Journal, complete: bool = True) -> Journal:
+    """Write everything that can be told by now, and return the journal with its outcome in it.
+
+    `complete` says that all trials and repeats that were wanted have been carried out.
+    """
     found = importances(journal.space, journal.trials, journal.asked.seed)
     note = "" if found else _too_few(journal)
     winner = journal.best
     pairs = pairs_of(journal, winner) if winner is not None else None
     outcome: dict[str, Any] = {
+        "complete": complete,
         "winner": winner.number if winner else None,
         "loss": winner.loss if winner else None,
         "original_loss": journal.trials[0].loss if journal.trials else None,
