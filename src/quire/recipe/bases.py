@@ -127,17 +127,16 @@ def advice_for(base: str, method: MethodKind = "lora") -> Mapping[str, Advice]:
     return next((known.advice for known in KNOWN if known.name == base), {})
 
 
-# Machines are sold as 8 or 16 GB, and their systems keep some of it for themselves.
-SIXTEEN_GB, EIGHT_GB = 14 * 2**30, 7 * 2**30
+EIGHT_GB = 7 * 2**30  # as machines are sold: their systems keep some of it for themselves
 
 
 def bases_for(language: str | None, gpu: bool, memory_bytes: int) -> list[KnownBase]:
     """Ungated plain bases of a size that suits such a machine, largest first; whether one fits, the planner says.
 
-    On a GPU about 3 to 4 thousand million parameters, on a processor about one where there are at least 8 GB, and less
-    where there is less.
+    On a GPU about 3 to 4 thousand million parameters, on a processor about one where there are at least 8 GB, and
+    135 to 360 million where there is less.
     """
-    limit = 4.5e9 if gpu else 1.6e9 if memory_bytes >= EIGHT_GB else 0.5e9
+    limit = 4.5e9 if gpu else 1.6e9 if memory_bytes >= EIGHT_GB else 0.4e9
     return [
         known
         for known in sorted(KNOWN, key=lambda known: -known.parameters)
