@@ -276,7 +276,7 @@ def test_the_trap_of_repacking_is_disarmed(tiny_model: PreTrainedModel) -> None:
 def test_without_bitsandbytes_nf4_is_refused_before_anything_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lowbit, "find_spec", lambda name: None)
+    monkeypatch.setattr("quire.planner.precision.find_spec", lambda name: None)
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(RecipeError, match="needs bitsandbytes") as caught:
         load_model(tmp_path, "nf4")

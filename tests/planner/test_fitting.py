@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from quire.planner.facts import MachineFacts
 from quire.planner.fitting import ladder, suiting_bases, usual_precision
 from quire.planner.memory import memory_of
@@ -88,3 +90,34 @@ def test_what_is_offered_really_fits() -> None:
         needed = memory_of(stage, shape, choose_batch(stage), precision, shape.lora_parameters(lora))
         assert min(needed.total, suits.memory_bytes) <= 6 * GIB
         assert suits.memory_bytes <= 6 * GIB
+
+
+def test_a_base_fits_in_the_format_that_the_recipe_says() -> None:
+    tight = machine(7)
+    for precision, method in (("fp32", "lora"), ("int8", "qlora"), ("auto", "qlora"), ("auto", "lora")):
+        stage = settings(precision=precision, method=method)
+        best = next(suiting_bases("en", tight, [stage]))
+        form = precision if precision != "auto" else "int8" if method == "qlora" else best.precision or "bf16"
+        lora = stage.method.adapter
+        assert lora is not None
+        shape = shape_of(best.known.config)
+        twice = stage.model_copy(update={"checkpointing": True})
+        least = memory_of(twice, shape, choose_batch(stage), form, shape.lora_parameters(lora)).needed
+        assert least <= best.memory_bytes <= tight.room
+        assert best.precision is None or precision == "auto"
+    assert next(suiting_bases("en", tight, [settings(precision="fp32")])).known.parameters < 1e9
+
+
+def test_a_gpu_without_bf16_trains_in_fp16() -> None:
+    old = replace(machine(8, gpu=True), native=("fp32", "fp16"))
+    assert usual_precision(old) == "fp16"
+    assert usual_precision(machine(8, gpu=True)) == "bf16"
+    assert usual_precision(replace(machine(8), native=("fp32",))) == "fp32"
+
+
+def test_four_bits_are_offered_where_they_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = machine(8, gpu=True)
+    monkeypatch.setattr("quire.planner.precision.find_spec", lambda _name: object())
+    assert next(suiting_bases("en", small, [settings()])).precision == "nf4"
+    monkeypatch.setattr("quire.planner.precision.find_spec", lambda _name: None)
+    assert {suits.precision for suits in suiting_bases("en", small, [settings()])} == {None}

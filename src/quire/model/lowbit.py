@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +21,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from quire.errors import RecipeError
+from quire.planner.precision import has_nf4
 
 LEVELS = 127  # of a signed byte; -128 is left out, so that the scale is the same on both sides
 _SMALLEST = 1e-30  # a row of zeros has a scale too
@@ -164,7 +164,7 @@ def to_nf4(model: PreTrainedModel, device: str) -> None:
 
 def require_nf4() -> None:
     """RecipeError where bitsandbytes is not installed."""
-    if find_spec("bitsandbytes") is None:
+    if not has_nf4():
         raise RecipeError(
             "precision nf4 needs bitsandbytes, which is not installed",
             "install it with: pip install 'quire[gpu]'; or use --set train.precision=int8",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from quire.errors import RecipeError
 from quire.planner.facts import MachineFacts
 from quire.planner.memory import Memory, memory_of, needs_checkpointing
+from quire.planner.precision import has_nf4
 from quire.planner.schedule import choose_batch
 from quire.planner.shape import ALL_LINEAR, BaseShape, shape_of
 from quire.recipe.bases import EMBEDDED, EMBEDDED_CONFIG, KnownBase, bases_for
@@ -15,7 +16,7 @@ from quire.recipe.method import Lora, Method
 from quire.recipe.schema import TrainSettings
 
 SHORT_WINDOW = 512
-LOW_BITS = {"cpu": "int8", "cuda": "nf4"}
+FEW_BITS = {"cpu": "int8", "cuda": "nf4"}  # what training chooses for qlora on such a device
 
 
 @dataclass(frozen=True)
@@ -39,21 +40,25 @@ class Rung:
 
 def usual_precision(machine: MachineFacts) -> str:
     """The number format that training will most likely choose when it measures."""
-    return "bf16" if "bf16" in machine.native else "fp32"
+    if "bf16" in machine.native:
+        return "bf16"
+    return "fp32" if machine.gpu is None else "fp16"
 
 
 def suiting_bases(language: str | None, machine: MachineFacts, stages: Sequence[TrainSettings]) -> Iterator[Suits]:
     """Known bases on which every stage fits into this machine's memory, the largest first.
 
-    One that does not fit as it is may fit with its weights in few bits, where the stages' methods leave them alone.
+    One that does not fit as it is may fit with its weights in few bits, where the stages' methods leave them alone, the
+    recipe leaves their format open, and this machine can compute so.
     """
+    usual, few = usual_precision(machine), FEW_BITS[machine.device]
+    frozen = not any(stage.method.full for stage in stages)
+    formats = (usual, few) if frozen and (few != "nf4" or has_nf4()) else (usual,)
     for known in bases_for(language, machine.gpu is not None, machine.gpu_memory_bytes or machine.memory_bytes):
         shape = shape_of(known.config)
-        usual = usual_precision(machine)
-        few = LOW_BITS[machine.device]
-        formats = (usual,) if any(stage.method.full for stage in stages) else (usual, few)
         for precision in formats:
-            needed = max(_need(stage, shape, precision, machine).needed for stage in stages)
+            settled = [(stage, _format(stage, precision, machine)) for stage in stages]
+            needed = max(_need(stage, shape, form, machine).needed for stage, form in settled)
             if needed <= machine.room:
                 yield Suits(known, None if precision == usual else precision, needed)
                 break
@@ -99,7 +104,7 @@ def _ways(
         changes = {**changes, "method": "lora"}
         settings = settings.model_copy(update={"method": Method.model_validate("lora")})
         yield "an adapter instead of all weights", changes, settings, shape, precision
-    few = LOW_BITS[machine.device]
+    few = FEW_BITS[machine.device]
     if precision != few:
         adapter = settings.method.adapter
         method = Method.model_validate({"qlora": {} if adapter is None else adapter.model_dump()})
@@ -114,6 +119,13 @@ def _ways(
     for known in smaller:
         yield f"the base {known.name}", {**changes, "base": known.name}, settings, shape_of(known.config), precision
     yield f"the base {EMBEDDED}", {**changes, "base": EMBEDDED}, settings, shape_of(EMBEDDED_CONFIG), precision
+
+
+def _format(settings: TrainSettings, left_open: str, machine: MachineFacts) -> str:
+    """The number format of a stage: the recipe's, of qlora few bits, otherwise `left_open`."""
+    if settings.precision != "auto":
+        return settings.precision
+    return FEW_BITS[machine.device] if settings.method.qlora is not None else left_open
 
 
 def _need(settings: TrainSettings, shape: BaseShape, precision: str, machine: MachineFacts) -> Memory:

@@ -122,6 +122,6 @@ def test_four_bits_that_a_later_stage_wants_on_a_gpu_are_asked_for_before_the_fi
     recipe = load_recipe({"shelf": ["sample:tale"], "base": str(tiny_base), "stages": stages}).recipe
     decided = decide(recipe, BasePick(str(tiny_base), "said", False))
     four = decided.with_stage(1, decided.stages[1].model_copy(update={"precision": "nf4"}))
-    monkeypatch.setattr("quire.model.lowbit.find_spec", lambda _name: None)
+    monkeypatch.setattr("quire.planner.precision.find_spec", lambda _name: None)
     with pytest.raises(RecipeError, match="needs bitsandbytes"):
         base_files(recipe, four.model_copy(update={"device": "cuda"}), lambda: (), tmp_path, resumes=False)
