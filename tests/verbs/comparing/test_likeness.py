@@ -40,7 +40,11 @@ def test_other_held_out_text_compares_by_no_number(second: dict[str, object], re
 
 @pytest.mark.parametrize(
     ("second", "reason"),
-    [({"base": "some/other"}, "different tokens"), ({"settings": {"train.window": 64}}, "different windows")],
+    [
+        ({"base": "some/other"}, "different tokens"),
+        ({"settings": {"train.window": 64}}, "different windows"),
+        ({"settings": {"train.loss": "all"}}, "one measures the answers"),
+    ],
 )
 def test_other_tokens_compare_by_bits_per_byte_alone(second: dict[str, object], reason: str, tmp_path: Path) -> None:
     pair = lines(tmp_path, **second)

@@ -61,6 +61,7 @@ _TOKENS: tuple[Trait, ...] = (
         "their held-out text is cut into different windows",
         lambda line: (_last(line).window, _last(line).pack, _last(line).chunk),
     ),
+    ("of conversations, one measures the answers and another every word", lambda line: _last(line).loss),
 )
 
 

@@ -23,7 +23,7 @@ _FORM = "write a range as 1e-5..1e-3/log or 1..6, and choices as 8|16|32"
 _DIGITS = 3  # significant ones of a drawn number: more say nothing, and are hard to read
 
 _OTHER_TEXT = "it changes which text is held out, or what a token is, so that the losses could not be compared"
-_OTHER_MEASURE = "it changes how held-out text is cut, so that the losses could not be compared"
+_OTHER_MEASURE = "it changes how held-out text is cut or read, so that the losses could not be compared"
 _NOTHING = "it changes nothing that is learned"
 # Of the recipe, and of the training whose held-out loss decides.
 _REFUSED = {
@@ -33,7 +33,7 @@ _REFUSED = {
 }
 _REFUSED_IN_TRAINING = {
     "shelf": _OTHER_TEXT,
-    **dict.fromkeys(("window", "chunk", "pack", "parts"), _OTHER_MEASURE),
+    **dict.fromkeys(("window", "chunk", "pack", "parts", "loss"), _OTHER_MEASURE),
     **dict.fromkeys(("keep", "log_every", "save_every"), _NOTHING),
 }
 # What the two matrices that read and answer are called in the families that Quire knows (field notes, 4).
