@@ -154,6 +154,9 @@ def test_what_is_inherited_and_overridden_is_said(run: RunFolder) -> None:
     assert "from" not in told["wide"]
     assert told["narrow"]["from"] == "wide: its weights, under a new adapter"
     assert told["imprint"]["from"] == "narrow: its adapter goes on learning"
+    first = told["narrow"]["overrides"]
+    assert isinstance(first, dict)
+    assert (first["shelf"], first["method"]) == ("other.md → river.md", "full → lora of rank 4")
     overrides = told["imprint"]["overrides"]
     assert isinstance(overrides, dict)
     assert overrides["stride"] == "– → 16"

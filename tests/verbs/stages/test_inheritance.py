@@ -42,6 +42,26 @@ def test_what_a_stage_does_otherwise_is_told_with_both_values() -> None:
     assert "from" not in inherited(recipe("full", "lora"), 0, Start(FILES))
 
 
+def overrides(*methods: object, **second: object) -> object:
+    return inherited(recipe(*methods, **second), 1, Start(FILES))["overrides"]
+
+
+def test_another_text_is_told_by_its_name_and_otherwise_by_what_changed() -> None:
+    several = [f"books/{name}.txt" for name in "bcde"]
+    assert overrides("full", "inherit", shelf=several) == {"shelf": "a.txt → b.txt, c.txt, d.txt and 1 more"}
+    assert overrides("full", "inherit", shelf=["sample:tale"]) == {"shelf": "a.txt → sample:tale"}
+    assert overrides("full", "inherit", shelf=[{"path": "a.txt", "weight": 2}]) == {"shelf.0.weight": "1.0 → 2.0"}
+
+
+def test_another_method_is_told_in_short_and_otherwise_by_what_changed() -> None:
+    assert overrides("full", {"lora": {"rank": 8}}) == {"method": "full → lora of rank 8"}
+    assert overrides("lora", "full") == {"method": "lora of rank 16 → full"}
+    changed = {"method.lora.rank": "16 → 8", "method.lora.alpha": "32.0 → 4.0"}
+    assert overrides("lora", {"lora": {"rank": 8, "alpha": 4}}) == changed
+    third = inherited(recipe("lora", "inherit", {"lora": {"rank": 8}}), 2, Start(FILES))
+    assert third["overrides"] == {"method.lora.rank": "16 → 8"}, "against what was inherited"
+
+
 def test_an_earlier_voice_is_named_as_the_recipe_names_it() -> None:
     second = Recipe.model_validate({"from": "runs/first", "shelf": ["b.txt"], "train": {"method": "inherit"}})
     assert inherited(second, 0, Start(FILES, Path("voice")))["from"] == "runs/first: its adapter goes on learning"

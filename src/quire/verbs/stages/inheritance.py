@@ -9,11 +9,14 @@ from pathlib import Path
 from quire.model.adapters import is_adapter
 from quire.planner.bases import BaseFiles
 from quire.recipe.keys import flatten
+from quire.recipe.method import Method
 from quire.recipe.schema import Recipe, Stage
 from quire.run.events import JSON
 from quire.run.folder import RunFolder
 from quire.training.learner import Start
 from quire.training.standing import voice_of
+
+_SHOWN = 3  # texts of a stage
 
 
 def start_of(folder: RunFolder, stages: Sequence[Stage], number: int, files: BaseFiles, earlier: Start | None) -> Start:
@@ -40,10 +43,38 @@ def inherited(recipe: Recipe, number: int, start: Start) -> dict[str, JSON]:
         return told
     told["from"] = f"{stages[number - 1].name if number else recipe.earlier}: {_what_becomes(start, stage)}"
     if number > 0:
-        old, new = flatten(stages[number - 1]), flatten(stage)
-        keys = [key for key in new if key.split(".")[0] not in ("name", "shelf", "method") and new[key] != old.get(key)]
-        told["overrides"] = {key: f"{_plain(old.get(key))} → {_plain(new[key])}" for key in keys}
+        told["overrides"] = dict(_overrides(recipe, number))
     return told
+
+
+def _overrides(recipe: Recipe, number: int) -> dict[str, str]:
+    """What stage `number` says otherwise than the one before it, by key; texts and another method are named in short.
+
+    A stage that inherits overrides nothing of the method.
+    """
+    old, new = recipe.curriculum[number - 1], recipe.curriculum[number]
+    before, method = recipe.method_of(number - 1) or old.method, new.method
+    found, told_apart = {}, ["name"]
+    if [item.name for item in old.shelf] != [item.name for item in new.shelf]:
+        found["shelf"] = f"{_texts(old)} → {_texts(new)}"
+        told_apart.append("shelf")
+    if method.inherit or method.kind != before.kind:
+        found |= {} if method.inherit else {"method": f"{_in_short(before)} → {_in_short(method)}"}
+        told_apart.append("method")
+    was, now = flatten(old.model_copy(update={"method": before})), flatten(new)
+    keys = [key for key in now if key.split(".")[0] not in told_apart and now[key] != was.get(key)]
+    return found | {key: f"{_plain(was.get(key))} → {_plain(now[key])}" for key in keys}
+
+
+def _texts(stage: Stage) -> str:
+    """The sources of a stage by their last names, the first of them where there are many."""
+    names = [Path(item.name).name if item.path is not None else item.name for item in stage.shelf]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _in_short(method: Method) -> str:
+    return f"{method.kind} of rank {method.adapter.rank}" if method.adapter is not None else method.kind
 
 
 def _what_becomes(start: Start, stage: Stage) -> str:
