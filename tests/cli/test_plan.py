@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from quire.planner.facts import MachineFacts
 from quire.planner.fitting import Rung, ladder
 from quire.planner.shape import shape_of
 from quire.recipe.bases import KNOWN
+from quire.recipe.load import load_recipe
+from quire.recipe.method import Method
+from quire.recipe.yaml_text import parse_value
 from quire.verbs.plan import plan
 
 
@@ -73,6 +77,14 @@ def test_the_nearest_thing_is_said_as_flags() -> None:
     rung = Rung("smaller", {"method": "qlora", "checkpointing": True, "base": "some/base"}, 1, True)
     assert as_flags(rung, "train") == ["--base some/base", "--set train.method=qlora", "--set train.checkpointing=true"]
     assert as_flags(rung, "imprint")[1] == "--set stages.imprint.method=qlora"
+    rung = Rung("smaller", {"method": {"qlora": {"rank": 4, "targets": ["q_proj"]}}, "stride": None}, 1, True)
+    flags = as_flags(rung, "train")
+    assert flags == ['--set \'train.method={"qlora": {"rank": 4, "targets": ["q_proj"]}}\'', "--set train.stride=null"]
+    given = dict(shlex.split(flag)[1].split("=", 1) for flag in flags)
+    values = {key: parse_value(value, key) for key, value in given.items()}
+    recipe = load_recipe({"shelf": ["a.txt"], "train": {"stride": 512}}, values).recipe
+    assert recipe.train.method == Method.model_validate(rung.changes["method"])
+    assert recipe.train.stride is None
 
 
 def test_explain_says_where_every_value_came_from(tiny_base: Path, capsys: pytest.CaptureFixture[str]) -> None:

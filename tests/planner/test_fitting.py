@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from quire.planner.facts import MachineFacts
+from quire.planner.facts import MachineFacts, TextFacts
 from quire.planner.fitting import ladder, suiting_bases, usual_precision
 from quire.planner.memory import memory_of
+from quire.planner.plan import make_plan
 from quire.planner.schedule import choose_batch
 from quire.planner.shape import shape_of
-from quire.recipe.bases import KNOWN
+from quire.recipe.bases import EMBEDDED_CONFIG, KNOWN
+from quire.recipe.load import load_recipe
 from quire.recipe.schema import TrainSettings
 
 GIB = 2**30
@@ -69,8 +71,11 @@ def test_what_leaves_the_training_as_it_is_comes_first() -> None:
 
 def test_the_adapter_keeps_its_rank_and_finds_its_layers_in_another_family() -> None:
     gpt2_names = settings(method={"lora": {"rank": 4, "targets": ["c_attn"]}})
-    found = ladder(gpt2_names, SHAPES["Qwen/Qwen2.5-1.5B"], "bf16", machine(1.5))
-    assert found[-1].changes["base"] == "HuggingFaceTB/SmolLM2-135M" or found[-1].changes["base"] == "embedded"
+    gpt2 = {"model_type": "gpt2", "n_embd": 1600, "n_layer": 48, "n_head": 25, "n_positions": 2048, "vocab_size": 50257}
+    found = ladder(gpt2_names, shape_of(gpt2), "bf16", machine(1.5))
+    assert found[0].changes == {"method": {"qlora": {"rank": 4, "targets": ["c_attn"]}}}
+    assert found[-1].changes["base"] in ("HuggingFaceTB/SmolLM2-135M", "embedded")
+    assert found[-1].changes["method"] == {"qlora": {"rank": 4}}, "all linear layers: no other base has c_attn"
 
 
 def test_where_nothing_fits_every_rung_says_so() -> None:
@@ -121,3 +126,30 @@ def test_four_bits_are_offered_where_they_can_be_had(monkeypatch: pytest.MonkeyP
     assert next(suiting_bases("en", small, [settings()])).precision == "nf4"
     monkeypatch.setattr("quire.planner.precision.find_spec", lambda _name: None)
     assert {suits.precision for suits in suiting_bases("en", small, [settings()])} == {None}
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        {},
+        {"precision": "bf16", "method": {"lora": {"rank": 4, "targets": ["q_proj"]}}},
+        {"stride": 1024, "window": 2048, "overlap": "context", "method": {"lora": {"init": "pissa"}}},
+        {"batch": 4, "accumulate": 4, "window": 256, "checkpointing": False},
+        {"method": "full", "batch": 4, "effective_batch": 12},
+        {"method": {"qlora": {"rank": 4}}, "precision": "int8", "window": 2048},
+    ],
+)
+def test_what_a_rung_changes_is_the_training_whose_memory_it_shows(train: dict[str, object]) -> None:
+    given, small = settings(**train), machine(0.1)
+    start = "int8" if given.precision == "int8" else "bf16"
+    rungs = ladder(given, LLAMA_3B, start, small)
+    assert len(rungs) > 2
+    for rung in rungs:
+        overrides = {key if key == "base" else f"train.{key}": value for key, value in rung.changes.items()}
+        changed = load_recipe({"shelf": ["a.txt"], "train": train}, overrides).recipe.train
+        name = str(rung.changes.get("base", "meta-llama/Llama-3.2-3B"))
+        shape = SHAPES.get(name) or shape_of(EMBEDDED_CONFIG)
+        precision = "int8" if changed.method.qlora is not None else "bf16"
+        plan = make_plan(changed, shape, TextFacts(10**5, 10**5, 0, 0, (100,), (10**5,)), small, precision)
+        assert plan.memory.needed == rung.memory_bytes, rung
+        assert plan.choice.rows_per_step == choose_batch(given).rows_per_step

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -173,7 +175,7 @@ def as_flags(rung: Rung, stage: str) -> list[str]:
     path = "train" if stage == PLAIN_STAGE else f"stages.{stage}"
     base = [f"--base {value}" for key, value in rung.changes.items() if key == "base"]
     return base + [
-        f"--set {path}.{key}={str(value).lower() if isinstance(value, bool) else value}"
+        f"--set {quote(f'{path}.{key}={value if isinstance(value, str) else json.dumps(value)}')}"
         for key, value in rung.changes.items()
         if key != "base"
     ]

@@ -12,7 +12,7 @@ from quire.planner.precision import has_nf4
 from quire.planner.schedule import choose_batch
 from quire.planner.shape import ALL_LINEAR, BaseShape, shape_of
 from quire.recipe.bases import EMBEDDED, EMBEDDED_CONFIG, KnownBase, bases_for
-from quire.recipe.method import Lora, Method
+from quire.recipe.method import Lora, Method, MethodKind
 from quire.recipe.schema import TrainSettings
 
 SHORT_WINDOW = 512
@@ -88,9 +88,12 @@ def _ways(
 ) -> Iterator[tuple[str, dict[str, object], TrainSettings, BaseShape, str]]:
     """Each rung: words, settings as a user would give them, and the training, base and format that they come to."""
     changes: dict[str, object] = {}
-    if settings.batch != 1 and choose_batch(settings).batch > 1:
-        changes = {**changes, "batch": 1}
-        settings = settings.model_copy(update={"batch": 1})
+    choice = choose_batch(settings)
+    if settings.batch != 1 and choice.batch > 1:
+        one: dict[str, object] = {"batch": 1}
+        if settings.accumulate != "auto":  # it was meant for larger batches: as many rows make a step as before
+            one["accumulate"] = choice.rows_per_step
+        changes, settings = {**changes, **one}, settings.model_copy(update=one)
         yield "one row at a time", changes, settings, shape, precision
     if settings.checkpointing is False:
         changes = {**changes, "checkpointing": True}
@@ -105,20 +108,46 @@ def _ways(
         settings = settings.model_copy(update={"method": Method.model_validate("lora")})
         yield "an adapter instead of all weights", changes, settings, shape, precision
     few = FEW_BITS[machine.device]
-    if precision != few:
-        adapter = settings.method.adapter
-        method = Method.model_validate({"qlora": {} if adapter is None else adapter.model_dump()})
-        changes = {**changes, "method": "qlora"}
-        settings, precision = settings.model_copy(update={"method": method}), few
+    adapter = settings.method.adapter
+    if precision != few and adapter is not None:
+        low: dict[str, object] = {"method": _said("qlora", adapter)}
+        if settings.precision != "auto":
+            low["precision"] = few
+        changes, settings, precision = {**changes, **low}, _changed(settings, low), few
         yield f"qlora: the base in {few}", changes, settings, shape, precision
     if settings.window > SHORT_WINDOW:
-        shorter = settings.model_copy(update={"window": SHORT_WINDOW, "stride": None, "overlap": "train"})
-        yield f"windows of {SHORT_WINDOW} tokens", {**changes, "window": SHORT_WINDOW}, shorter, shape, precision
+        short: dict[str, object] = {"window": SHORT_WINDOW}
+        short |= {"stride": None} if settings.stride is not None else {}
+        short |= {"overlap": "train"} if settings.overlap != "train" else {}
+        yield (
+            f"windows of {SHORT_WINDOW} tokens",
+            {**changes, **short},
+            settings.model_copy(update=short),
+            shape,
+            precision,
+        )
     memory = machine.gpu_memory_bytes or machine.memory_bytes
     smaller = [known for known in bases_for(language, True, memory) if known.parameters < 0.8 * shape.parameters]
-    for known in smaller:
-        yield f"the base {known.name}", {**changes, "base": known.name}, settings, shape_of(known.config), precision
-    yield f"the base {EMBEDDED}", {**changes, "base": EMBEDDED}, settings, shape_of(EMBEDDED_CONFIG), precision
+    for name, config in [*((known.name, known.config) for known in smaller), (EMBEDDED, EMBEDDED_CONFIG)]:
+        other = shape_of(config)
+        there: dict[str, object] = {"base": name}
+        if adapter is not None and (on_all := _on_all(adapter, other)) != adapter:
+            there["method"] = _said(settings.method.kind, on_all)
+        yield f"the base {name}", {**changes, **there}, _changed(settings, there), other, precision
+
+
+def _said(kind: MethodKind, lora: Lora) -> str | dict[str, object]:
+    """A method with its adapter as one writes it: only what is not usual."""
+    unusual = lora.model_dump(exclude_defaults=True)
+    return {kind: unusual} if unusual else kind
+
+
+def _changed(settings: TrainSettings, changes: Mapping[str, object]) -> TrainSettings:
+    """The training with changes of it, as they are written; what is said of the base is none of it."""
+    update = {key: value for key, value in changes.items() if key != "base"}
+    if "method" in update:
+        update["method"] = Method.model_validate(update["method"])
+    return settings.model_copy(update=update)
 
 
 def _format(settings: TrainSettings, left_open: str, machine: MachineFacts) -> str:
