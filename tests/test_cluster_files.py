@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
+
+from quire.run.events import EventLog
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "examples" / "cluster"
@@ -56,3 +59,47 @@ def test_the_pods_find_the_first_by_the_service_that_selects_them() -> None:
 def test_the_scripts_can_be_read() -> None:
     subprocess.run(["bash", "-n", str(FOLDER / "slurm.sbatch")], check=True)
     ast.parse((FOLDER / "on_ray.py").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("earlier", "told", "code", "requeued"),
+    [
+        (["step", "checkpoint"], ["resume", "step", "checkpoint", "stopped"], 1, True),
+        (["step"], ["checkpoint", "stopped", "energy"], 1, True),
+        (["step", "checkpoint"], ["resume", "step", "error"], 1, False),
+        (["step", "checkpoint", "stopped"], [], 1, False),
+        (["step", "checkpoint", "stopped"], ["resume", "step", "done"], 0, False),
+        ([], [], 1, False),
+    ],
+    ids=["stopped", "stopped, metered", "a bug", "a changed setting", "done", "no run at all"],
+)
+def test_a_job_goes_into_the_queue_again_only_where_it_was_stopped(
+    earlier: list[str], told: list[str], code: int, requeued: bool, tmp_path: Path
+) -> None:
+    """With programs in place of Slurm's that note what they are asked; `srun` tells what workers would have told."""
+    run = tmp_path / "run"
+    for name, kinds in (("run", earlier), ("later", told)):
+        (tmp_path / name).mkdir()
+        with EventLog(tmp_path / name / "events.jsonl") as log:
+            for kind in kinds:
+                log.append(kind, "train", 0, 4)
+    if earlier:
+        (run / "checkpoints" / "0000004").mkdir(parents=True)
+    later = tmp_path / "later" / "events.jsonl"
+    programs = {
+        "scontrol": f'[ "$1" = requeue ] && echo "$2" >>{tmp_path}/requeued; echo node0',
+        "srun": f"[ ! -e {later} ] || cat {later} >>{run}/events.jsonl; exit {code}",
+    }
+    for name, body in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    slurm = {"SLURM_JOB_ID": "41", "SLURM_NNODES": "2", "SLURM_JOB_NODELIST": "node[0-1]", "SLURM_CPUS_PER_TASK": "4"}
+    done = subprocess.run(
+        ["bash", str(FOLDER / "slurm.sbatch"), "recipe.yaml", str(run)],
+        env=os.environ | slurm | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (code, "")
+    assert (tmp_path / "requeued").exists() == requeued
