@@ -88,6 +88,18 @@ def test_without_codecarbon_or_without_counters_nothing_is_told(monkeypatch: pyt
         assert meter.read() is None
 
 
+def test_a_codecarbon_that_does_not_fit_ends_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another version, whose counters are asked for otherwise."""
+
+    def ask() -> frozenset[str]:
+        raise AttributeError("module 'codecarbon.core.cpu' has no attribute 'is_rapl_available'")
+
+    monkeypatch.setattr(energy, "find_spec", lambda name: object())
+    monkeypatch.setattr(energy, "counters", ask)
+    with metering() as meter:
+        assert meter.read() is None
+
+
 def test_a_meter_that_breaks_ends_no_training() -> None:
     class Broken:
         def start(self) -> None: ...

@@ -95,11 +95,13 @@ def metering(wanted: bool = True) -> Iterator[Meter]:
 
     Of several processes one alone is `wanted`: they would all read the same counters.
     """
-    found = counters() if wanted and find_spec("codecarbon") is not None else frozenset[str]()
+    found = frozenset[str]()
     totals: list[_Total] = []
     tracker: _Tracker | None = None
-    if found:
-        with suppress(Exception):  # whatever is wrong with it, it is no reason not to train
+    with suppress(Exception):  # whatever is wrong with it, it is no reason not to train
+        if wanted and find_spec("codecarbon") is not None:
+            found = counters()
+        if found:
             tracker = _start(totals)
     meter = Meter(tracker, totals, found)
     try:
