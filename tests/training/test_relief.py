@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from quire.errors import OutOfMemory
 from quire.recipe.resolved import StageDecided
+from quire.training import relief
 from quire.training.loop import Part, train_part
 from quire.training.relief import (
     Footing,
@@ -170,6 +171,25 @@ sys.exit(4)
 def test_the_real_allocator_of_this_machine_is_understood() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_files_that_the_system_keeps_in_memory_take_none_of_it_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container of 8 GiB that has read 7 GiB of files: all but a few MiB can be had."""
+    given = {"memory.max": str(8 * 2**30), "memory.current": str(7 * 2**30 + 5 * 2**20)}
+    given["memory.stat"] = f"anon {5 * 2**20}\nfile {7 * 2**30}\ninactive_file {6 * 2**30}\nactive_file {2**30}\n"
+    for name, text in given.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "meminfo").write_text(f"MemAvailable: {2**26} kB\n")
+    monkeypatch.setattr(relief, "_GROUP", tmp_path)
+    monkeypatch.setattr(relief, "_MEMINFO", tmp_path / "meminfo")
+    limit = memory_limit("cpu")
+    assert limit is not None
+    assert limit > 8 * 2**30 - 5 * 2**20
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory_limit("cpu") > limit  # type: ignore[operator]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")

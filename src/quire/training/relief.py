@@ -28,6 +28,7 @@ _SAID_BY_ALLOCATORS = ("can't allocate memory", "not enough memory", "Cannot all
 
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_MEMINFO, _GROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -146,11 +147,17 @@ def memory_limit(device: str) -> int | None:
         return torch.cuda.mem_get_info()[1]
     try:
         own = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-        told = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+        told = dict(line.split(":", 1) for line in _MEMINFO.read_text().splitlines())
         limits = [own + int(told["MemAvailable"].split()[0]) * 1024]
     except (OSError, ValueError, KeyError, IndexError):
         return None
     with suppress(OSError, ValueError):  # no group, or one without a limit
-        group = Path("/sys/fs/cgroup")
-        limits.append(own + int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
+        limits.append(own + _room_in_group(_GROUP))
     return min(limits)
+
+
+def _room_in_group(group: Path) -> int:
+    """Bytes that a control group may still take: what it holds of files goes where memory is wanted."""
+    holds = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    files = sum(int(holds.get(name, 0)) for name in ("inactive_file", "active_file"))
+    return int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()) + files
