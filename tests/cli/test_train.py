@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
 
 from quire.cli.app import run
+from quire.run.events import read_events
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,17 @@ def test_a_finished_run_says_so_and_what_to_do_next(
     assert "already finished, after 2 steps" in shown.err
     assert "quire judge" in shown.err
     assert shown.out == f"{home / 'tale'}\n"
+
+
+def test_the_data_of_a_finished_run_is_not_got_ready_again(
+    home: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments(home, tiny_base)) == 0
+    capsys.readouterr()
+    assert run(arguments(home, tiny_base, "--prepare-only")) == 0
+    shown = capsys.readouterr().err
+    assert "already finished" in shown
+    assert "quire train" not in shown
 
 
 def test_other_settings_for_the_same_run_are_shown_and_refused(
@@ -100,3 +113,24 @@ def test_stage_by_stage_it_says_what_is_left(
     assert "stage 2 of 2: narrow" in shown.err
     assert "its weights, under a new adapter" in shown.err
     assert "quire judge" in shown.err
+
+
+def next_command(shown: str) -> list[str]:
+    """What it says to type next, as a shell reads it."""
+    (line,) = (line for line in shown.splitlines() if line.startswith("next: quire "))
+    return shlex.split(line.removeprefix("next: quire ").partition(", or ")[0])
+
+
+def test_the_next_command_can_be_typed_as_it_is_told(
+    tmp_path: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By hand another number of steps was set, and the folder has a space in its name."""
+    recipe = tmp_path / "tale.yaml"
+    recipe.write_text(CURRICULUM, encoding="utf-8")
+    words = ["--base", str(tiny_base), "--run", str(tmp_path / "my tale"), "--set", "train.steps=1"]
+    assert run(["train", str(recipe), *words, "--prepare-only"]) == 0
+    told = next_command(capsys.readouterr().err)
+    assert run([*told, "--stage", "wide"]) == 0
+    assert run(next_command(capsys.readouterr().err)) == 0
+    (tmp_path / "my tale" / "voice" / "adapter_model.safetensors").stat()
+    assert [e.step for e in read_events(tmp_path / "my tale" / "events.jsonl") if e.kind == "step"] == [1, 2]

@@ -83,8 +83,8 @@ def train(
             listener=display,
         )
     name = escape(shlex.quote(done.path.name if done.path.parent == RUNS else str(done.path)))
-    for line in _what_now(done, name, source if run is None else f"{source} --run {run}", prepare_only, stage):
-        console.print(line)
+    for line in _what_now(done, name, prepare_only, stage):
+        console.print(line, soft_wrap=True)  # a command stays one line, to be copied
     if place_here().first:
         print(done.path)
 
@@ -101,17 +101,21 @@ def _launch(arguments: list[str], processes: int) -> NoReturn:
     raise typer.Exit(tell(ended.what, ended.then, ended.code) if ended.what else ended.code)
 
 
-def _what_now(done: Run, name: str, again: str, prepared: bool, stage: str | None) -> list[str]:
-    """What has come of it, where that is not plain, and the next thing to do."""
-    if prepared:
-        return ["the data is ready", f"next: quire train {again}"]
-    if done.left:
+def _what_now(done: Run, name: str, prepared: bool, stage: str | None) -> list[str]:
+    """What has come of it, where that is not plain, and the next thing to do.
+
+    The run is what is gone on with: it knows its settings, which the source alone does not.
+    """
+    again = f"next: quire train {escape(shlex.quote(str(done.path)))}"
+    if done.left and not prepared:
         was = f"stage {stage} was trained already" if done.already_finished else f"stage {stage} is trained"
-        left = f"next: quire train {again} --stage {done.left[0]}, or without --stage for all that is left"
+        left = f"{again} --stage {done.left[0]}, or without --stage for all that is left"
         return [f"{was}; {len(done.left)} to go", left]
     lines = []
     if done.already_finished:
         lines.append(f"{name} is already finished, after {done.steps} steps; to train anew, name another with --run")
+    elif prepared:
+        return ["the data is ready", again]
     return [*lines, f'next: quire judge {name}, or quire write {name} "…"']
 
 
