@@ -25,7 +25,7 @@ from quire.verbs.processes.company import Call, company, heard
 from quire.verbs.quiet import hush, hush_bars
 from quire.verbs.source import Source, load_source, name_of, run_path
 from quire.verbs.stages.passed_on import method_of_earlier
-from quire.verbs.stages.resume import earlier_start, go_on_with, same_device, same_sources
+from quire.verbs.stages.resume import earlier_start, go_on_with, other_versions, same_device, same_sources
 from quire.verbs.texts.material import Material
 
 if TYPE_CHECKING:
@@ -256,14 +256,15 @@ def _carry_out(
     begins = {number: part for number, part in data.items() if number > at.done or at.checkpoint is None}
     foreseen = foresee_all(recipe, inherits, decided, files, begins, folder.path, ranks.count) if ranks.first else {}
     before = earlier_start_of(recipe.earlier, files) if recipe.earlier is not None else None
-    with tracking(recipe.track if ranks.first else (), folder, session.warn) as track, metering(ranks.first) as meter:
+    with tracking(recipe.track if ranks.first else (), folder, session.warn) as track, metering(ranks.place) as meter:
         heard = replace(session, listener=_both(session.listener, track))
         used = telling(meter, lambda energy: heard.emit_here("energy", energy))
         followed = replace(heard, listener=_both(heard.listener, used))
         work = Undertaking(
             followed, recipe, resolved.decided, files, before, inherits, data, foreseen, texts.unwatched, keep
         )
-        state = carry_out(work, resumes=earlier is not None, only=given.stage)
+        beware = other_versions(earlier, versions_here()) if earlier is not None else []
+        state = carry_out(work, resumes=earlier is not None, only=given.stage, beware=beware)
     if ranks.first and folder.has_voice:
         keep_result(folder)
     return Run(folder.path, state.step, left=_stand(folder, recipe).left)

@@ -313,6 +313,25 @@ def test_killed_at_an_edge_it_ends_with_the_same_bytes(
         assert [(e.stage, e.part, e.step) for e in ours] == [(e.stage, e.part, e.step) for e in theirs], told
 
 
+def test_a_resume_with_other_libraries_is_warned_of_and_the_first_ones_stay_known(
+    tiny_base: Path, books: Path, tmp_path: Path
+) -> None:
+    def crash(event: Event) -> None:
+        if event.kind == "checkpoint":
+            raise Crash
+
+    given, folder = recipe(tiny_base, books, stages=[STAGES[1]]), RunFolder(tmp_path / "run")
+    with pytest.raises(Crash):
+        carry_out(given, folder.path, crash)
+    began = load_resolved(folder.recipe_file)
+    older = began.model_copy(update={"versions": {**began.versions, "torch": "2.0.0"}})
+    folder.recipe_file.write_text(older.to_yaml(), encoding="utf-8")
+    carry_out(given, folder.path)
+    told = [event.values for event in of_kind(folder, "warning") if event.values["guide"] == "resume"]
+    assert [f"torch 2.0.0 → {began.versions['torch']}" in str(values["text"]) for values in told] == [True]
+    assert load_resolved(folder.recipe_file).versions == older.versions
+
+
 def test_a_curriculum_is_judged_by_its_book_against_the_base_it_began_with(run: RunFolder, tiny_base: Path) -> None:
     report = quire.judge(run.path)
     assert "training all its weights, then LoRA of rank 4" in report.page.read_text(encoding="utf-8")

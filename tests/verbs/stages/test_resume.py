@@ -12,7 +12,7 @@ from quire.recipe.load import Loaded, load_recipe
 from quire.recipe.resolved import Decided, ResolvedRecipe
 from quire.run.events import EventLog
 from quire.run.folder import RunFolder
-from quire.verbs.stages.resume import earlier_start, go_on_with, same_base, same_device, same_sources
+from quire.verbs.stages.resume import earlier_start, go_on_with, other_versions, same_base, same_device, same_sources
 
 OWN = {"shelf": ["book.txt"], "train": {"epochs": 2, "learning_rate": 1e-4}, "name": "ferry"}
 
@@ -113,6 +113,17 @@ def test_a_changed_text_and_a_moved_base_are_named(folder: RunFolder) -> None:
     same_base("one", "a/base", decided)
     with pytest.raises(RunError, match="a/base was at revision one when the run was started, now two"):
         same_base("two", "a/base", decided)
+
+
+def test_other_libraries_than_at_the_start_are_named_with_the_way_back() -> None:
+    here = {"python": "3.12.1", "torch": "2.9.0", "transformers": "5.0.0", "peft": "0.18.0"}
+    began = resolved().model_copy(update={"versions": here})
+    assert other_versions(began, here) == []
+    assert other_versions(began, {**here, "python": "3.13.0"}) == [], "it computes nothing"
+    assert other_versions(resolved(), here) == [], "of a run that does not say them"
+    (warned,) = other_versions(began, {**here, "torch": "2.10.0", "peft": "0.19.0"})
+    assert "torch 2.9.0 → 2.10.0, peft 0.18.0 → 0.19.0" in warned.text
+    assert "pip install torch==2.9.0 peft==0.18.0" in warned.remedy
 
 
 @pytest.mark.skipif(device_name() == "cuda", reason="there is a GPU here")

@@ -72,14 +72,17 @@ class Undertaking:
         self.decided = Decided.model_validate_json(self.session.ranks.told(self.decided.model_dump_json()))
 
 
-def carry_out(work: Undertaking, resumes: bool, only: str | None) -> TrainState:
-    """Train what is left of the curriculum, or of it the stage `only`; then the run's voice is that of the last one."""
+def carry_out(work: Undertaking, resumes: bool, only: str | None, beware: Sequence[Warned] = ()) -> TrainState:
+    """Train what is left of the curriculum, or of it the stage `only`; then the run's voice is that of the last one.
+    `beware` is what a resume is to warn of."""
     folder, stages = work.session.folder, work.recipe.curriculum
     ranks = work.session.ranks
     at = standing_of_all(folder, stages, ranks)
     state, checkpoint = at.state, at.checkpoint
     if resumes:
         tell_resume(work.session, at)
+        for warned in beware:  # after the resume, or that would make readers forget it
+            work.session.warn(warned)
     for number in range(at.done, len(stages)):
         if only is not None and number > names_of(stages).index(only):
             return state

@@ -137,14 +137,16 @@ def hold_to_sources(
 def resolve(
     recipe: Recipe, decided: Decided, data: Mapping[int, StageData], earlier: ResolvedRecipe | None
 ) -> ResolvedRecipe:
-    """The recipe as the run keeps it, with the hashes of all that was read for it so far."""
+    """The recipe as the run keeps it, with the hashes of all that was read for it so far, and the versions that it was
+    started with."""
     stages = recipe.curriculum
     hashes = {stages[number].name: part.material.hashes() for number, part in data.items()}
     sources = {**(earlier.sources if earlier is not None else {}), **_joined(hashes.values())}
     if recipe.earlier is not None:
         sources |= hashes_of_voice(recipe.earlier)
     decided = decided.model_copy(update={"prepared": tuple(dict.fromkeys([*decided.prepared, *hashes]))})
-    return ResolvedRecipe(recipe=recipe, decided=decided, versions=versions_here(), sources=sources)
+    versions = earlier.versions if earlier is not None else versions_here()
+    return ResolvedRecipe(recipe=recipe, decided=decided, versions=versions, sources=sources)
 
 
 def foresee_all(

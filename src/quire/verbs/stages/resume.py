@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from quire.errors import RunError
+from quire.planner.cautions import Warned
 from quire.recipe.load import DEFAULT, Loaded
 from quire.recipe.resolved import Decided, Difference, ResolvedRecipe, changed_sources, differences, load_resolved
 from quire.recipe.schema import Recipe
@@ -14,6 +15,7 @@ from quire.run.folder import RunFolder
 # Whatever these say, of a training or of a stage, the same is learned: they may be given anew at every start.
 WITHOUT_EFFECT = ("keep", "log_every", "save_every")
 OF_LATER_VERBS = ("write", "judge")
+OF_THE_BITS = ("torch", "transformers", "peft")  # what computes, and so decides how numbers are rounded
 _SHOWN = 5
 
 
@@ -67,6 +69,23 @@ def same_sources(folder: RunFolder, earlier: ResolvedRecipe, hashes: Mapping[str
             "put the old text back, or start another run with --run NEW",
             "resume",
         )
+
+
+def other_versions(earlier: ResolvedRecipe, here: Mapping[str, str]) -> list[Warned]:
+    """A warning where what computes is not what the run was started with: it goes on, but not bit by bit."""
+    then = {name: earlier.versions.get(name, here[name]) for name in OF_THE_BITS}
+    other = [name for name in OF_THE_BITS if then[name] != here[name]]
+    if not other:
+        return []
+    changed = ", ".join(f"{name} {then[name]} → {here[name]}" for name in other)
+    wanted = " ".join(f"{name}=={then[name]}" for name in other)
+    return [
+        Warned(
+            f"not what the run was started with: {changed}; what it learns may differ in the last bits",
+            f"it goes on all the same; for the very same result stop it and pip install {wanted}",
+            "resume",
+        )
+    ]
 
 
 def same_device(folder: RunFolder, decided: Decided) -> None:
