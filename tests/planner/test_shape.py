@@ -79,6 +79,42 @@ def test_trainable_parameters_are_those_that_peft_makes(
     assert read_shape(tiny_bases[family]).lora_parameters(lora) == adapted.get_nb_trainable_parameters()[0]
 
 
+OUTSIDE = {
+    "gpt2": ["wte", "wpe", "lm_head"],
+    "gpt-neo": ["wte", "wpe", "lm_head"],
+    "gpt-neox": ["embed_in", "lm_head"],
+}
+
+
+@pytest.mark.parametrize("dora", [False, True])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_embeddings_and_head_are_adapted_once_where_they_are_named(
+    family: str, dora: bool, tiny_bases: dict[str, Path]
+) -> None:
+    from quire.model.adapters import attach
+    from quire.model.base import load_model
+
+    shape = read_shape(tiny_bases[family])
+    outside = OUTSIDE.get(family, ["embed_tokens", "lm_head"])
+    assert [linear.name for linear in shape.outside] == outside
+    for targets in (["lm_head"], [*outside, shape.linears[0].name]):
+        lora = Lora(rank=3, targets=targets, dora=dora)
+        adapted = attach(load_model(tiny_bases[family], "fp32"), lora, seed=1)
+        assert shape.lora_parameters(lora) == adapted.get_nb_trainable_parameters()[0]
+
+
+def test_a_target_may_be_named_with_what_it_stands_in(tiny_base: Path) -> None:
+    """The plan and the training take and refuse the same names."""
+    from quire.model.adapters import attach
+    from quire.model.base import load_model
+
+    lora = Lora(rank=3, targets=["self_attn.q_proj"])
+    adapted = attach(load_model(tiny_base, "fp32"), lora, seed=1)
+    assert read_shape(tiny_base).lora_parameters(lora) == adapted.get_nb_trainable_parameters()[0]
+    with pytest.raises(RecipeError, match=r"no layer named mlp\.q_proj"):
+        attach(load_model(tiny_base, "fp32"), Lora(targets=["mlp.q_proj"]), seed=1)
+
+
 def test_layer_that_a_base_lacks_is_refused_with_those_it_has(tiny_bases: dict[str, Path]) -> None:
     with pytest.raises(RecipeError, match="no layer named q_proj, v_proj") as caught:
         read_shape(tiny_bases["gpt2"]).lora_parameters(R8)

@@ -31,7 +31,7 @@ from quire.model.stacking import (
     use_together,
 )
 from quire.planner.bases import BaseFiles, find_base
-from quire.recipe.method import Lora
+from quire.recipe.method import ALL_LINEAR, Lora
 from quire.tokens.tokenizer import Tokenizer, load_tokenizer
 
 ADAPTER_FILE = "adapter_model.safetensors"
@@ -41,7 +41,6 @@ ADAPTER_CONFIG = "adapter_config.json"
 # voice's folder, so that the folder can be moved, and means nothing to a hub: nobody loads another base by mistake.
 OWN_BASE = "./base"
 
-ALL_LINEAR = "all-linear"
 BASE_BIAS = "bias_of_base"
 
 # Fields through which an adapter's config could reach for code or files of its own.
@@ -260,19 +259,20 @@ def _swap_biases(model: nn.Module) -> None:
 
 def _targets(model: PreTrainedModel, lora: Lora) -> list[str]:
     """The names of the layers to adapt; all linear ones but the output head where none are named."""
-    linear = {
-        path.rsplit(".", 1)[-1]: layer
-        for path, layer in model.named_modules()
-        if isinstance(layer, nn.Linear | Conv1D | nn.Embedding)
+    layers = {
+        path: layer for path, layer in model.named_modules() if isinstance(layer, nn.Linear | Conv1D | nn.Embedding)
     }
     if lora.targets == ALL_LINEAR:
         head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
-        return sorted(name for name, m in linear.items() if not isinstance(m, nn.Embedding) and m is not head)
+        inner = [path for path, m in layers.items() if not isinstance(m, nn.Embedding) and m is not head]
+        return sorted({path.rsplit(".", 1)[-1] for path in inner})
     targets = [lora.targets] if isinstance(lora.targets, str) else lora.targets
-    unknown = [target for target in targets if target not in linear]
+    # peft matches the end of a module's dotted name.
+    unknown = [target for target in targets if not any(f".{path}".endswith(f".{target}") for path in layers)]
     if unknown:
         raise RecipeError(
-            f"train.method.lora.targets: this base has no layer named {', '.join(unknown)}",
-            f"choose among {', '.join(sorted(linear))}, or all-linear",
+            f"targets of the adapter: this base has no layer named {', '.join(unknown)}",
+            f"choose among {', '.join(sorted({path.rsplit('.', 1)[-1] for path in layers}))}, or all-linear",
+            "targets",
         )
     return targets

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,13 @@ class MachineFacts:
     def room(self) -> int:
         """Bytes that a training may fill: the GPU's memory where there is one, else what is free."""
         return self.gpu_memory_bytes or self.memory_free_bytes
+
+    def shared(self, processes: int) -> MachineFacts:
+        """What each of so many processes has of it: a GPU of its own, or its share of the memory."""
+        if self.device != "cpu":
+            return self
+        free, memory = self.memory_free_bytes // processes, self.memory_bytes // processes
+        return replace(self, memory_free_bytes=free, memory_bytes=memory)
 
     def rate(self, precision: str) -> float | None:
         """FLOP/s of a matmul in `precision`, or None where it was not measured."""

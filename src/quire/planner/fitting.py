@@ -10,9 +10,9 @@ from quire.planner.facts import MachineFacts
 from quire.planner.memory import Memory, memory_of, needs_checkpointing
 from quire.planner.precision import has_nf4
 from quire.planner.schedule import choose_batch
-from quire.planner.shape import ALL_LINEAR, BaseShape, shape_of
+from quire.planner.shape import BaseShape, shape_of
 from quire.recipe.bases import EMBEDDED, EMBEDDED_CONFIG, KnownBase, bases_for
-from quire.recipe.method import Lora, Method, MethodKind
+from quire.recipe.method import ALL_LINEAR, Lora, Method, MethodKind
 from quire.recipe.schema import TrainSettings
 
 SHORT_WINDOW = 512

@@ -112,8 +112,7 @@ def make_plan(
     trainable = shape.lora_parameters(lora) if lora else shape.parameters
     device = machine.device if machine is not None else "cpu"
     shared = processes if device == "cuda" else 1
-    if machine is not None and device == "cpu":
-        machine = replace(machine, memory_free_bytes=machine.memory_free_bytes // processes)
+    machine = machine.shared(processes) if machine is not None else None
     checkpointing = needs_checkpointing(settings, shape, choice, precision, trainable, machine, processes)
     settings = settings.model_copy(update={"checkpointing": checkpointing})
     parts = tuple(

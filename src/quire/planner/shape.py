@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from quire.errors import BaseModelError, RecipeError
-from quire.recipe.method import Lora
+from quire.recipe.method import ALL_LINEAR, Lora
 
-ALL_LINEAR = "all-linear"
 _LLAMA_LIKE = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "smollm3")
 
 
 @dataclass(frozen=True)
 class Linear:
-    """A weight matrix that stands in every layer; `name` is the last part of its module's name."""
+    """A weight matrix; `name` is the last part of its module's name."""
 
     name: str
     inputs: int
@@ -33,7 +32,8 @@ class Linear:
 class BaseShape:
     """What the arithmetic needs to know of a base.
 
-    `linears` are those of one layer; `other` counts the parameters outside layers and embeddings' matrices (norms,
+    `linears` are those of one layer; `outside` are the matrices that stand there once, embeddings and head, on which an
+    adapter lies where they are named; `other` counts the parameters outside layers and embeddings' matrices (norms,
     learned positions), `other_biases` the biases among them.  `exact` is False for a family that is only assumed to
     look like Llama.
     """
@@ -48,6 +48,7 @@ class BaseShape:
     positions: int | None
     tied: bool
     linears: tuple[Linear, ...]
+    outside: tuple[Linear, ...]
     other: int
     other_biases: int = 0
     exact: bool = True
@@ -72,31 +73,45 @@ class BaseShape:
         return self.linear_parameters + self.vocabulary * self.hidden
 
     def targets(self, lora: Lora) -> tuple[Linear, ...]:
-        """The linears of a layer that an adapter would adapt.  RecipeError names those there are if it adapts none."""
+        """The linears of a layer that an adapter would adapt.  RecipeError names those there are if one is not."""
         if lora.targets == ALL_LINEAR:
             return self.linears
-        wanted = [lora.targets] if isinstance(lora.targets, str) else lora.targets
+        self._require(lora)
+        return tuple(linear for linear in self.linears if linear.name in _names(lora))
+
+    def targets_outside(self, lora: Lora) -> tuple[Linear, ...]:
+        """The matrices outside the layers that an adapter would adapt: those that are named."""
+        return tuple(linear for linear in self.outside if linear.name in _names(lora))
+
+    def _require(self, lora: Lora) -> None:
         names = [linear.name for linear in self.linears]
-        # peft matches the end of a module's dotted name.
-        missing = [target for target in wanted if target.rsplit(".", 1)[-1] not in names]
+        known = dict.fromkeys([*names, *(linear.name for linear in self.outside)])
+        missing = [name for name in _names(lora) if name not in known]
         if missing and self.exact:
             raise RecipeError(
-                f"train.method.lora.targets: this base ({self.family}) has no layer named {', '.join(missing)}",
-                f"choose among {', '.join(dict.fromkeys(names))}, or use all-linear",
+                f"targets of the adapter: this base ({self.family}) has no layer named {', '.join(missing)}",
+                f"choose among {', '.join(known)}, or use all-linear",
                 "targets",
             )
-        chosen = {target.rsplit(".", 1)[-1] for target in wanted}
-        return tuple(linear for linear in self.linears if linear.name in chosen)
 
     def lora_parameters(self, lora: Lora) -> int:
         """Trainable parameters of an adapter: rank × (inputs + outputs) for every matrix it adapts."""
         targets = self.targets(lora)
-        matrices = sum(lora.rank * (linear.inputs + linear.outputs) for linear in targets)
-        if lora.dora:
-            matrices += sum(linear.outputs for linear in targets)
+        matrices, once = _ranks(lora, targets), _ranks(lora, self.targets_outside(lora))
         biased = {"none": (), "lora_only": targets, "all": self.linears}[lora.bias]
         biases = sum(linear.outputs for linear in biased if linear.bias)
-        return self.layers * (matrices + biases) + (self.other_biases if lora.bias == "all" else 0)
+        return self.layers * (matrices + biases) + once + (self.other_biases if lora.bias == "all" else 0)
+
+
+def _names(lora: Lora) -> list[str]:
+    """The last parts of the names of an adapter's targets: peft matches the end of a module's dotted name."""
+    wanted = [lora.targets] if isinstance(lora.targets, str) else lora.targets
+    return [target.rsplit(".", 1)[-1] for target in wanted]
+
+
+def _ranks(lora: Lora, linears: tuple[Linear, ...]) -> int:
+    """Trainable numbers of an adapter on these matrices; DoRA learns a magnitude of every output as well."""
+    return sum(lora.rank * (each.inputs + each.outputs) + lora.dora * each.outputs for each in linears)
 
 
 def read_shape(folder: Path) -> BaseShape:
@@ -171,6 +186,7 @@ def _llama_like(config: Mapping[str, Any], family: str) -> BaseShape:
         positions=_optional(config, "max_position_embeddings"),
         tied=bool(config.get("tie_word_embeddings", gemma)),
         linears=linears,
+        outside=_outside(config, hidden, "embed_tokens"),
         other=layers * norms + hidden,
         exact=family in _LLAMA_LIKE,
     )
@@ -196,6 +212,7 @@ def _gpt2(config: Mapping[str, Any]) -> BaseShape:
             Linear("c_fc", hidden, inner, True),
             Linear("c_proj", inner, hidden, True),
         ),
+        outside=_outside(config, hidden, "wte", positions),
         other=layers * 4 * hidden + 2 * hidden + positions * hidden,
         other_biases=layers * 2 * hidden + hidden,
     )
@@ -223,6 +240,7 @@ def _gpt_neo(config: Mapping[str, Any]) -> BaseShape:
             Linear("c_fc", hidden, inner, True),
             Linear("c_proj", inner, hidden, True),
         ),
+        outside=_outside(config, hidden, "wte", positions),
         other=layers * 4 * hidden + 2 * hidden + positions * hidden,
         other_biases=layers * 2 * hidden + hidden,
     )
@@ -251,9 +269,19 @@ def _gpt_neox(config: Mapping[str, Any]) -> BaseShape:
             Linear("dense_h_to_4h", hidden, inner, True),
             Linear("dense_4h_to_h", inner, hidden, True),
         ),
+        outside=_outside(config, hidden, "embed_in"),
         other=layers * 4 * hidden + 2 * hidden,
         other_biases=layers * 2 * hidden + hidden,
     )
+
+
+def _outside(
+    config: Mapping[str, Any], hidden: int, embeddings: str, positions: int | None = None
+) -> tuple[Linear, ...]:
+    """Embeddings, learned positions where a family has them, and the head, as transformers names them."""
+    words = _int(config, "vocab_size")
+    learned = () if positions is None else (Linear("wpe", positions, hidden),)
+    return Linear(embeddings, words, hidden), *learned, Linear("lm_head", hidden, words)
 
 
 def _int(config: Mapping[str, Any], key: str) -> int:

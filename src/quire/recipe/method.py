@@ -11,6 +11,9 @@ from quire.recipe.setting import Settings, one_of, setting
 MethodKind = Literal["lora", "qlora", "full", "inherit"]
 _KINDS = ("lora", "qlora", "full", "inherit")
 
+ALL_LINEAR = "all-linear"
+"""Of an adapter's targets: every matrix of the layers, by whatever names a base has for them."""
+
 
 class Lora(Settings):
     """A low-rank adapter (Hu et al. 2021, arXiv 2106.09685), as peft builds it."""
@@ -18,7 +21,7 @@ class Lora(Settings):
     rank: int = setting(16, "Rank of the two small matrices: more learns more, and costs more.", ge=1)
     alpha: float = setting(32, "Strength; the adapter counts alpha / rank times.", gt=0)
     dropout: float = setting(0.05, "Share of the adapter's inputs set to zero while training.", ge=0, lt=1)
-    targets: list[str] | str = setting("all-linear", "The layers to adapt, by name, or all-linear.")
+    targets: list[str] | str = setting(ALL_LINEAR, "The layers to adapt, by name, or all-linear.")
     bias: Literal["none", "all", "lora_only"] = setting("none", "Which biases learn too.")
     rslora: bool = setting(False, "Scale by alpha / sqrt(rank) (rsLoRA, arXiv 2312.03732).")
     dora: bool = setting(False, "Learn magnitude and direction apart (DoRA, arXiv 2402.09353).")
