@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import lzma
 import random
 import shutil
 from collections import Counter
@@ -13,13 +15,13 @@ from pathlib import Path
 import pytest
 
 import quire
+from quire.books.streams.corpus import open_corpus
+from quire.recipe.load import load_recipe
 from quire.recipe.resolved import load_resolved
 from quire.recipe.schema import FreshBase
 from quire.run.events import Event, read_events
 from quire.run.folder import RunFolder, is_voice
 from toy import SENTENCES, toy_book, varied_book
-
-pytestmark = pytest.mark.slow
 
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
 STEPS = 2
@@ -88,18 +90,21 @@ def embedded_base(recipe: Path, place: Path, tiny_base: Path) -> Trial:
     return Trial(Path(shutil.copy(recipe, place)), settings)
 
 
+def french_works(count: int) -> list[dict[str, str]]:
+    dice = random.Random(4)
+    words = "la pluie tombe on ouvre une lettre personne ne répond le moulin tourne encore vers midi".split()
+    return [
+        {"title": f"Roman {n}", "complete_text": "\n\n".join(
+            " ".join(dice.choices(words, k=30)).capitalize() + "." for _ in range(12))}
+        for n in range(count)
+    ]  # fmt: skip
+
+
 def unfinished_novel(recipe: Path, place: Path, tiny_base: Path) -> Trial:
     """The corpus stands beside the recipe in place of the hub's; few windows, and those short."""
     corpus = place / "corpus"
     corpus.mkdir()
-    dice = random.Random(4)
-    words = "la pluie tombe on ouvre une lettre personne ne répond le moulin tourne encore vers midi".split()
-    works = [
-        {"title": f"Roman {n}", "complete_text": "\n\n".join(
-            " ".join(dice.choices(words, k=30)).capitalize() + "." for _ in range(12))}
-        for n in range(30)
-    ]  # fmt: skip
-    (corpus / "fr.jsonl").write_text("\n".join(map(json.dumps, works)), encoding="utf-8")
+    (corpus / "fr.jsonl").write_text("\n".join(map(json.dumps, french_works(30))), encoding="utf-8")
     names = ("acculturate", "narrative-arc", "imprint")
     stream = [{"path": str(corpus / "fr.jsonl"), "stream": True, "text": "complete_text"}]
     settings: dict[str, object] = {"shelf": [str(varied_book(place / "livre.md", seed=3))]}
@@ -125,6 +130,56 @@ def test_no_recipe_is_forgotten() -> None:
     assert sorted(MADE_SMALL) == sorted(path.stem for path in RECIPES)
 
 
+@pytest.fixture
+def small_novel(tmp_path: Path) -> Path:
+    """unfinished-novel-small.yaml, and beside it what its head asks for: tables of several kinds, and a book."""
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    works = french_works(30)
+    (corpus / "fr-1.jsonl.xz").write_bytes(lzma.compress("\n".join(map(json.dumps, works[:15])).encode()))
+    with (corpus / "fr-2.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, list(works[0]))
+        table.writeheader()
+        table.writerows(works[15:])
+    varied_book(tmp_path / "book.txt", seed=3, chapters=10, paragraphs=3)
+    return Path(shutil.copy(next(path for path in RECIPES if path.stem == "unfinished-novel-small"), tmp_path))
+
+
+def test_the_corpus_of_the_small_curriculum_is_whatever_tables_lie_in_its_folder(small_novel: Path) -> None:
+    for stage in load_recipe(small_novel).recipe.curriculum[:2]:
+        (item,) = stage.shelf
+        assert [Path(shard.name).name for shard in open_corpus(item).shards] == ["fr-1.jsonl.xz", "fr-2.csv"]
+
+
+def test_the_small_curriculum_is_carried_out_as_it_stands(small_novel: Path, tmp_path: Path) -> None:
+    """Its own base, windows, strides, rates and methods; only fewer samples, which are a step of either stage."""
+    fewer = {"stages.acculturate.samples": 8, "stages.narrative-arc.samples": 4, "write.max_new_tokens": 6}
+    run = quire.train(small_novel, run=tmp_path / "run", settings=fewer)
+    folder = RunFolder(run.path)
+    events = read_events(folder.events_file)
+    inherited = [event for event in events if event.kind == "inherited"]
+    assert [event.values["method"] for event in inherited] == ["full", "qlora", "inherit"]
+    assert [event.values.get("from") for event in inherited][1:] == [
+        "acculturate: its weights, under a new adapter",
+        "narrative-arc: its adapter goes on learning",
+    ]
+    assert [event.stage for event in events if event.kind == "step"] == ["acculturate", "narrative-arc", "imprint"]
+    resolved = load_resolved(folder.recipe_file)
+    assert resolved.recipe.base == "embedded"
+    assert [(stage.window, stage.stride) for stage in resolved.recipe.curriculum] == [
+        (128, None),
+        (512, None),
+        (512, 128),
+    ]
+    tokens = [event.values["tokens"] for event in events if event.kind == "step"]
+    assert tokens[:2] == [8 * 128, 4 * 512], "windows that are full"
+    adapter = json.loads((run.voice / "adapter_config.json").read_text(encoding="utf-8"))
+    assert (adapter["r"], adapter["lora_alpha"]) == (32, 32)
+    assert not {"error", "stopped", "resume", "skipped", "rollback"} & {event.kind for event in events}
+    assert events[-1].kind == "done"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_a_recipe_is_carried_out_to_its_end(recipe: Path, tiny_base: Path, tmp_path: Path) -> None:
     trial = MADE_SMALL[recipe.stem](recipe, tmp_path, tiny_base)
