@@ -9,6 +9,7 @@ from importlib.util import find_spec
 import pytest
 
 from quire.run.events import JSON, Event, forget
+from quire.run.place import Place
 from quire.training.watching import energy
 from quire.training.watching.energy import CPU, GPU, Energy, Meter, energy_of, metering, of_session, telling
 
@@ -80,11 +81,11 @@ def test_the_co2_of_half_a_run_is_left_out() -> None:
 
 def test_without_codecarbon_or_without_counters_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(energy, "find_spec", lambda name: None)
-    with metering() as meter:
+    with metering(Place()) as meter:
         assert meter.read() is None
     monkeypatch.setattr(energy, "find_spec", lambda name: object())
     monkeypatch.setattr(energy, "counters", frozenset)
-    with metering() as meter:
+    with metering(Place()) as meter:
         assert meter.read() is None
 
 
@@ -96,8 +97,32 @@ def test_a_codecarbon_that_does_not_fit_ends_no_training(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(energy, "find_spec", lambda name: object())
     monkeypatch.setattr(energy, "counters", ask)
-    with metering() as meter:
+    with metering(Place()) as meter:
         assert meter.read() is None
+
+
+@pytest.mark.parametrize(
+    ("place", "measured"),
+    [
+        (Place(), True),
+        (Place(number=0, count=2, local=0, beside=2), True),
+        (Place(number=1, count=2, local=1, beside=2), False),  # the first reads the same counters
+        (Place(number=0, count=4, local=0, beside=2), False),  # half of the energy would be nobody's
+    ],
+)
+def test_the_first_process_measures_where_it_sees_all_of_them(
+    place: Place, measured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def ask() -> frozenset[str]:
+        asked.append("counters")
+        return frozenset()
+
+    monkeypatch.setattr(energy, "find_spec", lambda name: object())
+    monkeypatch.setattr(energy, "counters", ask)
+    with metering(place):
+        assert bool(asked) == measured
 
 
 def test_a_meter_that_breaks_ends_no_training() -> None:
@@ -143,7 +168,7 @@ def test_codecarbon_itself_is_asked_offline(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(socket, "getaddrinfo", lambda *host: asked.append(host))
     monkeypatch.setattr(energy, "counters", lambda: frozenset({CPU}))
     monkeypatch.setenv("CODECARBON_COUNTRY_ISO_CODE", "FRA")
-    with metering() as meter:
+    with metering(Place()) as meter:
         first, second = meter.read(), meter.read()
     assert first is not None
     assert second is not None

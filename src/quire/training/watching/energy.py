@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from typing import Protocol
 
 from quire.run.events import JSON, Event
+from quire.run.place import Place
 
 CPU, GPU = "processor packages, by RAPL", "GPUs, by their driver"
 SECONDS_BETWEEN = 15.0  # a counter of joules wraps after minutes at the earliest
@@ -90,11 +91,13 @@ class Meter:
 
 
 @contextmanager
-def metering(wanted: bool = True) -> Iterator[Meter]:
+def metering(place: Place) -> Iterator[Meter]:
     """A meter that runs as long as the training does; one without readings where there is nothing to read.
 
-    Of several processes one alone is `wanted`: they would all read the same counters.
+    Of several processes the first alone reads: those of one machine have the same counters, and where there are several
+    machines nobody can read them all.
     """
+    wanted = place.first and place.beside == place.count
     found = frozenset[str]()
     totals: list[_Total] = []
     tracker: _Tracker | None = None
