@@ -10,9 +10,11 @@ import sqlite3
 import struct
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from quire.run.events import Event
 from quire.training.watching import tracked
 from quire.training.watching.tracked import mlflow_store, prepare
 from tracking import new_run, two_sessions
@@ -161,6 +163,35 @@ def test_mlflow_in_a_store_of_the_users_goes_on_with_the_same_run(
     client = mlflow.MlflowClient(tracking_uri=mlflow_store(tmp_path / "store"))
     [found] = client.search_runs([client.get_experiment_by_name("quire").experiment_id])
     assert [point.step for point in client.get_metric_history(found.info.run_id, "train/loss")] == STEPS
+    samples = mlflow.artifacts.load_text(f"{found.info.artifact_uri}/samples.md")
+    assert [samples.count(f"after {step}.") for step in (8, 12)] == [1, 1]
+
+
+def test_what_an_earlier_session_told_an_mlflow_of_the_users_stays_and_is_not_told_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had told numbers up to step 5, and samples of steps 3 and 7."""
+
+    class Tracker:
+        def __init__(self, *_given: object, **_named: object) -> None:
+            self.tracker = self
+
+        def start(self) -> None: ...
+
+        def log_artifact(self, _file: str) -> None: ...
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mine")
+    monkeypatch.setattr("accelerate.tracking.MLflowTracker", Tracker)
+    monkeypatch.setattr(tracked, "import_module", lambda name: SimpleNamespace(MlflowClient=lambda: None))
+    monkeypatch.setattr(tracked, "_be_the_main_process", lambda: None)
+    monkeypatch.setattr(tracked.MLflow, "_earlier", lambda *given: ("id", 5))
+    told = "## step 3\n\nThe mill.\n\n## step 7\n\nThe door.\n\n"
+    (tmp_path / "samples.md").write_text(told)
+    tracker = tracked.MLflow(tmp_path, "tale", "tale-1")
+    assert tracker.known == 5
+    for step, text in ((7, "The door."), (12, "The river.")):
+        tracker.text("samples", text, Event(0.0, "sample", "train", 0, step))
+    assert (tmp_path / "samples.md").read_text() == told + "## step 12\n\nThe river.\n\n"
 
 
 def test_offline_and_in_the_run_unless_the_environment_says_otherwise(tmp_path: Path) -> None:

@@ -156,7 +156,8 @@ class MLflow:
             os.chdir(home)  # it makes a folder for artifacts that nobody has where it stands
         earlier = None if own else self._earlier(mlflow.MlflowClient(), key)
         self.known = earlier[1] if earlier else 0
-        self._texts: dict[str, str] = {}
+        # What it holds already of the texts, which are written anew as a whole.
+        self._texts = {file.stem: file.read_text(encoding="utf-8") for file in home.glob("*.md")} if earlier else {}
         self._home = home
         _be_the_main_process()
         self._tracker = MLflowTracker(
@@ -176,7 +177,10 @@ class MLflow:
 
     def text(self, name: str, text: str, event: Event) -> None:
         """An artifact that grows: MLflow has no texts over the steps."""
-        self._texts[name] = f"{self._texts.get(name, '')}## step {event.step}\n\n{text}\n\n"
+        told, new = self._texts.get(name, ""), f"## step {event.step}\n\n{text}\n\n"
+        if new in told:  # by an earlier session, behind the latest of its numbers
+            return
+        self._texts[name] = told + new
         self._home.mkdir(parents=True, exist_ok=True)
         file = self._home / f"{name}.md"
         file.write_text(self._texts[name], encoding="utf-8")
