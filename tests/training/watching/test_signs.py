@@ -94,10 +94,10 @@ def test_overfitting_gives_the_best_validation() -> None:
     assert signs.overfitted(course([4.0] * 100, {0: 4.0, 20: 3.7, 40: 3.6, 60: 3.7, 80: 3.8})) is None
 
 
-def test_going_back_forgets_what_the_later_weights_did() -> None:
-    made = course([3.0] * 30, {10: 3.0, 20: 2.9, 30: 9.0})
-    made.went_back(20)
-    assert [one.step for one in made.checked] == [10, 20]
+def test_going_back_forgets_the_latest_steps_and_no_validation() -> None:
+    made = course([3.0] * 30, {10: 3.0, 20: 2.9, 30: 3.1})
+    made.went_back()
+    assert [one.step for one in made.checked] == [10, 20, 30]
     assert made.level() is None
 
 

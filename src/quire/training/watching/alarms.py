@@ -204,7 +204,7 @@ class Alarms:
 
     def _of_rollback(self, event: Event) -> list[Warned | None]:
         """Always told: there are few, and each means that what was learned since is lost."""
-        self._course.went_back(event.step)
+        self._course.went_back()
         why = str(event.values.get("why") or "its numbers were not finite")
         return [remedies.went_back(event.step, event.values.get("to_step"), why, self._lower, self._key)]
 

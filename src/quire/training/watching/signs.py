@@ -66,10 +66,9 @@ class Course:
         done = self.latest[-1].done if self.latest else 0.0
         self.checked.append(Checked(step, loss, self.level(), self.epoch, done, self.count))
 
-    def went_back(self, step: int) -> None:
-        """Older weights: the latest steps are no measure of what comes, and what is later than `step` is void."""
+    def went_back(self) -> None:
+        """Older weights: the latest steps are no measure of what comes.  Validations stand: all were sound."""
         self.latest.clear()
-        self.checked = [one for one in self.checked if one.step <= step]
 
     def level(self, steps: int = FEW) -> float | None:
         """The median loss of the latest steps."""
