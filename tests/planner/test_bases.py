@@ -146,6 +146,19 @@ def test_folder_that_is_no_base_is_refused(tmp_path: Path, repo: Path) -> None:
         find_base(str(repo))
 
 
+@pytest.mark.parametrize(
+    ("text", "why"), [('{"weight_map": {"a": "mod', "not valid JSON"), ("{}", "does not say"), ("[]", "does not say")]
+)
+def test_a_torn_list_of_weights_is_named(text: str, why: str, hub: LoopbackHub, repo: Path) -> None:
+    hub.repos["HuggingFaceTB/SmolLM2-135M"] = repo
+    cached = find_base("HuggingFaceTB/SmolLM2-135M", download=True).path
+    for folder in (repo, cached):
+        (folder / "model.safetensors.index.json").write_text(text)
+        with pytest.raises(BaseModelError, match=why):
+            find_base(str(folder))
+    assert pick_base("auto", "en").name == "embedded", "one that is damaged is passed over"
+
+
 @pytest.mark.parametrize("name", ["/no/such/folder", "./novel", "novel.epub", "a/b/c", "../up", "two words"])
 def test_what_can_be_no_hub_id_is_not_asked_for(name: str, hub: LoopbackHub) -> None:
     with pytest.raises(BaseModelError, match="neither a folder here nor a hub id"):

@@ -47,6 +47,10 @@ def test_where_there_is_none_there_is_none(tmp_path: Path) -> None:
     (tmp_path / "tokenizer_config.json").write_text("{", encoding="utf-8")
     with pytest.raises(BaseModelError, match="not valid JSON"):
         find_template(tmp_path)
+    (tmp_path / "tokenizer_config.json").unlink()
+    (tmp_path / "chat_template.jinja").write_bytes("là".encode("latin-1"))
+    with pytest.raises(BaseModelError, match="is not UTF-8"):
+        find_template(tmp_path)
 
 
 def test_a_conversation_is_written_and_the_process_kept(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from quire.errors import BookError
 from quire.recipe.schema import ShelfItem, TrainSettings
 from quire.tokens import shards
 from quire.tokens.rows import make_rows
-from quire.tokens.shards import Ears, Job, load_corpus, prepare_corpus, prepare_table, standing_pieces
+from quire.tokens.shards import ABOUT, Ears, Job, load_corpus, prepare_corpus, prepare_table, standing_pieces
 from quire.tokens.stretches import encode
 from quire.tokens.tokenizer import Tokenizer, load_tokenizer
 
@@ -125,3 +125,15 @@ def test_one_piece_holds_what_rows_made_in_memory_hold(tables: str, tokenizer: T
     assert len(rows) == len(expected)
     for index in range(len(rows)):
         assert rows.arrays(index).inputs.tolist() == expected.arrays(index).inputs.tolist()
+
+
+def test_a_torn_piece_is_a_gap_and_is_prepared_again(tables: str, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    job = job_of(tables, tokenizer)
+    prepare_corpus(job, tmp_path, None)
+    whole, _ = load_corpus(tmp_path, 2, None, tokenizer.start)
+    (*_, (last, _)) = before = standing_pieces(tmp_path, 2)
+    (last / ABOUT).write_text('{"rows": ', encoding="utf-8")
+    assert standing_pieces(tmp_path, 2) == before[:-1]
+    prepare_corpus(job, tmp_path, None)
+    again, _ = load_corpus(tmp_path, 2, None, tokenizer.start)
+    assert len(again) == len(whole)

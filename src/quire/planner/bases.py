@@ -82,7 +82,7 @@ def pick_base(
         return BasePick(base, "as the recipe says", True)
     suiting = list(suiting_bases(language, machine, stages))
     for one in suiting:
-        if cached_snapshot(one.known.name) is not None:
+        if _is_cached(one.known.name):
             return BasePick(one.known.name, _why(one, language, machine, "and is already here"), False, one.precision)
     if not suiting:
         what = f"no known base for {language or 'this language'} fits {show_size(machine.room)} of memory"
@@ -157,6 +157,14 @@ def cached_snapshot(name: str, weights: bool = True) -> Path | None:
     return folder if (folder / "tokenizer.json").is_file() and (not weights or not _missing_weights(folder)) else None
 
 
+def _is_cached(name: str) -> bool:
+    """Whether the hub's cache holds the whole base; a damaged one is passed over."""
+    try:
+        return cached_snapshot(name) is not None
+    except BaseModelError:
+        return False
+
+
 def _is_hub_id(name: str) -> bool:
     looks_like_a_file = Path(name).suffix.lower() in (".epub", ".pdf", ".txt", ".md", ".yaml", ".yml")
     return _HUB_ID.fullmatch(name) is not None and ".." not in name and not looks_like_a_file
@@ -166,8 +174,10 @@ def _missing_weights(folder: Path) -> list[str]:
     """Names of the weight files that a folder should have and has not."""
     index = folder / _INDEX
     if index.is_file():
-        shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        return [shard for shard in shards if not (folder / shard).is_file()]
+        placed = settings_in(index).get("weight_map")
+        if not isinstance(placed, dict) or not all(isinstance(shard, str) for shard in placed.values()):
+            raise BaseModelError(f"{index} does not say which weights are where", "download the base again", "bases")
+        return sorted(shard for shard in set(placed.values()) if not (folder / shard).is_file())
     return [] if (folder / _WEIGHTS).is_file() else [_WEIGHTS]
 
 

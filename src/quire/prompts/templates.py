@@ -49,14 +49,23 @@ class Refusal(Exception):
 def find_template(folder: Path) -> ChatTemplate | None:
     """The chat template that lies in a base's or a voice's folder, if there is one."""
     settings = settings_in(folder / "tokenizer_config.json")
-    own = folder / "chat_template.jinja"
-    text: object = own.read_text(encoding="utf-8") if own.is_file() else None
+    text: object = _own_file(folder / "chat_template.jinja")
     for source in (settings, settings_in(folder / "chat_template.json")):
         text = text or _chosen(source.get("chat_template"))
     if not isinstance(text, str) or not text.strip():
         return None
     tokens = {name: _content(settings.get(name)) for name in _SPECIAL}
     return ChatTemplate(base_name(folder), text, {name: token for name, token in tokens.items() if token})
+
+
+def _own_file(file: Path) -> str | None:
+    """The template that has a file of its own, if it has.  BaseModelError where that is no text."""
+    if not file.is_file():
+        return None
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise BaseModelError(f"{file} is not UTF-8: {error}", "download the base again", "chat-templates") from None
 
 
 def base_name(folder: Path) -> str:

@@ -30,7 +30,6 @@ from quire.tokens.tokenizer import Tokenizer
 PIECE_TOKENS = 4_000_000
 BATCH_CHARACTERS = 2_000_000
 ABOUT = "about.json"
-_MOST_REFUSED = 3
 
 
 @dataclass(frozen=True)
@@ -119,9 +118,9 @@ def prepare_table(
         problem = flaw(target, (ABOUT,)) if target.exists() else ""
         if problem:
             ears.of_damage(f"{problem}; it is prepared again")
-        if problem is None:
-            facts = _facts(target)
-            making = None
+        known = _facts(target) if problem is None else None
+        if known is not None:
+            facts, making = known, None
         else:
             making = making or _pieces(job, number, at)
             facts, made = next(making)
@@ -138,12 +137,14 @@ def prepare_table(
 
 
 def standing_pieces(folder: Path, tables: int) -> list[tuple[Path, PieceFacts]]:
-    """The pieces of the first tables that lie there without a gap, in order, and what is known of each."""
+    """The pieces of the first tables that lie there without a gap, in order, and what is known of each.
+
+    A piece of which nothing can be told, because it is torn, is a gap.
+    """
     found = []
     for number in range(tables):
         piece = 0
-        while (path := _piece_folder(folder, number, piece)).exists():
-            facts = _facts(path)
+        while (facts := _facts(path := _piece_folder(folder, number, piece))) is not None:
             found.append((path, facts))
             piece += 1
             if facts.last:
@@ -261,9 +262,13 @@ def _encode(job: Job, works: Sequence[StreamedWork], facts: PieceFacts) -> list[
     return encode(passages, job.tokenizer, "train", None, sentences, job.language, settings.window, every)
 
 
-def _facts(folder: Path) -> PieceFacts:
-    said: Mapping[str, object] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-    return PieceFacts(**said)  # type: ignore[arg-type]
+def _facts(folder: Path) -> PieceFacts | None:
+    """What a piece says of itself; None where it is not there, or torn."""
+    try:
+        said: Mapping[str, object] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        return PieceFacts(**said)  # type: ignore[arg-type]
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _piece_folder(folder: Path, table: int, piece: int) -> Path:
