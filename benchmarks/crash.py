@@ -10,13 +10,15 @@ aimed  SIGKILL at a random call within one phase: evaluation, saving, renaming, 
 file   SIGKILL before a random system call that changes a file of the run folder (Linux)
 term   SIGTERM at a random moment: it must end with 75, or as the signal does while Python is still starting
 
-The last table says how often each phase was hit.  Exit code 1 if anything differs.
+A phase that no kill has hit is aimed at again, in fresh runs, until it is: all of them, unless configurations or ways
+were chosen.  Exit code 1 if anything differs, or if a phase is not hit in the end.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import math
 import os
 import random
 import shutil
@@ -52,6 +54,7 @@ from benchmarks.syscalls import KILL, PASS, Operation, is_supported, watch
 
 WAYS = ("cold", "aimed", "file", "warm", "aimed", "term", "aimed", "file")  # in this order, over and over
 MORE_KILLS = 6  # of one run at most; then it is left to end, so that its result is seen
+MORE_RUNS = 4  # of a configuration, for a phase that is still to be hit
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,9 @@ class Torment:
     home: Path
     dice: random.Random
     ways: Iterator[str]
+    base: str
     cold: float
+    lives: dict[str, Life] = field(default_factory=dict)
     hit: Counter[str] = field(default_factory=Counter)
     aims: Counter[str] = field(default_factory=Counter)
 
@@ -93,52 +98,79 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=40, help="over all configurations (default: 40)")
     parser.add_argument("--seed", type=int, default=None, help="of the moments (default: a new one each time)")
     parser.add_argument("--only", action="append", choices=list(CONFIGURATIONS), help="this configuration alone")
-    parser.add_argument("--ways", nargs="+", choices=sorted(set(WAYS)), default=WAYS, help="how to kill")
+    parser.add_argument("--ways", nargs="+", choices=sorted(set(WAYS)), help="how to kill")
+    parser.add_argument(
+        "--phases", nargs="*", choices=NAMES, help="phases that must be hit (default: all; with --only or --ways, none)"
+    )
     parser.add_argument("--base", default=None, help="a base to train instead of a tiny one")
     asked = parser.parse_args(arguments)
     seed = asked.seed if asked.seed is not None else random.SystemRandom().randrange(10**6)
-    ways = [way for way in asked.ways if way != "file" or is_supported()]
+    ways = [way for way in asked.ways or WAYS if way != "file" or is_supported()]
     names = asked.only or list(CONFIGURATIONS)
+    # Every phase is one that some configuration has: there is none that all of them together could miss.
+    wanted = asked.phases if asked.phases is not None else [] if asked.only or asked.ways else NAMES
     print(f"seed {seed}, {asked.kills} kills")
     tallies = []
     with tempfile.TemporaryDirectory(prefix="quire-kills-") as folder:
         home = Path(folder)
         base = prepare(home, asked.base)
         cold = _time_cold(settings_of("plain", base), home) if "cold" in ways or "term" in ways else 0.0
-        torment = Torment(home, random.Random(seed), itertools.cycle(ways), cold)
+        torment = Torment(home, random.Random(seed), itertools.cycle(ways), base, cold)
         for number, name in enumerate(names):
             kills = asked.kills // len(names) + (number < asked.kills % len(names))
-            if name == "earlier voice":
-                make_earlier(home, base)
-            tally = Tally(name)
-            try:
-                end_early(tally, settings_of(name, base), kills, torment)
-            except EndedBadlyError as error:
-                tally.differences.append(str(error))
-            tallies.append(tally)
-            show(tally)
+            if kills:
+                tallies.append(tried(name, kills, torment))
+        for phase in wanted:
+            tallies += hit_yet(phase, names, torment)
     show_phases(torment)
+    missed = [phase for phase in wanted if not torment.hit[phase]]
     wrong = [line for tally in tallies for line in tally.differences]
-    count = sum(tally.kills.total() for tally in tallies)
-    print(f"{count} kills over {sum(tally.runs for tally in tallies)} runs, {len(wrong)} differences")
-    return 1 if wrong else 0
+    kills, runs = sum(tally.kills.total() for tally in tallies), sum(tally.runs for tally in tallies)
+    print(f"{kills} kills over {runs} runs, {len(wrong)} differences, {len(missed)} phases missed")
+    return 1 if wrong or missed else 0
 
 
-def end_early(tally: Tally, settings: Mapping[str, str], kills: int, torment: Torment) -> None:
+def hit_yet(phase: str, names: Sequence[str], torment: Torment) -> Iterator[Tally]:
+    """One kill aimed at a phase that none has hit so far, in the quickest of the configurations that have it."""
+    quick = sorted(names, key=lambda name: torment.lives[name].seconds if name in torment.lives else math.inf)
+    for name in quick:
+        if torment.hit[phase]:
+            return
+        if name not in torment.lives or torment.lives[name].calls[phase]:
+            yield tried(name, 1, torment, phase)
+
+
+def tried(name: str, kills: int, torment: Torment, phase: str | None = None) -> Tally:
+    """A line of the table: `kills` ends of this configuration, all within `phase` if one is given."""
+    tally = Tally(name)
+    try:
+        end_early(tally, kills, torment, phase)
+    except EndedBadlyError as error:
+        tally.differences.append(str(error))
+    show(tally)
+    return tally
+
+
+def end_early(tally: Tally, kills: int, torment: Torment, phase: str | None) -> None:
     """Let one run of this configuration be, and end others before their time `kills` times in all."""
-    if not kills:
-        return
     name, home = tally.name, torment.home
-    life = _left_alone(settings, home, home / f"{name}-0")
+    settings = settings_of(name, torment.base)
+    if name not in torment.lives:
+        if name == "earlier voice":
+            make_earlier(home, torment.base)
+        torment.lives[name] = _left_alone(settings, home, _place(name, home))
+    life = torment.lives[name]
     tally.seconds = life.seconds
-    while tally.kills.total() < kills:
+    if phase is not None and not life.calls[phase]:
+        return
+    while tally.kills.total() < kills and (phase is None or tally.runs < MORE_RUNS):
         tally.runs += 1
-        place = home / f"{name}-{tally.runs}"
+        place = _place(name, home)
         turns = commands(settings, home)
         ended = 0
         while turns and tally.kills.total() < kills and ended < MORE_KILLS:
-            way = next(torment.ways)
-            code = _start(way, turns[0], place, life, torment)
+            way = "aimed" if phase is not None else next(torment.ways)
+            code = _start(way, turns[0], place, life, torment, phase)
             if code in (-signal.SIGKILL, -signal.SIGTERM, STOPPED):
                 tally.kills[way] += 1
                 ended += 1
@@ -153,6 +185,10 @@ def end_early(tally: Tally, settings: Mapping[str, str], kills: int, torment: To
             shutil.rmtree(place)
 
 
+def _place(name: str, home: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=home))
+
+
 def _left_alone(settings: Mapping[str, str], home: Path, place: Path) -> Life:
     heard = Watch()
     operations = 0
@@ -162,7 +198,6 @@ def _left_alone(settings: Mapping[str, str], home: Path, place: Path) -> Life:
         operations = max(operations, operation.number)
         return PASS
 
-    place.mkdir()
     started = time.monotonic()
     for arguments in commands(settings, home):
         if is_supported():
@@ -173,10 +208,9 @@ def _left_alone(settings: Mapping[str, str], home: Path, place: Path) -> Life:
     return Life(result_of(place / RUN), time.monotonic() - started, heard.counts, operations)
 
 
-def _start(way: str, arguments: Sequence[str], place: Path, life: Life, torment: Torment) -> int:
-    """One start that is to be ended this way; how it ended."""
+def _start(way: str, arguments: Sequence[str], place: Path, life: Life, torment: Torment, phase: str | None) -> int:
+    """One start that is to be ended this way; how it ended.  `phase` is what to aim at, if that is not to be chosen."""
     dice = torment.dice
-    place.mkdir(exist_ok=True)
     if way == "file":
         fatal = dice.randrange(life.operations + 1)
         heard = Watch()
@@ -190,11 +224,12 @@ def _start(way: str, arguments: Sequence[str], place: Path, life: Life, torment:
         heard = Watch()
         aim, moment = None, None
         if way == "aimed":
-            # The phase that was aimed at least often so far, of those that this configuration has.
-            known = [name for name in NAMES if life.calls[name]]
-            phase = min(known, key=lambda name: (torment.aims[name], dice.random()))
-            torment.aims[phase] += 1
-            aim = (phase, dice.randrange(life.calls[phase]))
+            # Of the phases that this configuration has: the one hit least often.  A start that goes on has fewer calls
+            # than a whole life, so that an aim may miss; then the phase is aimed at again.
+            known = [phase] if phase is not None else [name for name in NAMES if life.calls[name]]
+            target = min(known, key=lambda name: (torment.hit[name], torment.aims[name], dice.random()))
+            torment.aims[target] += 1
+            aim = (target, dice.randrange(life.calls[target]))
         else:
             moment = dice.uniform(0.0, life.seconds)
         process = start_warm(arguments, place, lambda: heard.listen(aim))
@@ -216,8 +251,8 @@ def show(tally: Tally) -> None:
 def show_phases(torment: Torment) -> None:
     """How many SIGKILLs hit each phase; one may hit several, such as renaming in a checkpoint at a part's edge."""
     print("phases hit:  " + ", ".join(f"{name} {torment.hit[name]}" for name in (*NAMES, "between phases")))
-    if missed := [name for name in NAMES if not torment.hit[name]]:
-        print(f"not hit: {', '.join(missed)}")
+    if unseen := [name for name in NAMES if not torment.hit[name]]:
+        print(f"not hit: {', '.join(unseen)}")
 
 
 def _time_cold(settings: Mapping[str, str], home: Path) -> float:

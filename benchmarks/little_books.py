@@ -10,7 +10,7 @@ import yaml
 
 
 def write_books(home: Path) -> None:
-    """A small novel in twelve chapters, sixty short songs, another novel in eight chapters, a corpus of 300 rows."""
+    """Novels of twelve and of eight small chapters, sixty songs, forty conversations, a corpus of 300 rows."""
     # Words are drawn, so that no passage stands twice: copies of held-out text are taken out of what is trained on.
     dice = random.Random(11)
     syllables = ("ba", "den", "fi", "gor", "hul", "ka", "lin", "mo", "nes", "or", "pi", "ra", "su", "tal", "ver", "wy")
@@ -31,6 +31,9 @@ def write_books(home: Path) -> None:
     songs = [{"title": f"Song {n + 1}", "text": f"{sentence()}\n{sentence()}\n{sentence()}"} for n in range(60)]
     (home / "songs.jsonl").write_text("".join(json.dumps(song) + "\n" for song in songs), encoding="utf-8")
     (home / "bridge.md").write_text(novel(8), encoding="utf-8")
+    turns = ("user", "assistant") * 4
+    talks = [{"messages": [{"role": role, "content": sentence()} for role in turns]} for _ in range(40)]
+    (home / "talks.jsonl").write_text("".join(json.dumps(talk) + "\n" for talk in talks), encoding="utf-8")
     rows = [{"text": novel(1)} for _ in range(300)]
     (home / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 

@@ -17,13 +17,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import spoil
 from benchmarks.little_books import write_books, write_recipes
-from quire.cli.app import run as quire
+from benchmarks.spoil import SPOILED
 from quire.recipe.schema import Fresh
 from quire.run.events import read_events
 
 RUN = "run"
 TURNS = "stages, one after the other"  # each by a command of its own
+ROOT = Path(__file__).parents[1]
 PATIENCE = 300.0  # seconds until a start counts as hanging
 SHAPE = Fresh(hidden=32, layers=2, heads=4, key_value_heads=2, intermediate=64, positions=128, vocabulary=400)
 STOPPED = 75
@@ -66,6 +68,14 @@ CONFIGURATIONS: Mapping[str, Mapping[str, str]] = {
     "stacked": {"book": "stacked.yaml"},
     "stream": {"book": "stream.yaml"},
     "earlier voice": {"book": "replay.yaml", "base": ""},
+    # One step that is left out; then three in a row, after which the run goes back to the checkpoint of step 8.
+    "not finite": {SPOILED: "3,9,10,11", "train.steps": "14", "train.evaluate_every": "4"}
+    | {"train.method.lora.dropout": "0.1"},
+    "nf4": {"train.method": "{qlora: {rank: 4, dropout: 0.1}}", "train.precision": "nf4", "train.steps": "6"},
+    "pissa": {"train.method": "{lora: {rank: 4, init: pissa}}", "train.steps": "8", "train.learning_rate": "1e-3"},
+    "ratio": {"train.method": "{lora: {rank: 4, dropout: 0.1, rslora: true, lr_ratio: 16}}", "train.steps": "8"}
+    | {"train.learning_rate": "1e-3"},
+    "conversations": {"book": "talks.jsonl", "train.stride": "40", "train.overlap": "context", "train.steps": "8"},
 }
 
 
@@ -103,12 +113,14 @@ def settings_of(name: str, base: str) -> dict[str, str]:
 
 
 def commands(settings: Mapping[str, str], home: Path) -> list[list[str]]:
-    """The arguments of `quire`, of every start until it ends well; of a run in turns one list for each turn."""
-    plain = [(key, value) for key, value in settings.items() if key not in ("base", "book", TURNS)]
+    """The arguments of `quire` (or `benchmarks.spoil`), of every start until it ends well; of a run in turns one list
+    for each turn."""
+    plain = [(key, value) for key, value in settings.items() if key not in ("base", "book", TURNS, SPOILED)]
     sets = [part for key, value in plain for part in ("--set", f"{key}={value}")]
     base = settings["base"]
     named = ["--set", f"base={base}"] if base.startswith("{") else ["--base", base] if base else []
-    whole = ["train", str(home / settings["book"]), "--run", RUN, *named, *sets]
+    spoiled = [f"{SPOILED}={settings[SPOILED]}"] if SPOILED in settings else []
+    whole = [*spoiled, "train", str(home / settings["book"]), "--run", RUN, *named, *sets]
     return [[*whole, "--stage", stage] for stage in settings[TURNS].split()] if TURNS in settings else [whole]
 
 
@@ -128,7 +140,7 @@ def in_place(arguments: Sequence[str], place: Path, first: Callable[[], None] | 
         os.dup2(log, 2)
         if first is not None:
             first()
-        return quire(arguments)
+        return spoil.run(arguments)
 
     return work
 
@@ -151,9 +163,17 @@ def start(work: Callable[[], int]) -> int:
 def start_cold(arguments: Sequence[str], place: Path) -> int:
     """A new process as a user starts it; its number."""
     place.mkdir(exist_ok=True)
+    spoiled = spoil.is_spoiled(arguments)
+    places = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    path = {"PYTHONPATH": os.pathsep.join(filter(None, places))} if spoiled else {}
     with (place / "log").open("ab") as log:
         return subprocess.Popen(  # noqa: S603 (our own command)
-            [sys.executable, "-m", "quire", *arguments], cwd=place, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            [sys.executable, "-m", "benchmarks.spoil" if spoiled else "quire", *arguments],
+            cwd=place,
+            env=os.environ | path,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
         ).pid
 
 
@@ -212,8 +232,9 @@ def result_of(run: Path) -> Result:
 
 def _told(run: Path) -> Iterator[str]:
     names = ("loss", "learning_rate", "grad_norm", "tokens", "tokens_total", "best_loss", "best_step", "text", "sha256")
+    names += ("why", "in_a_row", "to_step")
     for event in read_events(run / "events.jsonl"):
-        if event.kind in ("step", "validation", "sample", "part_end", "saved", "done"):
+        if event.kind in ("step", "skipped", "rollback", "validation", "sample", "part_end", "saved", "done"):
             values = {name: event.values[name] for name in names if name in event.values}
             yield json.dumps([event.kind, event.stage, event.part, event.step, values])
 

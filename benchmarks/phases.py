@@ -24,6 +24,8 @@ PHASES: Mapping[str, tuple[str, ...]] = {
     "loading": ("quire.verbs.stages.decide:load_learner",),
     "evaluation": ("quire.training.evaluate:validation_loss",),
     "step": ("quire.training.loop:step",),
+    "leaving out": ("quire.training.loop:drop_gradients",),
+    "going back": ("quire.training.loop:roll_back",),
     "checkpoint": ("quire.training.checkpoints:save_checkpoint",),
     "forgetting": ("quire.training.checkpoints:forget_old",),
     "renaming": ("quire.run.atomic:_put_in_place",),
