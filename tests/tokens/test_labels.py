@@ -12,14 +12,16 @@ from transformers import AutoTokenizer
 
 import chats
 from quire.books.book import count_words
+from quire.errors import RecipeError
 from quire.prompts.conversation import Conversation, Turn, before_last_answer
 from quire.prompts.frames import messages_of
 from quire.prompts.templates import TemplateWriter
-from quire.recipe.schema import TrainSettings
-from quire.tokens.labels import encode_rendered, label, pieces_of, prompt_ids
+from quire.recipe.schema import TrainSettings, WriteSettings
+from quire.tokens.labels import encode_rendered, label, opening_of, pieces_of, prompt_ids
 from quire.tokens.rows import IGNORED, make_rows
 from quire.tokens.stretches import encode
 from quire.tokens.tokenizer import Tokenizer, load_tokenizer
+from quire.writing.sampler import check_settings
 
 
 @pytest.fixture(scope="module")
@@ -235,3 +237,15 @@ def test_rows_of_conversations_all_teach_and_hold_them_whole(tokenizers: dict[st
     count = rows.count()
     assert learned == count.trained == sum(int(s.learned.sum()) for s in rows.stretches if s.learned is not None)
     assert count.trained + count.context == count.text
+
+
+@pytest.mark.parametrize(
+    "prompt", ["[persona] You keep the ferry.\n\n[character] Six hours.", "[character] Six hours."]
+)
+@pytest.mark.parametrize("name", ["gemma", "llama3"])
+def test_a_prompt_that_asks_nothing_is_refused(name: str, prompt: str, tokenizers: dict[str, Tokenizer]) -> None:
+    """gemma's template knows no system turn: the persona is put before the first words."""
+    with pytest.raises(RecipeError, match="the prompt asks nothing"):
+        opening_of(prompt, tokenizers[name])
+    with pytest.raises(RecipeError, match="the prompt asks nothing"):
+        check_settings(WriteSettings(prompt=prompt))  # before hours of training, after which samples are written

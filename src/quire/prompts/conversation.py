@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 
 from quire.books.book import BLOCK_GAP, Passage, Role
+from quire.errors import RecipeError
 
 _MARKS = {"persona": "system", "user": "user", "character": "character", "prompt": "user", "completion": "character"}
 _MARK = re.compile(rf"^\[({'|'.join(_MARKS)})\] ?", re.MULTILINE)
@@ -103,3 +104,16 @@ def conversation_in(text: str) -> Conversation | None:
     if turns and turns[-1] == Turn("character", ""):
         turns.pop()
     return Conversation(tuple(turns), system, marks[0][1] == "prompt")
+
+
+def asked_in(text: str) -> Conversation | None:
+    """The conversation that a text shows, as far as the next answer is asked for; None where there are no turns, and it
+    is plain text.  RecipeError where there is an answer and nobody has asked."""
+    conversation = conversation_in(text)
+    if conversation is None or not conversation.turns:
+        return None
+    if conversation.turns[-1].role == "character" and not conversation.completes:
+        conversation = before_last_answer(conversation)
+    if not conversation.turns:
+        raise RecipeError("the prompt asks nothing", "add a [user] turn before the [character]'s", "chat-templates")
+    return conversation

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from quire.books.book import Passage, count_words
 from quire.prompts.builder import Rendered
-from quire.prompts.conversation import Conversation, before_last_answer, conversation_in, conversation_of
+from quire.prompts.conversation import Conversation, asked_in, conversation_of
 from quire.tokens.tokenizer import Tokenizer
 
 # Of the window, what turns that were learned before may take in a later piece.
@@ -179,14 +179,12 @@ class Opening:
 
 def opening_of(prompt: str, tokenizer: Tokenizer) -> Opening:
     """The tokens of a prompt: of plain text its own; of a conversation that is shown, those with which the base is
-    asked for the next answer, which then ends with its turn."""
-    conversation = conversation_in(prompt)
-    if conversation is None or not conversation.turns:
+    asked for the next answer, which then ends with its turn.  RecipeError where it asks nothing."""
+    conversation = asked_in(prompt)
+    if conversation is None:
         return Opening(tokenizer.encode(prompt), frozenset((tokenizer.end_of_text,)), (), answers=False)
     if conversation.completes:
         return opening_of(conversation.turns[0].text.rstrip(), tokenizer)
-    if conversation.turns[-1].role == "character":
-        conversation = before_last_answer(conversation)
     stops = tokenizer.builder.stop_texts()
     return Opening(prompt_ids(conversation, tokenizer), tokenizer.turn_ends, stops, answers=True)
 

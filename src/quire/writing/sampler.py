@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 
 from quire.errors import RecipeError
 from quire.model.mode import evaluating
+from quire.prompts.conversation import asked_in
 from quire.recipe.schema import WriteSettings
 from quire.tokens.labels import Opening, opening_of
 from quire.tokens.tokenizer import Tokenizer
@@ -77,6 +78,7 @@ def check_settings(settings: WriteSettings) -> None:
     """RecipeError for settings that could not be obeyed as they stand."""
     if "" in settings.stop:
         raise RecipeError("write.stop holds an empty text, which would end every text at once", "leave it out")
+    asked_in(settings.prompt)
     if settings.num_beams == 1 and settings.temperature == 0 and settings.num_return_sequences > 1:
         raise RecipeError(
             f"write.num_return_sequences {settings.num_return_sequences}: at write.temperature 0 all would be the same",
