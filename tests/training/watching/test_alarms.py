@@ -184,12 +184,22 @@ def test_steps_left_out_are_told_once_and_going_back_always() -> None:
     assert guides(again) == ["not-finite", "not-finite"]
 
 
+def test_forgetting_names_the_step_from_which_the_loss_rises_for_good() -> None:
+    """It rises, comes back, and then stays above where it began."""
+    losses = {0: 3.0, 20: 3.1, 40: 2.95, 60: 3.0, 80: 3.1, 100: 3.2, 120: 3.25, 140: 3.3}
+    values = {-step: {"watched": {"first book": loss}} for step, loss in losses.items()}
+    events = course(200, stage="second", values=lambda number: values.get(number, {}))
+    [(step, warned)] = heard(events, stage("second"))
+    assert (step, warned.text.split(", ")[-1]) == (120, "for good from step 60 on")
+
+
 def test_forgetting_an_earlier_book_is_told_by_its_name() -> None:
     watched = {-step: {"watched": {"first book": 3.0 + step / 400}} for step in range(0, 201, 20)}
     events = course(200, stage="second", values=lambda number: watched.get(number, {}))
     found = heard(events, stage("second"))
     [(_, warned)] = found
     assert "it forgets first book: its held-out loss has risen from 3.000 to 3.2" in warned.text
+    assert warned.text.endswith("for good from step 0 on")
     assert warned.guide == "forgetting"
     assert "stages.second.replay=10%" in warned.remedy
     assert (

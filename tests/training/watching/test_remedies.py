@@ -23,7 +23,7 @@ ALL = {
     "overfitted": remedies.overfitted(BEST, NOW, stage(epochs=30), "train"),
     "idle": remedies.idle(30, 1e-7, 2e-5, "train"),
     "still": remedies.still(BEST, NOW, "train"),
-    "forgets": remedies.forgets("first", 3.1, 3.5, 1e-4, stage(), "train"),
+    "forgets": remedies.forgets("first", 3.1, 3.5, 40, 1e-4, stage(), "train"),
     "skipped": remedies.skipped(30, "its loss was not finite", 1e-4, "train"),
     "went_back": remedies.went_back(30, 20, "3 steps in a row were not finite", 1e-4, "train"),
     "vanished": remedies.vanished(30, 1e-4, "train"),

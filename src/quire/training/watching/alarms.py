@@ -57,6 +57,7 @@ class Alarms:
     def _begin_run(self) -> None:
         self._said_before: dict[str, set[str]] = {}
         self._watched: dict[str, list[float]] = {}
+        self._known: dict[str, int] = {}  # an earlier book → the latest step at which it was known as at first
         self._place: tuple[str, int] | None = None
         self._words: float | None = None
         self._limit: float | None = None
@@ -154,7 +155,7 @@ class Alarms:
 
     def _of_validation(self, event: Event) -> list[Warned | None]:
         watched, loss = event.values.get("watched"), _number(event.values, "loss")
-        found = self._of_watched(watched) if isinstance(watched, dict) else []
+        found = self._of_watched(watched, event.step) if isinstance(watched, dict) else []
         if loss is None:
             return found
         course, stage, key = self._course, self._stage, self._key
@@ -178,7 +179,7 @@ class Alarms:
             found.append(self._once("still", remedies.still(since, now, key)))
         return found
 
-    def _of_watched(self, watched: dict[str, JSON]) -> list[Warned | None]:
+    def _of_watched(self, watched: dict[str, JSON], step: int) -> list[Warned | None]:
         """An earlier book's held-out loss, against what it was when this run began."""
         found: list[Warned | None] = []
         for name in watched:
@@ -187,10 +188,13 @@ class Alarms:
                 continue
             heard = self._watched.setdefault(name, [])
             heard.append(loss)
+            if loss <= heard[0]:
+                self._known[name] = step
             first, lasting = heard[0], min(heard[1:][-2:], default=loss) if len(heard) > 2 else heard[0]
             del heard[1:-2]  # the first and the latest two are enough
             if lasting > first * (1 + FORGOTTEN) or loss > first * (1 + 2 * FORGOTTEN):
-                warned = remedies.forgets(name, first, loss, self._lower, self._stage, self._key)
+                since = self._known[name]
+                warned = remedies.forgets(name, first, loss, since, self._lower, self._stage, self._key)
                 found.append(self._once(f"forgets {name}", warned))
             elif loss < first * (1 + FORGOTTEN / 2):
                 self._told.pop(f"forgets {name}", None)

@@ -91,14 +91,14 @@ def still(since: Checked, now: Checked, key: str) -> Warned:
     )
 
 
-def forgets(name: str, first: float, now: float, rate: float, stage: Stage, key: str) -> Warned:
-    """An earlier book is predicted worse than when the run began."""
+def forgets(name: str, first: float, now: float, since: int, rate: float, stage: Stage, key: str) -> Warned:
+    """An earlier book is predicted worse than when the run began, at every validation after step `since`."""
     if stage.replay is None:
         mixed = f"--set {key}.replay=10%, or a smaller {key}.learning_rate={rate:.1g}"
     else:
         mixed = f"a larger {key}.replay than {stage.replay}, or --set {key}.learning_rate={rate:.1g}"
     return Warned(
-        f"it forgets {name}: its held-out loss has risen from {first:.3f} to {now:.3f}",
+        f"it forgets {name}: its held-out loss has risen from {first:.3f} to {now:.3f}, for good from step {since} on",
         f"--run NEW with {mixed}, or fewer {key}.epochs",
         "forgetting",
     )
