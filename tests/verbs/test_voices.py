@@ -22,7 +22,8 @@ def make_run(path: Path, method: str = "lora", **decided: str) -> RunFolder:
     resolved = ResolvedRecipe(recipe=loaded.recipe, decided=Decided.model_validate({"base": "embedded", **decided}))
     folder.recipe_file.write_text(resolved.to_yaml(), encoding="utf-8")
     folder.voice.mkdir()
-    (folder.voice / "adapter_config.json").write_text("{}", encoding="utf-8")
+    of_voice = "model.safetensors" if method == "full" else "adapter_config.json"
+    (folder.voice / of_voice).write_text("{}", encoding="utf-8")
     return folder
 
 

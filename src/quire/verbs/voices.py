@@ -65,16 +65,16 @@ def load_opened(opened: Opened) -> Voice:
 
 def precision_of(opened: Opened) -> Precision:
     """The number format to compute in.  Full training keeps float32 weights, and so does its voice."""
+    from quire.model.adapters import is_adapter
     from quire.model.machine import choose_precision, device_name, measure_machine
 
     if opened.resolved is None:
         return choose_precision(measure_machine(), "auto").value
-    number = len(opened.recipe.curriculum) - 1
-    decided, method = opened.resolved.decided, opened.recipe.method_of(number)
-    if method is not None and method.full:
+    if not is_adapter(opened.found.voice):  # whatever the recipe calls it: it may have been inherited
         return "fp32"
+    decided = opened.resolved.decided
     if decided.device == device_name():
-        return decided.stages[number].precision
+        return decided.stages[-1].precision
     return choose_precision(measure_machine(), "auto").value
 
 
