@@ -134,6 +134,21 @@ def test_window_longer_than_the_base_can_hold_is_refused() -> None:
     assert caught.value.then == "use --set train.window=131072"
 
 
+def test_a_base_that_is_made_first_takes_memory_and_disk() -> None:
+    settings = TrainSettings.model_validate({"method": R8, "checkpointing": True})
+    small, large = (LAPTOP, replace(LAPTOP, gpu="one", gpu_memory_bytes=2**34, gpus=1))
+    for machine in (small, large):
+        plain, melting = (make_plan(settings, LLAMA_1B, NOVEL, machine, "bf16", melts=melts) for melts in (False, True))
+        whole = 4 * LLAMA_1B.parameters
+        assert (plain.melted_bytes, melting.melted_bytes) == (0, whole)
+        assert melting.disk_bytes == plain.disk_bytes + whole
+        assert melting.memory.step == plain.memory.step
+        if machine is large:
+            assert melting.memory == plain.memory, "it is done in the processor's memory"
+        else:
+            assert melting.memory.needed == melting.memory.runtime + whole > plain.memory.needed
+
+
 def test_disk_holds_kept_checkpoints_the_best_one_and_the_voice() -> None:
     made = plan(keep=2)
     assert made.disk_bytes == 851_968 * 4 * 13 + 16 * 2**20

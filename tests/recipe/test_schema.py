@@ -261,3 +261,22 @@ def test_adapters_that_were_saved_as_one_go_on_with_the_ranks_of_all() -> None:
     assert adapter_of(curriculum_of({"method": "full"}, value | {"onto": "stack"}, inherit), 2) == (2, 32, "v_proj")
     second = curriculum_of({"method": {"lora": {"rank": 2}}, "onto": "stack"}, inherit, **{"from": "runs/first"})
     assert adapter_of(second, 1, Method(lora=Lora(rank=16))) == (18, 18, "all-linear")
+
+
+def test_what_melts_is_an_adapter_under_what_is_not_stacked_on_it() -> None:
+    stages = [
+        {"name": "a"},
+        {"name": "b", "method": "inherit"},
+        {"name": "c", "onto": "stack"},
+        {"name": "d", "method": "qlora"},
+        {"name": "e", "method": "full"},
+        {"name": "f"},
+    ]
+    recipe = Recipe.model_validate(CURRICULUM | {"stages": stages})
+    assert [recipe.melts(number) for number in range(6)] == [False, False, False, True, True, False]
+    again = Recipe.model_validate({"from": "runs/first", "shelf": ["b.txt"]})
+    assert [again.melts(0, earlier) for earlier in (None, Method(), Method(full=True, lora=None))] == [
+        False,
+        True,
+        False,
+    ]

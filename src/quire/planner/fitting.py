@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from quire.errors import RecipeError
 from quire.planner.facts import MachineFacts
-from quire.planner.memory import Memory, memory_of, needs_checkpointing
+from quire.planner.memory import Memory, memory_of, needs_checkpointing, with_melting
 from quire.planner.precision import has_nf4
 from quire.planner.schedule import choose_batch
 from quire.planner.shape import BaseShape, shape_of
@@ -65,16 +65,22 @@ def suiting_bases(language: str | None, machine: MachineFacts, stages: Sequence[
 
 
 def ladder(
-    settings: TrainSettings, shape: BaseShape, precision: str, machine: MachineFacts, language: str | None = None
+    settings: TrainSettings,
+    shape: BaseShape,
+    precision: str,
+    machine: MachineFacts,
+    language: str | None = None,
+    melts: bool = False,
 ) -> list[Rung]:
     """What could be done, one thing after another, where `settings` do not fit; the last rung fits, or none does.
 
     First what leaves the training as it is, then few bits, shorter windows, smaller bases that know the `language`.
-    What needs no less than the rung before is left out.
+    What needs no less than the rung before is left out.  `melts`: an earlier adapter becomes part of the base first.
     """
     rungs: list[Rung] = []
     for what, changes, changed, on, form in _ways(settings, shape, precision, machine, language):
-        needed = _need(changed, on, form, machine).needed
+        memory = _need(changed, on, form, machine)
+        needed = (with_melting(memory, on, machine.device) if melts else memory).needed
         if rungs and needed >= rungs[-1].memory_bytes:
             continue
         rungs.append(Rung(what, changes, needed, needed <= machine.room))

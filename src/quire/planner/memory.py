@@ -49,7 +49,8 @@ HOLES = {"cpu": 0.05, "cuda": 0.02}
 @dataclass(frozen=True)
 class Memory:
     """Bytes on one device at the peak of a step; `loading` and `checking` are the peaks before the first step and when
-    the saved voice is loaded beside the learner.  On a CPU those two count pages of the base's own file, as the system
+    the saved voice is loaded beside the learner, `melting` that of an earlier adapter becoming part of its base, where
+    that happens first.  On a CPU loading and checking count pages of the base's own file, as the system
     counts them too; `filed` of the bytes when checking it would take back before anything fails."""
 
     weights: int
@@ -62,22 +63,23 @@ class Memory:
     loading: int = field(default=0, kw_only=True)
     checking: int = field(default=0, kw_only=True)
     filed: int = field(default=0, kw_only=True)
+    melting: int = field(default=0, kw_only=True)
 
     @property
     def step(self) -> int:
         """What a step takes, everything together."""
-        apart = ("loading", "checking", "filed")
+        apart = ("loading", "checking", "filed", "melting")
         return sum(int(vars(self)[item.name]) for item in fields(self) if item.name not in apart)
 
     @property
     def total(self) -> int:
         """The peak of the whole training, as the system tells it afterwards."""
-        return max(self.step, self.loading, self.checking)
+        return max(self.step, self.loading, self.checking, self.melting)
 
     @property
     def needed(self) -> int:
         """What must be free for it."""
-        return max(self.step, self.checking - self.filed)
+        return max(self.step, self.checking - self.filed, self.melting)
 
 
 @dataclass(frozen=True)
@@ -195,6 +197,16 @@ def needs_checkpointing(
 def disk_of(trainable: int, keep: int) -> int:
     """Bytes on disk: `keep` checkpoints (weights and two moments), the best one, one being written, and the voice."""
     return trainable * 4 * (3 * (keep + 2) + 1) + 16 * 2**20
+
+
+def melted_bytes(shape: BaseShape) -> int:
+    """Bytes of a base with an adapter melted in, in memory and on disk: always fp32."""
+    return 4 * shape.parameters
+
+
+def with_melting(memory: Memory, shape: BaseShape, device: str) -> Memory:
+    """The memory of a stage before which an earlier adapter becomes part of the base, which a processor does."""
+    return replace(memory, melting=memory.runtime + melted_bytes(shape)) if device == "cpu" else memory
 
 
 def logit_bytes(precision: str) -> int:

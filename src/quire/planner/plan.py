@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from quire.errors import RecipeError
 from quire.planner.cautions import Warned, warnings_for
 from quire.planner.facts import MachineFacts, TextFacts
-from quire.planner.memory import Memory, disk_of, memory_of, needs_checkpointing
+from quire.planner.memory import Memory, disk_of, melted_bytes, memory_of, needs_checkpointing, with_melting
 from quire.planner.pace import WRITTEN, Pace, Seconds, seconds_of
 from quire.planner.schedule import BatchChoice, choose_batch, part_steps, rows_in
 from quire.planner.shape import BaseShape
@@ -46,7 +46,8 @@ class Plan:
     """`tokens` counts every token that is learned, epochs included, and `computed` those that are only read too;
     `seconds` is None where no rate is known.  `times` says where the time goes, where the computation was measured.
     `memory` is that of each of `processes` devices, of which `shared` really compute side by side: processes on one
-    processor share its cores, and its memory.
+    processor share its cores, and its memory.  `melted_bytes` are those of `disk_bytes` that a base takes which is made
+    first, with an earlier adapter melted in.
     """
 
     text: TextFacts
@@ -65,6 +66,7 @@ class Plan:
     times: Seconds | None = None
     processes: int = 1
     shared: int = 1
+    melted_bytes: int = 0
 
     @property
     def rows(self) -> int:
@@ -100,9 +102,11 @@ def make_plan(
     pace: Pace | None = None,
     processes: int = 1,
     written: int = WRITTEN,
+    melts: bool = False,
 ) -> Plan:
     """The arithmetic of one stage.  `pace` is what was measured of this very computation, where it was; after each part
-    `written` tokens are written as samples.
+    `written` tokens are written as samples; `melts` says that an earlier adapter becomes part of the base first, which
+    happens in the processor's memory.
 
     RecipeError where the recipe cannot be carried out on this base at all.
     """
@@ -122,6 +126,9 @@ def make_plan(
     rows = tuple(_rows_of(part, settings, choice) for part in parts)
     times = seconds_of(settings, text, _steps_of(parts), rows, pace, written) if pace is not None else None
     times = replace(times, steps=times.steps / shared) if times is not None else None
+    memory = memory_of(settings, shape, choice, precision, trainable, device, processes)
+    melted = melted_bytes(shape) if melts else 0
+    memory = with_melting(memory, shape, device) if melts else memory
     plan = Plan(
         text=text,
         parts=parts,
@@ -131,14 +138,15 @@ def make_plan(
         trainable=trainable,
         parameters=shape.parameters + (trainable if lora else 0),
         tokens=_times(text.tokens_per_epoch, parts, rows),
-        memory=memory_of(settings, shape, choice, precision, trainable, device, processes),
-        disk_bytes=disk_of(trainable, settings.keep),
+        memory=memory,
+        disk_bytes=disk_of(trainable, settings.keep) + melted,
         speed=_measured(pace, shape, settings) if pace else _speed(settings, shape, machine, precision),
         warnings=(),
         computed=_times(text.computed_per_epoch, parts, rows),
         times=times,
         processes=processes,
         shared=shared,
+        melted_bytes=melted,
     )
     found = warnings_for(settings, plan.memory, plan.disk_bytes, plan.seconds, text, _steps_of(parts), machine)
     return replace(plan, warnings=found)

@@ -391,6 +391,13 @@ class Recipe(Settings):
         """Stage `number` with the method that it comes to, where it inherits one."""
         return self.curriculum[number].model_copy(update={"method": self.method_of(number, earlier) or Method()})
 
+    def melts(self, number: int, earlier: Method | None = None) -> bool:
+        """Whether an earlier adapter becomes part of the base before stage `number` begins."""
+        stage = self.curriculum[number]
+        before = self._left_by(number - 1, earlier)
+        learned = before is not None and before.adapter is not None
+        return learned and not stage.method.inherit and (stage.method.full or stage.onto == "merge")
+
     def as_plain(self, number: int) -> Recipe:
         """Stage `number` as a recipe of its own, without stages: its shelf, its training, all else as it is."""
         stage = self.curriculum[number]

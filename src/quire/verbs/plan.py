@@ -86,9 +86,10 @@ class PlanReport:
 
     @property
     def disk_bytes(self) -> int:
-        """What each stage leaves, and the checkpoints of the largest."""
+        """What each stage leaves, its base where one was made for it, and the checkpoints of the largest."""
         plans = [stage.plan for stage in self.stages]
-        return max(plan.disk_bytes for plan in plans) + sum(4 * plan.trainable for plan in plans[:-1])
+        largest = max(plan.disk_bytes - plan.melted_bytes for plan in plans)
+        return largest + sum(4 * plan.trainable for plan in plans[:-1]) + sum(plan.melted_bytes for plan in plans)
 
     @property
     def seconds(self) -> float | None:
@@ -186,7 +187,18 @@ def plan(
         machine = replace(machine, rates=measured.rates, native=measured.native)
     written = tokens_written(loaded.recipe)
     plans = [
-        _plan_stage(stage, shape, text, machine, measured, number, processes, written, book.language or None)
+        _plan_stage(
+            stage,
+            shape,
+            text,
+            machine,
+            measured,
+            number,
+            processes,
+            written,
+            book.language or None,
+            loaded.recipe.melts(number, earlier),
+        )
         for number, (stage, text) in enumerate(zip(stages, texts, strict=True))
     ]
     return PlanReport(book.shelf.title, book.language, loaded, pick, shape, tuple(plans), machine, measured, processes)
@@ -212,13 +224,14 @@ def _plan_stage(
     processes: int,
     written: int,
     language: str | None,
+    melts: bool,
 ) -> StagePlan:
     found = measured.stages[number] if measured is not None else None
     precision, reason = (found.precision, found.precision_reason) if found else _precision(stage, machine)
     pace = found.pace if found else None
-    made = make_plan(stage, shape, text, machine, precision, pace, processes, written)
+    made = make_plan(stage, shape, text, machine, precision, pace, processes, written, melts)
     fits = made.memory.needed <= machine.room
-    rungs = () if fits else tuple(ladder(stage, shape, precision, machine, language))
+    rungs = () if fits else tuple(ladder(stage, shape, precision, machine, language, melts))
     return StagePlan(stage, made, enough(text), reason, rungs)
 
 

@@ -16,6 +16,7 @@ from torch import nn
 import quire
 from quire.errors import RunError
 from quire.model.machine import measure_machine
+from quire.planner.shape import read_shape
 from quire.recipe.resolved import Decided, load_resolved
 from quire.recipe.schema import Stage, TrainSettings
 from quire.run.events import Event, read_events
@@ -339,6 +340,22 @@ def test_a_curriculum_is_judged_by_its_book_against_the_base_it_began_with(run: 
     assert bits.value is not None
     assert bits.compared_with[0].value is not None
     assert bits.value < bits.compared_with[0].value
+
+
+def test_room_for_a_base_that_is_made_first_is_foreseen_and_asked_for(
+    tiny_base: Path, books: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(curriculum, "require_space", lambda _path, needed: asked.append(needed))
+    short = {"method": {"lora": {"rank": 2}}, "window": 32, "steps": 1}
+    given = recipe(tiny_base, books, stages=[{"name": "one"} | short, {"name": "two"} | short])
+    carry_out(given, tmp_path / "run")
+    size = 4 * read_shape(tiny_base).parameters
+    assert (asked[0], asked[2]) == (0, size), "before the base of stage two is made"
+    report = plan(quire.Recipe.model_validate(given))
+    one, two = (stage.plan for stage in report.stages)
+    assert (one.melted_bytes, two.melted_bytes) == (0, size)
+    assert report.disk_bytes == two.disk_bytes + 4 * one.trainable
 
 
 def test_decisions_are_kept_for_each_stage(run: RunFolder) -> None:

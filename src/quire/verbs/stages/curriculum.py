@@ -123,6 +123,8 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
         known = work.decided.stages[number].checkpointing  # a recovery from too little memory may have turned it on
         work.settle(number, checkpointing=known or plan.checkpointing)
     work.agree()
+    melted = plan.melted_bytes if plan is not None else 0
+    session.ranks.lead(lambda: require_space(session.folder.path, melted))
     load = loader(work, number, work.decided.device)
     learner = session.ranks.lead(load) or load()  # the others find what the first has made
     session.ranks.lead(lambda: require_space(session.folder.path, disk_of(learner.trainable, stage.keep)))

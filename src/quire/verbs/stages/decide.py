@@ -106,17 +106,18 @@ def foresee(
     run: Path,
     processes: int,
     written: int,
+    melts: bool = False,
 ) -> Plan | None:
     """What a stage will take on these files, some layers of which are tried for a moment; None where the planner does
     not know such a base or what is asked of it, for training may still know it, or will say itself what is wrong."""
     settled = decided.stages[number]
     try:
         shape, machine = read_shape(files.path), measure_machine()
-        plan = make_plan(stage, shape, text, machine, settled.precision, processes=processes, written=written)
+        plan = make_plan(stage, shape, text, machine, settled.precision, None, processes, written, melts)
         set_threads(decided.threads)
         choice = BatchChoice(settled.batch, settled.accumulate, settled.batch_reason)
         pace = pace_or_none(files.path, stage, choice, settled.precision, plan.checkpointing, run)
-        return make_plan(stage, shape, text, machine, settled.precision, pace, processes, written)
+        return make_plan(stage, shape, text, machine, settled.precision, pace, processes, written, melts)
     except QuireError:
         return None
 

@@ -161,12 +161,11 @@ def foresee_all(
     """What each stage will take, for those that the planner knows enough of; `inherits` is the method of the voice that
     is gone on from."""
     written = tokens_written(recipe)
-    return {
-        number: foresee(
-            recipe.carried_out(number, inherits), decided, number, files, part.facts, run, processes, written
-        )
-        for number, part in data.items()
-    }
+    found = {}
+    for number, part in data.items():
+        stage, melts = recipe.carried_out(number, inherits), recipe.melts(number, inherits)
+        found[number] = foresee(stage, decided, number, files, part.facts, run, processes, written, melts)
+    return found
 
 
 def _joined(found: Iterable[Mapping[str, str]]) -> dict[str, str]:
