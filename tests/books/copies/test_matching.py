@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quire.books.book import Block, Book, Chapter, Place, Shelf
-from quire.books.copies.matching import SHORTEST, Match, find_matches, read_words
+from quire.books.copies.matching import Match, find_matches, read_words
+from quire.books.copies.numbers import SHORTEST
 from quire.books.limits import PLAIN
 from quire.books.plain.markdown import read
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from quire.books.book import BLOCK_GAP, Chapter, Passage, Place, Shelf
-from quire.books.copies.matching import ALIKE, SHORTEST, Match, Stream, find_matches, read_words
+from quire.books.copies.matching import ALIKE, Match, Stream, find_matches, read_words
+from quire.books.copies.numbers import SHORTEST
 from quire.books.copies.spans import word_places
 
 Key = tuple[int, ...]

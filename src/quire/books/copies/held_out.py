@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quire.books.book import SAID, Book
+from quire.books.copies.numbers import SHORTEST, Numbers, hashes_of_runs
 from quire.books.copies.spans import normalise_words
 
 GRAM = 6
-SHORTEST = 25
-"""Words.  Less is a refrain, a formula or a turn of phrase."""
 _GAP = 20
 _DENSE = 0.35
 # A whole paragraph or line that stands there is a copy, however short, if it says something.
@@ -28,18 +26,7 @@ _WHOLE = 0.95
 
 Words = NDArray[np.uint32]
 
-
-class _Numbers(dict[str, int]):
-    """A number for each word, the same in every process; forgotten now and then, so that it never fills the memory."""
-
-    def __missing__(self, word: str) -> int:
-        if len(self) >= 1 << 17:
-            self.clear()
-        self[word] = number = crc32(word.encode("utf-8", "surrogatepass"))
-        return number
-
-
-_NUMBERS = _Numbers()
+_NUMBERS = Numbers(1 << 17)
 
 
 def word_numbers(text: str) -> Words:
@@ -60,7 +47,7 @@ class RunIndex:
     """All runs of six words of some texts; no run goes from one text into the next."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        found = [_hashes(word_numbers(text)) for text in texts]
+        found = [hashes_of_runs(word_numbers(text), GRAM) for text in texts]
         self._hashes = np.unique(np.concatenate([np.zeros(0, np.uint64), *found]))
         # Most words of a corpus are in no such run: a look into a small table says so at once.
         self._shift = np.uint64(64 - max(12, min(30, 4 + len(self._hashes).bit_length())))
@@ -95,24 +82,13 @@ class RunIndex:
         covered = np.zeros(len(words), dtype=bool)
         if not len(self._hashes):
             return covered
-        hashes = _hashes(words)
+        hashes = hashes_of_runs(words, GRAM)
         likely = np.flatnonzero(self._perhaps[hashes >> self._shift])
         at = np.searchsorted(self._hashes, hashes[likely])
         found = likely[self._hashes[np.minimum(at, len(self._hashes) - 1)] == hashes[likely]]
         for offset in range(GRAM):
             covered[found + offset] = True
         return covered
-
-
-def _hashes(words: Words) -> NDArray[np.uint64]:
-    """A hash of every run of six words."""
-    count = max(0, len(words) - GRAM + 1)
-    total = np.zeros(count, dtype=np.uint64)
-    for offset in range(GRAM):
-        total = total * np.uint64(0x9E3779B97F4A7C15) + words[offset : offset + count] + np.uint64(1)
-        total ^= total >> np.uint64(29)
-    total *= np.uint64(0xBF58476D1CE4E5B9)
-    return total ^ (total >> np.uint64(32))
 
 
 def texts_of(book: Book) -> list[str]:

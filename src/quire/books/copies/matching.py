@@ -13,16 +13,14 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quire.books.book import SAID, Shelf
+from quire.books.copies.numbers import SHORTEST, Numbers, hashes_of_runs
 from quire.books.copies.spans import normalise_words
 
-SHORTEST = 25
-"""Words.  Less is a refrain, a formula or a turn of phrase."""
 REFRAIN = 60
 """A stanza up to so many words that comes again in its own poem is a refrain."""
 _SHINGLE = 5
@@ -62,16 +60,6 @@ class Match:
         return 2 * self.equal / (b - a + d - c)
 
 
-class _Numbers(dict[str, int]):
-    """A number for each word, the same in every process; forgotten now and then, so that no shelf fills the memory."""
-
-    def __missing__(self, word: str) -> int:
-        if len(self) >= 1 << 20:
-            self.clear()
-        self[word] = number = crc32(word.encode("utf-8", "surrogatepass"))
-        return number
-
-
 @dataclass
 class Stream:
     """All words of a shelf in reading order as numbers, and where each block, chapter and book of it begins."""
@@ -100,7 +88,7 @@ def read_words(shelf: Shelf) -> Stream:
     at.
     """
     stream = Stream()
-    numbers = _Numbers()
+    numbers = Numbers(1 << 20)
     for book_number, book in enumerate(shelf.books):
         stream.book_starts.append(len(stream.words))
         for chapter_number, chapter in enumerate(book.chapters):
@@ -187,12 +175,7 @@ def _shingles(stream: Stream) -> tuple[NDArray[np.uint64], Words]:
     step = 1 << 20
     for begin in range(0, count, step):
         stop = min(count, begin + step)
-        total = np.zeros(stop - begin, dtype=np.uint64)
-        for offset in range(_SHINGLE):
-            total = total * np.uint64(0x9E3779B97F4A7C15) + words[begin + offset : stop + offset] + np.uint64(1)
-            total ^= total >> np.uint64(29)
-        total *= np.uint64(0xBF58476D1CE4E5B9)
-        total ^= total >> np.uint64(32)
+        total = hashes_of_runs(words[begin : stop + _SHINGLE - 1], _SHINGLE)
         kept = ~across[begin:stop] & (total & np.uint64((1 << bits) - 1) == 0)
         hashes.append(total[kept])
         places.append(np.flatnonzero(kept) + begin)
