@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from quire.planner.facts import MachineFacts, TextFacts
-from quire.planner.foreseen import Foreseen, beside, foreseen_of, from_json, in_all, kept
+from quire.planner.foreseen import Foreseen, beside, foreseen_of, from_json, kept
 from quire.planner.pace import Pace
 from quire.planner.plan import make_plan
 from quire.planner.shape import shape_of
@@ -62,9 +62,3 @@ def test_foreseen_and_measured_stand_beside_each_other() -> None:
 )
 def test_a_promise_is_kept_within_its_bounds(memory: int | None, seconds: float | None, answer: bool | None) -> None:
     assert kept(ONE, memory, seconds) is answer
-
-
-def test_a_run_has_the_largest_peak_and_the_sum_of_the_times() -> None:
-    other = Foreseen("first", 3 * GIB, 60.0, 10)
-    assert in_all([other, ONE]) == Foreseen("", 3 * GIB, 660.0, 50)
-    assert in_all([replace(other, seconds=None), ONE]).seconds is None

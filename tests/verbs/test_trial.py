@@ -85,6 +85,7 @@ def test_both_are_heard_on_the_same_and_the_base_is_the_one_without_the_adapter(
     page = report.page.read_text(encoding="utf-8")
     assert "foreseen" in page
     assert ", measured" in page
+    assert "within what a plan promises" in page
     tasks = ("reads held-out text", "writes", "reads trained pages", "reads unseen pages")
     assert {str(event.values["doing"]) for event in heard} == {
         f"the {who} {t}" for who in ("voice", "base") for t in tasks

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quire.planner.enough import FEW, SHORT_WORDS, enough
-from quire.planner.enough import LITTLE_WORDS as LITTLE_WORDS
+from quire.planner.enough import FEW, LITTLE_WORDS, SHORT_WORDS, enough
 from quire.planner.facts import MachineFacts, TextFacts
 from quire.planner.memory import Memory
 from quire.recipe.schema import TrainSettings

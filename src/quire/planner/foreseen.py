@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -71,10 +71,3 @@ def kept(foreseen: Foreseen, memory_bytes: int | None, seconds: float | None) ->
     if seconds and foreseen.seconds is not None:
         answers.append(abs(foreseen.seconds / seconds - 1) <= SECONDS_WITHIN)
     return all(answers) if answers else None
-
-
-def in_all(stages: Sequence[Foreseen]) -> Foreseen:
-    """The whole run: the largest peak, and the time of all stages together."""
-    seconds = [one.seconds for one in stages if one.seconds is not None]
-    whole = sum(seconds) if len(seconds) == len(stages) else None
-    return Foreseen("", max(one.memory_bytes for one in stages), whole, sum(one.steps for one in stages))

@@ -23,7 +23,7 @@ from quire.model.base import load_base
 from quire.model.machine import device_name
 from quire.model.scoring import BlockLoss, score_blocks
 from quire.planner.bases import find_base
-from quire.planner.foreseen import beside, from_json
+from quire.planner.foreseen import beside, from_json, kept
 from quire.recipe.keys import flatten
 from quire.recipe.method import Method
 from quire.recipe.resolved import ResolvedRecipe
@@ -244,9 +244,9 @@ def _foreseen(events: Sequence[Event]) -> list[tuple[str, str]]:
     for stage, foreseen in told.items():
         memory, seconds = (ends.get(stage, {}).get(name) for name in ("memory_bytes", "seconds"))
         measured = memory if isinstance(memory, int) else None, seconds if isinstance(seconds, float) else None
-        rows.append(
-            (f"memory and time of {stage}" if len(told) > 1 else "memory and time", beside(foreseen, *measured))
-        )
+        promised = {True: ": within what a plan promises", False: ": not within what a plan promises", None: ""}
+        name = f"memory and time of {stage}" if len(told) > 1 else "memory and time"
+        rows.append((name, beside(foreseen, *measured) + promised[kept(foreseen, *measured)]))
     return rows
 
 

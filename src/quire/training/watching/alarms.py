@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
 from typing import ClassVar
 
-from quire.planner.cautions import LITTLE_WORDS, USUAL_RATES, Warned
+from quire.planner.cautions import USUAL_RATES, Warned
+from quire.planner.enough import LITTLE_WORDS
 from quire.recipe.schema import PLAIN_STAGE, Stage
 from quire.run.events import JSON, Event
 from quire.training.watching import remedies, signs

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from quire.planner.cautions import LITTLE_WORDS, Warned
+from quire.planner.cautions import Warned
+from quire.planner.enough import LITTLE_WORDS
 from quire.recipe.schema import Stage
 from quire.training.watching.signs import Checked
 from quire.units import show_size
