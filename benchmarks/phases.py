@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from types import CodeType, FrameType
 
 PHASES: Mapping[str, tuple[str, ...]] = {
-    "reading": ("quire.verbs.stages.groundwork:open_texts",),
+    "reading": ("quire.verbs.texts.opening:open_texts",),
     "preparing": ("quire.verbs.texts.prepare:prepare_stage",),
     "foreseeing": ("quire.verbs.stages.groundwork:foresee_all",),
     "loading": ("quire.verbs.stages.decide:load_learner",),

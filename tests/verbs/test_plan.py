@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from quire.errors import BaseModelError, BookError, RecipeError
+from quire.recipe.load import load_recipe
 from quire.recipe.schema import Recipe
 from quire.verbs.plan import fresh_shape, plan
 from quire.verbs.read import read
+from quire.verbs.train import train
+from toy import TINY_TRAINING, toy_book, varied_book
 
 NOVELLA = "sample:novella"
 SETTINGS = {"train.window": 128, "train.batch": 1}
@@ -171,3 +174,41 @@ def test_more_devices_share_what_is_kept(book: Path, tiny_base: Path) -> None:
 def test_no_validation_text_is_foreseen(book: Path, tiny_base: Path) -> None:
     with pytest.raises(RecipeError, match="no text is held out for validation"):
         plan(book, base=str(tiny_base), settings={**SETTINGS, "shelf.0.validation": 0})
+
+
+def test_the_text_of_an_earlier_run_is_reckoned_with(tiny_base: Path, tmp_path: Path) -> None:
+    for seed in (1, 2):
+        varied_book(tmp_path / f"{seed}.md", seed=seed)
+    first = train(tmp_path / "1.md", base=str(tiny_base), run=tmp_path / "first", settings=TINY_TRAINING)
+    given = {"from": str(first.path), "train.window": 64}
+    plain = plan(tmp_path / "2.md", settings=given)
+    mixed = plan(tmp_path / "2.md", settings={**given, "train.replay": "50%"})
+    assert mixed.plan.rows == 2 * plain.plan.rows
+    assert mixed.plan.steps == pytest.approx(2 * plain.plan.steps, abs=1)
+    (tmp_path / "1.md").unlink()
+    with pytest.raises(RecipeError, match="replay"):
+        plan(tmp_path / "2.md", settings={**given, "train.replay": "50%"})
+
+
+def test_processes_on_one_processor_share_its_memory(
+    book: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fits alone does not fit twice, and what would fit twice is looked for in half the memory."""
+    one = plan(book, base=str(tiny_base), settings=SETTINGS)
+    free = one.plan.memory.needed * 3 // 2
+    small = replace(one.machine, memory_free_bytes=free, gpu=None, gpu_memory_bytes=None)
+    monkeypatch.setattr("quire.verbs.plan.look_at_machine", lambda _: small)
+    assert plan(book, base=str(tiny_base), settings=SETTINGS).stages[0].would_fit == ()
+    rungs = plan(book, base=str(tiny_base), settings=SETTINGS, processes=2).stages[0].would_fit
+    assert rungs
+    assert all(rung.fits == (rung.memory_bytes <= free // 2) for rung in rungs)
+
+
+def test_a_stage_that_is_left_without_text_is_named(tiny_base: Path, tmp_path: Path) -> None:
+    """Its book says nothing that the other book, of the same few sentences, does not say in what it holds out."""
+    toy_book(tmp_path / "wide.md", chapters=8)
+    toy_book(tmp_path / "book.md", chapters=12)
+    stages = [{"name": name, "shelf": [str(tmp_path / f"{name}.md")]} for name in ("wide", "book")]
+    recipe = load_recipe({"base": str(tiny_base), "stages": stages, "train": {"window": 64}}).recipe
+    with pytest.raises(BookError, match="no text is left to train on in stage wide"):
+        plan(recipe)

@@ -13,6 +13,7 @@ from quire.run.events import Event
 from quire.run.folder import RunFolder
 from quire.verbs.quiet import hush, hush_bars
 from quire.verbs.texts.material import Material
+from quire.verbs.texts.opening import open_texts
 from quire.verbs.texts.prepare import PREPARED
 from quire.verbs.voices import open_run
 
@@ -43,8 +44,6 @@ def judge(
     # A curriculum is judged by the text of its last stage: what came before prepared the base for it.
     last = len(opened.recipe.curriculum) - 1
     recipe = opened.recipe.as_plain(last)
-    from quire.verbs.stages.groundwork import open_texts
-
     # Cut together with what the other stages read: that decides what was held out.
     library = open_texts(opened.recipe, folder.path / PREPARED, None, _nobody).library
     material = replace(library.material(last), recipe=recipe)

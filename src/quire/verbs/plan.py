@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from quire.books.book import Shelf
-from quire.errors import RecipeError
 from quire.planner.bases import BasePick, find_base, pick_for
 from quire.planner.enough import Enough, enough
 from quire.planner.facts import MachineFacts, TextFacts
@@ -29,9 +28,11 @@ from quire.tokens.tokenizer import Tokenizer, load_tokenizer
 from quire.verbs.hardware import look_at_machine
 from quire.verbs.measuring import Measured, Measurer
 from quire.verbs.source import Source, load_source
-from quire.verbs.stages.passed_on import method_of_earlier
+from quire.verbs.stages.passed_on import base_of_voice, method_of_earlier
 from quire.verbs.texts.estimate import LOOK_SECONDS, estimate_stage
-from quire.verbs.texts.library import Library, open_library
+from quire.verbs.texts.library import Library
+from quire.verbs.texts.material import require_rows
+from quire.verbs.texts.opening import open_texts
 
 
 @dataclass(frozen=True)
@@ -229,9 +230,11 @@ def _plan_stage(
     found = measured.stages[number] if measured is not None else None
     precision, reason = (found.precision, found.precision_reason) if found else _precision(stage, machine)
     pace = found.pace if found else None
+    require_rows(stage.name, text.rows_per_epoch)
     made = make_plan(stage, shape, text, machine, precision, pace, processes, written, melts)
-    fits = made.memory.needed <= machine.room
-    rungs = () if fits else tuple(ladder(stage, shape, precision, machine, language, melts))
+    own = machine.shared(processes)
+    fits = made.memory.needed <= own.room
+    rungs = () if fits else tuple(ladder(stage, shape, precision, own, language, melts))
     return StagePlan(stage, made, enough(text), reason, rungs)
 
 
@@ -246,31 +249,16 @@ def _precision(stage: Stage, machine: MachineFacts) -> tuple[str, str]:
 
 
 def _open(source: Source, recipe: Recipe) -> Library:
-    """All texts of the recipe, cut; a stream is only looked into."""
-    return open_library(recipe, shelf=source if isinstance(source, Shelf) else None, patience=LOOK_SECONDS)
+    """All texts of the recipe and of the run that it goes on from, cut; a stream is only looked into."""
+    shelf = source if isinstance(source, Shelf) else None
+    return open_texts(recipe, None, shelf, lambda _text: None, LOOK_SECONDS).library
 
 
 def _pick(recipe: Recipe, language: str, machine: MachineFacts, download: bool) -> BasePick:
     """The base: of an earlier voice its own, otherwise by the recipe, the book's language and this machine."""
     if recipe.earlier is None:
         return pick_for(recipe, language, machine, download)
-    return BasePick(_base_of_voice(recipe.earlier), f"the base of {recipe.earlier}", True)
-
-
-def _base_of_voice(name: str) -> str:
-    """What an earlier voice lies on; its base itself where it changed one (verbs.earlier says the same with torch)."""
-    from quire.run.folder import find_run, require_voice
-
-    voice = require_voice(find_run(name))
-    config = voice / "adapter_config.json"
-    if not config.is_file():
-        return str(voice)
-    if (own := voice / "base").is_dir():
-        return str(own)
-    named = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
-    if not isinstance(named, str):
-        raise RecipeError(f"from: {voice} does not say its base", "name a run that quire train has finished")
-    return named
+    return BasePick(base_of_voice(recipe.earlier), f"the base of {recipe.earlier}", True)
 
 
 def _base(recipe: Recipe, pick: BasePick, stack: ExitStack) -> tuple[Path, BaseShape, Tokenizer | None]:

@@ -24,15 +24,15 @@ from quire.verbs.crash import crash_kept_in
 from quire.verbs.processes.company import Call, company, heard
 from quire.verbs.quiet import hush, hush_bars
 from quire.verbs.source import Source, load_source, name_of, run_path
-from quire.verbs.stages.passed_on import method_of_earlier
+from quire.verbs.stages.passed_on import base_of_voice, method_of_earlier
 from quire.verbs.stages.resume import earlier_start, go_on_with, other_versions, same_device, same_sources
 from quire.verbs.texts.material import Material
+from quire.verbs.texts.opening import Texts, open_texts
 
 if TYPE_CHECKING:
     from quire.training.session import Session
     from quire.training.together.ranks import Ranks
     from quire.training.watch import StopWish
-    from quire.verbs.stages.groundwork import Texts
 
 Listener = Callable[[Event], None]
 _BEGIN, _GO_ON = "begin", "go on"  # what the first of several processes tells the others
@@ -142,7 +142,6 @@ class _Given:
 def _start(given: _Given, recipe: Recipe, folder: RunFolder, log: EventLog, wish: StopWish, listener: Listener) -> Run:
     """The first start: what the recipe leaves open is decided, and kept."""
     from quire.verbs.stages.curriculum import require_turn
-    from quire.verbs.stages.groundwork import open_texts
 
     if given.stage is not None and not given.prepare_only:
         require_turn(folder, recipe.curriculum, given.stage)
@@ -178,7 +177,6 @@ def _resume(
         same_sources(folder, earlier, _hashes_now(earlier))
         return finished
     from quire.verbs.stages.curriculum import require_turn
-    from quire.verbs.stages.groundwork import open_texts
 
     if given.stage is not None and not given.prepare_only and not require_turn(folder, recipe.curriculum, given.stage):
         return _stand(folder, recipe, already_finished=True)
@@ -191,8 +189,6 @@ def _resume(
 
 def _follow(given: _Given, ranks: Ranks, path: Path, wish: StopWish) -> Run:
     """What every process but the first does: wait until that has decided everything, then do its share."""
-    from quire.verbs.stages.groundwork import open_texts
-
     message = heard(ranks, path)
     folder = RunFolder.open(path)
     resolved = load_resolved(folder.recipe_file)
@@ -305,8 +301,6 @@ def _advised(given: _Given, picked: BasePick) -> Recipe:
 def _pick(recipe: Recipe, book: Material, download: bool) -> BasePick:
     """The base: of an earlier voice its own, otherwise by the recipe, the book's language and this machine."""
     if recipe.earlier is not None:
-        from quire.verbs.stages.earlier import base_of_voice
-
         return BasePick(base_of_voice(recipe.earlier), f"the base of {recipe.earlier}", True)
     from quire.model.machine import measure_machine
 

@@ -17,7 +17,8 @@ from quire.run.events import Event, read_events
 from quire.run.folder import RunFolder
 from quire.training.learner import Start
 from quire.verbs.plan import plan
-from quire.verbs.stages.earlier import base_of_voice, earlier_start_of
+from quire.verbs.stages.earlier import earlier_start_of
+from quire.verbs.stages.passed_on import base_of_voice
 from toy import TINY_TRAINING, varied_book
 
 ADAPTER = "adapter_model.safetensors"

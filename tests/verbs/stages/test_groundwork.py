@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import quire
-from quire.errors import BookError, RecipeError, RunError
+from quire.errors import BookError, RunError
 from quire.recipe.load import load_recipe
 from quire.recipe.resolved import Decided, ResolvedRecipe
 from quire.recipe.schema import Recipe
@@ -19,8 +17,9 @@ from quire.tokens.tokenizer import load_tokenizer
 from quire.training.session import Session
 from quire.training.watch import StopWish
 from quire.training.watching.alarms import Alarms
-from quire.verbs.stages.groundwork import hold_to_sources, open_texts, prepare_all, resolve
-from toy import TINY_TRAINING, toy_book, varied_book
+from quire.verbs.stages.groundwork import hold_to_sources, prepare_all, resolve
+from quire.verbs.texts.opening import open_texts
+from toy import toy_book, varied_book
 
 DECIDED = Decided(base="a/base")
 
@@ -96,22 +95,3 @@ def test_a_stage_that_is_left_without_text_is_named(
     texts = open_texts(recipe, tmp_path, None, told)
     with pytest.raises(BookError, match="no text is left to train on in stage wide"):
         prepare_all(session, recipe, DECIDED, [0], load_tokenizer(tiny_base), tmp_path, texts.library)
-
-
-def test_the_text_of_an_earlier_run_is_there_or_it_is_said_why_not(
-    books: Path, tiny_base: Path, tmp_path: Path
-) -> None:
-    run = quire.train(books / "wide.md", base=str(tiny_base), run=tmp_path / "first", settings=TINY_TRAINING)
-
-    def texts_of(earlier: Path, **train: object) -> str:
-        given = {"from": str(earlier), "shelf": [str(books / "book.md")], "train": {"method": "inherit", **train}}
-        return open_texts(load_recipe(given).recipe, tmp_path / "prepared", None, told).unwatched
-
-    assert texts_of(run.path) == ""
-    assert "without its run" in texts_of(Path(shutil.copytree(run.voice, tmp_path / "voice")))
-    varied_book(books / "wide.md", seed=7)
-    assert "is not what" in texts_of(run.path)
-    (books / "wide.md").unlink()
-    assert "cannot be read any more" in texts_of(run.path)
-    with pytest.raises(RecipeError, match="replay: the text of"):
-        texts_of(run.path, replay="10%")

@@ -13,7 +13,7 @@ from quire.errors import VoiceError
 from quire.recipe.method import Lora, Method
 from quire.recipe.resolved import StageDecided, load_resolved
 from quire.recipe.schema import Recipe
-from quire.verbs.stages.passed_on import method_of_earlier
+from quire.verbs.stages.passed_on import base_of_voice, method_of_earlier
 
 # As peft writes it, but for what is of no interest here.
 ADAPTER = {
@@ -77,3 +77,13 @@ def test_a_voice_that_does_not_say_what_it_is_is_named(tmp_path: Path) -> None:
         of(voice(tmp_path / "voice", ADAPTER | {"r": 0}))
     with pytest.raises(VoiceError, match="does not say what its adapter is"):
         of(voice(tmp_path / "list", ["LORA"]))
+
+
+def test_a_voice_that_lacks_its_base_or_does_not_name_one_is_not_whole(tmp_path: Path) -> None:
+    alone = voice(tmp_path / "alone", ADAPTER | {"base_model_name_or_path": "./base"})
+    with pytest.raises(VoiceError, match="lacks the folder base"):
+        base_of_voice(alone)
+    (tmp_path / "alone" / "base").mkdir()
+    assert base_of_voice(alone) == str(tmp_path / "alone" / "base")
+    with pytest.raises(VoiceError, match="does not say what its base is"):
+        base_of_voice(voice(tmp_path / "silent", ADAPTER))

@@ -9,6 +9,7 @@ from quire.recipe.load import load_recipe
 from quire.recipe.schema import Recipe
 from quire.tokens.tokenizer import Tokenizer, load_tokenizer
 from quire.verbs.texts.estimate import estimate_stage, reckon_books
+from quire.verbs.texts.library import open_library
 from quire.verbs.texts.prepare import prepare_stage
 
 
@@ -65,3 +66,17 @@ def test_books_are_counted_exactly_and_without_a_tokenizer_reckoned(
     assert reckoned.words == facts.words
     assert reckoned.works == facts.works == 1
     assert estimate_stage(recipe, 1, None, seconds=1)[1] == reckoned
+
+
+def test_what_is_replayed_makes_an_epoch_longer_as_it_does_when_it_is_prepared(
+    sources: tuple[str, Path], tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    other = write_novel(tmp_path / "other.md", seed=2, chapters=10)
+    earlier = load_recipe({"shelf": [{"path": str(other)}]}, {"train.window": 64}).recipe
+    given = {"shelf": [{"path": str(sources[1])}], "from": "runs/first"}
+    now = load_recipe(given, {"train.window": 64, "train.replay": "50%"}).recipe
+    _, facts = estimate_stage(now, 0, tokenizer, open_library(now, earlier=open_library(earlier)))
+    made = prepare_stage(now, 0, tokenizer, tmp_path / "home", earlier=earlier).facts
+    assert facts.rows_per_epoch == pytest.approx(made.rows_per_epoch, abs=1)
+    assert facts.tokens_per_epoch == pytest.approx(made.tokens_per_epoch, rel=0.02)
+    assert facts.computed_per_epoch == pytest.approx(made.computed_per_epoch, rel=0.02)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from quire.model.adapters import base_name_of, is_adapter
+from quire.model.adapters import is_adapter
 from quire.planner.bases import BaseFiles
 from quire.run.atomic import hash_file
 from quire.run.folder import find_run, require_voice
@@ -16,16 +16,6 @@ def voice_of_earlier(name: str) -> Path:
     return require_voice(find_run(name))
 
 
-def base_of_voice(name: str) -> str:
-    """The base that an earlier voice lies on: the folder beside it where it changed one, itself where it is a whole
-    model, otherwise the name that it gives."""
-    voice = voice_of_earlier(name)
-    if not is_adapter(voice):
-        return str(voice)
-    own = voice / "base"
-    return str(own) if own.is_dir() else base_name_of(voice)
-
-
 def hashes_of_voice(name: str) -> dict[str, str]:
     """The sha256 of the weights that an earlier voice consists of: a run that goes on from it must find the same."""
     voice = voice_of_earlier(name)
@@ -33,6 +23,6 @@ def hashes_of_voice(name: str) -> dict[str, str]:
 
 
 def earlier_start_of(name: str, files: BaseFiles) -> Start:
-    """What the first stage goes on from; `files` are those of `base_of_voice`."""
+    """What the first stage goes on from; `files` are those of `passed_on.base_of_voice`."""
     voice = voice_of_earlier(name)
     return Start(files, voice if is_adapter(voice) else None)

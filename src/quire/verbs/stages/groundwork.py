@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from quire.books.book import Shelf
-from quire.errors import BookError, RecipeError
 from quire.planner.bases import BaseFiles
 from quire.planner.pace import tokens_written
 from quire.planner.plan import Plan
 from quire.recipe.method import Method
-from quire.recipe.resolved import Decided, ResolvedRecipe, load_resolved, versions_here
+from quire.recipe.resolved import Decided, ResolvedRecipe, versions_here
 from quire.recipe.schema import Recipe
 from quire.run.events import Event
-from quire.run.folder import find_run, require_voice
 from quire.tokens.tokenizer import Tokenizer
 from quire.training.session import Session
 from quire.training.state import TrainState
@@ -24,8 +20,9 @@ from quire.training.together.ranks import Ranks
 from quire.verbs.stages.decide import base_files, foresee
 from quire.verbs.stages.earlier import hashes_of_voice
 from quire.verbs.stages.resume import same_base, same_sources
-from quire.verbs.texts.library import Library, open_library
+from quire.verbs.texts.library import Library
 from quire.verbs.texts.making import Company
+from quire.verbs.texts.material import require_rows
 from quire.verbs.texts.prepare import StageData, prepare_stage
 
 
@@ -43,43 +40,6 @@ def settle_base(
         return files, decided.model_copy(update={"base_revision": files.revision})
     same_base(files.revision, files.name, decided)
     return files, decided
-
-
-@dataclass(frozen=True)
-class Texts:
-    """All that the stages read.  `unwatched` says why the book of an earlier run is not among it, if it is not."""
-
-    library: Library
-    unwatched: str = ""
-
-
-def open_texts(recipe: Recipe, home: Path, shelf: Shelf | None, tell: Callable[[str], None]) -> Texts:
-    """All that the stages read, and what an earlier run has read before them.  `shelf` are the last stage's works,
-    where they have been read.  RecipeError where text of an earlier run is to be mixed in and cannot be had."""
-    if recipe.earlier is None:
-        return Texts(open_library(recipe, home, shelf, None, tell))
-    earlier, why = _earlier_library(recipe.earlier, home, tell)
-    if earlier is None and any(stage.replay is not None for stage in recipe.curriculum):
-        raise RecipeError(f"train.replay: {why}", "put it back, or leave replay out", "from")
-    return Texts(open_library(recipe, home, shelf, earlier, tell), why)
-
-
-def _earlier_library(name: str, home: Path, tell: Callable[[str], None]) -> tuple[Library | None, str]:
-    """What the run of an earlier voice has read; or None, and why it cannot be had."""
-    found = find_run(name)
-    require_voice(found)
-    if found.run is None:
-        return None, f"{name} is a voice without its run, so the text that it learned from is not known"
-    resolved = load_resolved(found.run.recipe_file)
-    try:
-        library = open_library(resolved.recipe, home, tell=tell)
-    except BookError as error:
-        return None, f"the text of {name} cannot be read any more: {error.what}"
-    last = len(resolved.recipe.curriculum) - 1
-    changed = [n for n, value in library.material(last).hashes().items() if resolved.sources.get(n, value) != value]
-    if changed:
-        return None, f"{changed[0]} is not what {name} has learned from"
-    return library, ""
 
 
 def prepare_all(
@@ -102,24 +62,11 @@ def prepare_all(
             session.listener(Event(time.time(), "preparing", name, values={"text": text}))
 
         data[number] = prepare_stage(recipe, number, tokenizer, home, tell=tell, library=library, company=company)
-        require_rows(recipe.curriculum[number].name, data[number])
+        require_rows(recipe.curriculum[number].name, [len(rows) for rows in data[number].rows])
         if recipe.curriculum[number].name not in decided.prepared:
             rows = sum(len(part) for part in data[number].rows)
             session.emit("prepared", state, {"rows": rows, "path": data[number].folder.name})
     return data
-
-
-def require_rows(stage: str, data: StageData) -> None:
-    """BookError where a part of a stage has nothing to learn from."""
-    for part, rows in enumerate(data.rows):
-        if len(rows) == 0:
-            where = f"part {part + 1} of stage {stage}" if len(data.rows) > 1 else f"stage {stage}"
-            raise BookError(
-                f"no text is left to train on in {where}: it is all held out, or stands in what is held out elsewhere",
-                "name other texts, or hold out less; quire read lists what stands twice",
-                "not-enough-text",
-                code="empty",
-            )
 
 
 def hold_to_sources(

@@ -1,4 +1,4 @@
-"""The method of an earlier voice, as its own files say it: read without torch, for a plan needs it too."""
+"""The base and the method of an earlier voice, as its own files say it: read without torch, for a plan needs it too."""
 
 from __future__ import annotations
 
@@ -12,6 +12,27 @@ from quire.recipe.method import Lora, Method
 from quire.recipe.resolved import load_resolved
 from quire.recipe.schema import Recipe
 from quire.run.folder import RunFolder, find_run, require_voice
+
+_OWN_BASE = "./base"  # what a voice says that brings its base (model.adapters)
+
+
+def base_of_voice(name: str) -> str:
+    """The base that an earlier voice lies on: the folder beside it where it changed one, itself where it is a whole
+    model, otherwise the name that it gives.  RunError or VoiceError where there is no such voice, or where it is not
+    whole."""
+    voice = require_voice(find_run(name))
+    config = voice / "adapter_config.json"
+    if not config.is_file():
+        return str(voice)
+    if (own := voice / "base").is_dir():
+        return str(own)
+    try:
+        named = json.loads(config.read_text(encoding="utf-8"))["base_model_name_or_path"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise VoiceError(f"{config} does not say what its base is: {error}", "copy the voice again") from None
+    if named == _OWN_BASE:
+        raise VoiceError(f"{voice} lacks the folder base, which holds the base of this voice", "copy the voice whole")
+    return str(named)
 
 
 def method_of_earlier(recipe: Recipe) -> Method | None:

@@ -9,7 +9,7 @@ from quire.books.rows.row import PACKED_NAMES
 from quire.books.streams.corpus import Corpus, Look, look
 from quire.books.streams.stream import Shard
 from quire.planner.facts import TextFacts
-from quire.recipe.schema import Recipe
+from quire.recipe.schema import Recipe, Stage
 from quire.tokens.tokenizer import Tokenizer
 from quire.verbs.texts.library import Library, open_library
 from quire.verbs.texts.making import Company, Making, windows_wanted
@@ -42,13 +42,13 @@ def estimate_stage(
     streams = library.streams_of(stage)
     looks = [look(source.corpus, seconds / len(streams)) for source in streams]
     if not streams:
-        return material, facts
+        return material, _replayed(facts, stage, library)
     sizes = [_size(source.corpus, seen, tokenizer) for source, seen in zip(streams, looks, strict=True)]
     words, tokens = sum(words for words, _ in sizes), sum(tokens for _, tokens in sizes)
     step = stage.stride or stage.window
     wanted = windows_wanted(stage, facts.rows_per_epoch) or [max(1, tokens // step // stage.parts)] * stage.parts
     rows = sum(wanted)
-    return material, replace(
+    facts = replace(
         facts,
         words=facts.words + round(words * min(1.0, rows * step / max(1, tokens))),
         tokens_train=facts.tokens_train + min(tokens, rows * step),
@@ -57,6 +57,24 @@ def estimate_stage(
         read_per_epoch=tuple(own + n * stage.window for own, n in zip(facts.computed_per_epoch, wanted, strict=True)),
         works=facts.works + sum(seen.splits["train"] for seen in looks),
         counted=False,
+    )
+    return material, _replayed(facts, stage, library)
+
+
+def _replayed(facts: TextFacts, stage: Stage, library: Library) -> TextFacts:
+    """With what `replay` mixes into every epoch; its rows are taken to be as long as the stage's own."""
+    if stage.replay is None or library.earlier is None:
+        return facts
+    own = 1 - stage.replay
+
+    def mixed(counts: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(round(count / own) for count in counts)
+
+    return replace(
+        facts,
+        rows_per_epoch=mixed(facts.rows_per_epoch),
+        tokens_per_epoch=mixed(facts.tokens_per_epoch),
+        read_per_epoch=mixed(facts.read_per_epoch),
     )
 
 

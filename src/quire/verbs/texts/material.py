@@ -227,6 +227,19 @@ def item_numbers(items: Sequence[ShelfItem], shelf: Shelf) -> tuple[int, ...]:
     return shelf.items if known else (0,) * len(shelf)
 
 
+def require_rows(stage: str, counts: Sequence[int]) -> None:
+    """BookError where a part of a stage has nothing to learn from; `counts` are the rows of each."""
+    for part, rows in enumerate(counts):
+        if rows == 0:
+            where = f"part {part + 1} of stage {stage}" if len(counts) > 1 else f"stage {stage}"
+            raise BookError(
+                f"no text is left to train on in {where}: it is all held out, or stands in what is held out elsewhere",
+                "name other texts, or hold out less; quire read lists what stands twice",
+                "not-enough-text",
+                code="empty",
+            )
+
+
 def check_validation(passages: Sequence[Passage], share: float, parts: int) -> None:
     """Training steers by validation text: each part needs some, of its own or out of the data set's own split."""
     without = sorted(set(range(parts)) - {passage.part for passage in passages if passage.split == "validation"})
