@@ -20,6 +20,7 @@ from quire.recipe.bases import KNOWN
 from quire.recipe.load import load_recipe
 from quire.recipe.method import Method
 from quire.recipe.yaml_text import parse_value
+from quire.units import show_size
 from quire.verbs.plan import plan
 
 
@@ -29,6 +30,24 @@ def test_the_plan_names_tokens_steps_memory_and_time(tiny_base: Path, capsys: py
     for name in ("text", "tokens", "enough?", "base", "learns", "windows", "steps", "memory", "disk", "time"):
         assert f"\n{name} " in f"\n{shown}"
     assert "reckoned from" in shown
+
+
+def test_the_plan_says_who_has_chosen_the_method(tiny_base: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["plan", "sample:tale", "--base", str(tiny_base), "--quick", "--set", "train.window=128"]
+    for more, told in (([], "(unless told otherwise)"), (["--set", "train.method=full"], "all weights (set by hand)")):
+        assert run([*words, *more]) == 0
+        (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("learns "))
+        assert told in line
+
+
+def test_memory_is_shown_against_what_each_process_has(tiny_base: Path) -> None:
+    report = plan("sample:tale", base=str(tiny_base), settings={"train.window": 128}, processes=2)
+    report = replace(
+        report, machine=replace(report.machine, gpu=None, gpu_memory_bytes=None, memory_free_bytes=8 << 30)
+    )
+    console = Console(width=200, file=io.StringIO(), highlight=False)
+    show_plan(report, console)
+    assert f"of {show_size(4 << 30)} free" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 @pytest.mark.slow

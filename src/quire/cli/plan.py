@@ -13,6 +13,7 @@ from rich.markup import escape
 from quire.cli import screen
 from quire.cli.flags import AsJson, Set, base_flag, parse_set
 from quire.planner.enough import pages
+from quire.recipe.load import DEFAULT
 from quire.recipe.schema import PLAIN_STAGE
 from quire.units import show_duration, show_size
 
@@ -114,7 +115,7 @@ def rows(report: PlanReport, stage: StagePlan) -> list[tuple[str, str]]:
     return [
         ("tokens", f"{about}{text.tokens_train:,} pieces of words; kept back: {held_out}"),
         ("enough?", stage.enough.text),
-        ("learns", f"{_method(stage)}: {plan.trainable:,} of {plan.parameters:,} weights ({plan.share:.2%})"),
+        ("learns", f"{_method(report, stage)}: {plan.trainable:,} of {plan.parameters:,} weights ({plan.share:.2%})"),
         ("windows", _windows(stage)),
         ("steps", _steps(stage)),
         ("memory", _memory(report, plan)),
@@ -190,10 +191,14 @@ def show_settings(report: PlanReport, console: Console) -> None:
     console.print(table)
 
 
-def _method(stage: StagePlan) -> str:
-    method = stage.stage.method
-    adapter = method.adapter
-    return "all weights" if adapter is None else f"{method.kind}, rank {adapter.rank}"
+def _method(report: PlanReport, stage: StagePlan) -> str:
+    """What learns, and who has said so."""
+    adapter = stage.stage.method.adapter
+    what = "all weights" if adapter is None else f"{stage.stage.method.kind}, rank {adapter.rank}"
+    path = "train" if stage.stage.name == PLAIN_STAGE else f"stages.{stage.stage.name}"
+    keys = report.loaded.provenance.items()
+    said = [origin for key, origin in keys if key.startswith(f"{path}.method.") and origin != DEFAULT]
+    return f"{what} ({said[0].removeprefix('advice: ') if said else 'unless told otherwise'})"
 
 
 def _windows(stage: StagePlan) -> str:
@@ -214,7 +219,8 @@ def _steps(stage: StagePlan) -> str:
 
 def _memory(report: PlanReport, plan: Plan) -> str:
     machine, memory = report.machine, plan.memory
-    where = f"{show_size(machine.room)} {'of the GPU' if machine.gpu else 'free'}"
+    room = machine.shared(plan.processes).room
+    where = f"{show_size(room)} {'of the GPU' if machine.gpu else 'free'}"
     largest = (
         ("weights", memory.weights + memory.adapter),
         ("learning", memory.gradients + memory.optimiser),
