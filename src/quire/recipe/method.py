@@ -92,3 +92,26 @@ class Method(Settings):
     @model_serializer
     def as_written(self) -> str | dict[str, Any]:
         return {self.kind: self.adapter.model_dump()} if self.adapter else self.kind
+
+
+def as_saved(method: Method, under: Lora | None) -> Method:
+    """An adapter as its voice holds it: with the one that it was stacked on, and after PiSSA with what it began with,
+    it is one of as many ranks as lie on any layer, whose strength is in its matrices (model.stacking)."""
+    own = method.adapter
+    if own is None or (under is None and own.init != "pissa"):
+        return method
+    rank, targets = own.rank * (2 if own.init == "pissa" else 1), own.targets
+    if under is not None:
+        layers, others = _layers(own), _layers(under)
+        together = not (layers and others) or layers & others
+        rank = rank + under.rank if together else max(rank, under.rank)
+        targets = sorted(layers | others) if layers and others else ALL_LINEAR
+    one = {"rank": rank, "alpha": float(rank), "rslora": False, "init": "default", "targets": targets}
+    return method.model_copy(update={method.kind: own.model_copy(update=one)})
+
+
+def _layers(lora: Lora) -> set[str]:
+    """The layers that are named; none where they are all."""
+    if lora.targets == ALL_LINEAR:
+        return set()
+    return {lora.targets} if isinstance(lora.targets, str) else set(lora.targets)

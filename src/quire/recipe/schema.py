@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Discriminator, Field, Tag, field_validator, model_validator
 
-from quire.recipe.method import Lora, Method
+from quire.recipe.method import Method, as_saved
 from quire.recipe.setting import Settings, later, one_of, setting
 from quire.units import Share, Warmup, WarmupSetting
 
@@ -349,17 +349,12 @@ class Recipe(Settings):
         stage, before = self.stages[number], self.method_of(number - 1)
         if before is None:
             return
+        name, under = f"stage {stage.name}", before.adapter
         if stage.method.inherit and before.full and stage.precision in ("int8", "nf4"):
-            raise ValueError(
-                f"stage {stage.name} inherits weights that all learn, and in {stage.precision} they cannot: "
-                "use method qlora, or another precision"
-            )
-        under = before.adapter
+            raise ValueError(f"{name} inherits weights that all learn, and in {stage.precision} they cannot")
         if stage.onto == "stack" and stage.method.adapter and under and (under.dora or under.bias != "none"):
-            raise ValueError(
-                f"stage {stage.name} cannot be put onto: stack of the one before it, "
-                f"which has {'dora' if under.dora else 'biases'}: use onto: merge"
-            )
+            what = "dora" if under.dora else "biases"
+            raise ValueError(f"{name} cannot be put onto: stack of the one before it, which has {what}: use merge")
 
     @property
     def curriculum(self) -> tuple[Stage, ...]:
@@ -385,7 +380,7 @@ class Recipe(Settings):
         if method is None or stage.method.adapter is None:
             return method
         under = self._left_by(number - 1, earlier) if stage.onto == "stack" else None
-        return _as_saved(method, under.adapter if under is not None else None)
+        return as_saved(method, under.adapter if under is not None else None)
 
     def carried_out(self, number: int, earlier: Method | None = None) -> Stage:
         """Stage `number` with the method that it comes to, where it inherits one."""
@@ -403,26 +398,3 @@ class Recipe(Settings):
         stage = self.curriculum[number]
         train = TrainSettings(**{name: value for name, value in stage if name in TrainSettings.model_fields})
         return self.model_copy(update={"shelf": stage.shelf, "train": train, "stages": ()})
-
-
-def _as_saved(method: Method, under: Lora | None) -> Method:
-    """An adapter as its voice holds it: with the one that it was stacked on, and after PiSSA with what it began with,
-    it is one of as many ranks as lie on any layer, whose strength is in its matrices (model.stacking)."""
-    own = method.adapter
-    if own is None or (under is None and own.init != "pissa"):
-        return method
-    rank, targets = own.rank * (2 if own.init == "pissa" else 1), own.targets
-    if under is not None:
-        layers, others = _layers(own), _layers(under)
-        together = not (layers and others) or layers & others
-        rank = rank + under.rank if together else max(rank, under.rank)
-        targets = sorted(layers | others) if layers and others else "all-linear"
-    one = {"rank": rank, "alpha": float(rank), "rslora": False, "init": "default", "targets": targets}
-    return method.model_copy(update={method.kind: own.model_copy(update=one)})
-
-
-def _layers(lora: Lora) -> set[str]:
-    """The layers that are named; none where they are all."""
-    if lora.targets == "all-linear":
-        return set()
-    return {lora.targets} if isinstance(lora.targets, str) else set(lora.targets)
