@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from corpora import write_novel
+from quire.errors import RecipeError
 from quire.recipe.load import load_recipe
 from quire.recipe.schema import Recipe, ShelfItem, Stage
 from quire.tokens.tokenizer import Tokenizer, load_tokenizer
@@ -90,3 +91,10 @@ def test_replay_mixes_in_an_earlier_runs_book_and_nothing_that_is_held_out(
     assert not any(text[:60] in replayed for text in held)
     assert len(books["forgetting"]) > 0
     assert making(recipe, tokenizer, tmp_path).replayed == (None, ()), "without the earlier run's text there is none"
+
+
+def test_where_nothing_is_left_to_replay_that_is_said(novel: Path, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    given = {"shelf": [{"path": str(novel)}], "from": "runs/first"}
+    recipe = load_recipe(given, {"train.window": 64, "train.replay": "50%"}).recipe
+    with pytest.raises(RecipeError, match=r"train\.replay: .*nothing is left"):
+        making(recipe, tokenizer, tmp_path).mixed()

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from quire.books.book import Passage
+from quire.errors import RecipeError
 from quire.planner.schedule import choose_batch
 from quire.recipe.schema import ShelfItem, Stage
 from quire.run.atomic import fresh_folder, hash_file, remove_folder
@@ -103,7 +104,8 @@ class Making:
 
     @cached_property
     def replayed(self) -> tuple[Material | None, tuple[Source, ...]]:
-        """What `replay` mixes in: the text of the earlier run's last stage, and that stage's streams."""
+        """What `replay` mixes in: the books of the earlier run's last stage, and that stage's streams, of which the
+        first is read where no book gives a row."""
         earlier = self.library.earlier
         if self.stage.replay is None or earlier is None:
             return None, ()
@@ -239,7 +241,11 @@ class Making:
         if rows is None or not len(rows):
             _, again = self.replayed
             if not again:
-                return None
+                raise RecipeError(
+                    "train.replay: of the text that the earlier run learned from, nothing is left to mix in",
+                    "leave replay out: it is all held out now, or cannot be had",
+                    "from",
+                )
             rows, _ = self._stream(again[0], max(1, round(given)))
         return rows, given / len(rows)
 
