@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -141,8 +141,10 @@ class _Given:
 
 def _start(given: _Given, recipe: Recipe, folder: RunFolder, log: EventLog, wish: StopWish, listener: Listener) -> Run:
     """The first start: what the recipe leaves open is decided, and kept."""
-    from quire.verbs.stages.curriculum import require_turn
+    from quire.verbs.stages.curriculum import require_known, require_turn
 
+    if given.stage is not None:
+        require_known(recipe.curriculum, given.stage)
     if given.stage is not None and not given.prepare_only:
         require_turn(folder, recipe.curriculum, given.stage)
     texts = open_texts(recipe, given.home(folder), _shelf(given.source), given.tell(listener))
@@ -176,8 +178,10 @@ def _resume(
     if finished is not None:
         same_sources(folder, earlier, _hashes_now(earlier))
         return finished
-    from quire.verbs.stages.curriculum import require_turn
+    from quire.verbs.stages.curriculum import require_known, require_turn
 
+    if given.stage is not None:
+        require_known(recipe.curriculum, given.stage)
     if given.stage is not None and not given.prepare_only and not require_turn(folder, recipe.curriculum, given.stage):
         return _stand(folder, recipe, already_finished=True)
     same_device(folder, earlier.decided)
@@ -234,7 +238,7 @@ def _carry_out(
         names: list[JSON] = [stage.name for stage in stages]
         session.emit("start", TrainState(), {"name": recipe.name, "versions": dict(versions_here()), "stages": names})
     at = standing_of_all(folder, stages, ranks) if earlier is not None else Standing(TrainState(), None, 0, ())
-    wanted = [n for n, stage in enumerate(stages) if n >= at.done and given.stage in (None, stage.name)]
+    wanted = _wanted(given, [stage.name for stage in stages], at.done)
     if earlier is not None:
         hold_to_sources(session, recipe, wanted, earlier, texts.library)
     data = prepare_all(session, recipe, decided, wanted, load_tokenizer(files.path), given.home(folder), texts.library)
@@ -264,6 +268,15 @@ def _carry_out(
     if ranks.first and folder.has_voice:
         keep_result(folder)
     return Run(folder.path, state.step, left=_stand(folder, recipe).left)
+
+
+def _wanted(given: _Given, names: Sequence[str], done: int) -> list[int]:
+    """The stages whose data this start needs.  One that is asked for by name may stand on one that was damaged since,
+    which is made again before it."""
+    if given.stage is None:
+        return list(range(done, len(names)))
+    last = names.index(given.stage)
+    return [n for n in (last,) if n >= done] if given.prepare_only else list(range(done, last + 1))
 
 
 def _both(one: Listener, other: Listener) -> Listener:

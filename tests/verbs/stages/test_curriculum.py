@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -273,9 +274,24 @@ def test_a_stage_out_of_turn_is_refused_with_the_one_to_train_first(
     with pytest.raises(RunError, match="imprint goes on from narrow, and wide is not trained yet") as caught:
         carry_out(given, tmp_path / "novel", stage="imprint")
     assert "--stage wide" in caught.value.then
-    with pytest.raises(RunError, match="there is no stage broad") as unknown:
-        carry_out(given, tmp_path / "novel", stage="broad")
-    assert "wide, narrow, imprint" in unknown.value.then
+    for only_data in (False, True):
+        with pytest.raises(RunError, match="there is no stage broad") as unknown:
+            carry_out(given, tmp_path / "novel", stage="broad", prepare_only=only_data)
+        assert "wide, narrow, imprint" in unknown.value.then
+
+
+def test_a_stage_asked_for_by_name_is_trained_on_the_damaged_one_made_again(
+    run: RunFolder, tiny_base: Path, books: Path, tmp_path: Path
+) -> None:
+    given, path = recipe(tiny_base, books), tmp_path / "novel"
+    carry_out(given, path, stage="wide")
+    weights = RunFolder(path).stages / "01-wide" / "voice" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    shutil.rmtree(RunFolder(path).checkpoints)
+    assert carry_out(given, path, stage="narrow").left == ("imprint",)
+    ours, theirs = digests(RunFolder(path)), digests(run)
+    assert ours == {name: digest for name, digest in theirs.items() if name in ours}
+    assert {name.split("/")[1] for name in ours} == {"01-wide", "02-narrow"}
 
 
 class Crash(Exception):

@@ -97,8 +97,6 @@ def carry_out(work: Undertaking, resumes: bool, only: str | None, beware: Sequen
 def require_turn(folder: RunFolder, stages: Sequence[Stage], only: str) -> bool:
     """Whether the stage `only` is to be trained now: False where that was done.  RunError where others come before."""
     names = names_of(stages)
-    if only not in names:
-        raise RunError(f"there is no stage {only}", f"the stages are {', '.join(names)}", "stages")
     done = len(ended(folder, stages))
     if names.index(only) > done:
         raise RunError(
@@ -107,6 +105,12 @@ def require_turn(folder: RunFolder, stages: Sequence[Stage], only: str) -> bool:
             "stages",
         )
     return names.index(only) == done
+
+
+def require_known(stages: Sequence[Stage], only: str) -> None:
+    """RunError where no stage has that name."""
+    if only not in names_of(stages):
+        raise RunError(f"there is no stage {only}", f"the stages are {', '.join(names_of(stages))}", "stages")
 
 
 def names_of(stages: Sequence[Stage]) -> list[str]:
