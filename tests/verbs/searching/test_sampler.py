@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from quire.verbs.searching import sampler
 from quire.verbs.searching.journal import State, Trial
 from quire.verbs.searching.sampler import ENOUGH_FOR_IMPORTANCE, hopeless, importances, suggest
 from quire.verbs.searching.space import parse_space
@@ -97,3 +98,13 @@ def test_too_few_trials_say_nothing_about_what_mattered() -> None:
     assert importances(SPACE, some(ENOUGH_FOR_IMPORTANCE - 1), 7) == []
     assert importances(SPACE, some(20, "failed"), 7) == []
     assert importances(SPACE[:1], some(20), 7) == []
+
+
+def test_what_the_sampler_does_not_come_upon_is_tried_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampler, "_REDRAWS", 0)
+    space = parse_space(["rank=8|16", "epochs=1..2"])
+    trials: list[Trial] = []
+    while (params := suggest(space, trials, 7)) is not None:
+        trials.append(Trial(len(trials), params, "finished", 1.0))
+    assert sorted((t.params["rank"], t.params["epochs"]) for t in trials) == [(8, 1), (8, 2), (16, 1), (16, 2)]
+    assert suggest(parse_space(["rate=1e-5..1e-1/log"]), [], 7) is None

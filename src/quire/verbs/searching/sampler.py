@@ -11,6 +11,7 @@ import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -64,7 +65,16 @@ def suggest(space: Sequence[Dimension], trials: Sequence[Trial], seed: int) -> d
         params = {d.key: d.neat(_value(d, drawn[d.key])) for d in space}
         if _spelled(params) not in tried:
             return params
-    return None
+    return _first_untried(space, tried)
+
+
+def _first_untried(space: Sequence[Dimension], tried: set[str]) -> dict[str, Any] | None:
+    """For when the sampler keeps to what it knows: the first in order that was not tried, where all can be counted."""
+    if not all(dimension.choices or dimension.whole for dimension in space):
+        return None
+    values = [d.choices or range(int(d.low), int(d.high) + 1) for d in space]
+    every = (dict(zip((d.key for d in space), drawn, strict=True)) for drawn in product(*values))
+    return next((params for params in every if _spelled(params) not in tried), None)
 
 
 def hopeless(trials: Sequence[Trial], curve: Sequence[tuple[int, float]], prune: Prune) -> bool:
