@@ -19,8 +19,8 @@ from quire.tokens.stream import order_of
 from quire.training import guards
 from quire.training.checkpoints import list_checkpoints, newest
 from quire.training.compute import batches_of, summed_loss
-from quire.training.loop import Part, check_before, gradient_norm, train_part
-from quire.training.optimizers.optimizer import trainable
+from quire.training.loop import Part, check_before, train_part
+from quire.training.optimizers.optimizer import gradient_norm, trainable
 from quire.training.relief import Footing
 from quire.training.state import TrainState
 from quire.training.together import shards

@@ -16,7 +16,6 @@ from typing import NoReturn
 import numpy as np
 import torch
 from accelerate import Accelerator
-from torch import Tensor
 from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 
@@ -41,7 +40,13 @@ from quire.training.checkpoints import (
 from quire.training.compute import Computation, batches_of, ghost_of, summed_loss
 from quire.training.evaluate import validation_loss
 from quire.training.neftune import noisy
-from quire.training.optimizers.optimizer import make_optimizer, restore_optimizer, set_learning_rate, trainable
+from quire.training.optimizers.optimizer import (
+    gradient_norm,
+    make_optimizer,
+    restore_optimizer,
+    set_learning_rate,
+    trainable,
+)
 from quire.training.relief import Footing, compute_activations_twice, is_out_of_memory, peak_memory, smaller
 from quire.training.state import TrainState
 from quire.training.together.ranks import ALONE, Ranks
@@ -376,22 +381,6 @@ def check_before(model: PreTrainedModel, parts: Sequence[Part]) -> None:
         guards.every_row_teaches(part.rows)
         guards.ends_are_learned(part.rows)
         guards.something_is_held_out(part.validation)
-
-
-def gradient_norm(model: PreTrainedModel, clip: float) -> float:
-    """The norm of all gradients; they are scaled down to `clip` if it is larger (0: never)."""
-    parameters = [p for p in model.parameters() if p.grad is not None]
-    limit = clip if clip > 0 else float("inf")
-    if any(isinstance(p, DTensor) for p in parameters):
-        norm: Tensor = torch.nn.utils.clip_grad_norm_(parameters, limit)
-        return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
-    # In float64: how a large sum is cut up, and so its last bits, depends on the number of threads.
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    norms = [torch.linalg.vector_norm(gradient, dtype=torch.float64) for gradient in gradients]
-    found = float(torch.linalg.vector_norm(torch.stack(norms)))
-    if found > limit:
-        torch._foreach_mul_(gradients, limit / found)
-    return found
 
 
 def seed_of(seed: int, step: int, ranks: Ranks) -> int:

@@ -33,8 +33,7 @@ from quire.planner.shape import BaseShape, read_shape
 from quire.recipe.schema import TrainSettings
 from quire.training.compute import Batch, Computation, summed_loss
 from quire.training.learner import learning_form, precision_of_weights
-from quire.training.loop import gradient_norm
-from quire.training.optimizers.optimizer import make_optimizer, trainable
+from quire.training.optimizers.optimizer import gradient_norm, make_optimizer, trainable
 from quire.training.together.ranks import ALONE
 from quire.training.together.sums import GradientSum
 

@@ -40,7 +40,7 @@ def test_what_lies_here_alone_is_whole(tiny_model: PreTrainedModel) -> None:
 def slice_and_sum(base: Path) -> tuple[int, dict[str, Tensor], float]:
     """Weights held here, the whole again, and the gradient's norm where each process computes one row of two."""
     from quire.model.base import load_model
-    from quire.training.loop import gradient_norm
+    from quire.training.optimizers.optimizer import gradient_norm
     from quire.training.together.ranks import joined
 
     with joined() as ranks:

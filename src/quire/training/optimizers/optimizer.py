@@ -60,6 +60,22 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate * group["ratio"]
 
 
+def gradient_norm(model: nn.Module, clip: float) -> float:
+    """The norm of all gradients; they are scaled down to `clip` if it is larger (0: never)."""
+    parameters = [p for p in model.parameters() if p.grad is not None]
+    limit = clip if clip > 0 else float("inf")
+    if any(isinstance(p, DTensor) for p in parameters):
+        norm: Tensor = torch.nn.utils.clip_grad_norm_(parameters, limit)
+        return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
+    # In float64: how a large sum is cut up, and so its last bits, depends on the number of threads.
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norms = [torch.linalg.vector_norm(gradient, dtype=torch.float64) for gradient in gradients]
+    found = float(torch.linalg.vector_norm(torch.stack(norms)))
+    if found > limit:
+        torch._foreach_mul_(gradients, limit / found)
+    return found
+
+
 def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """The optimiser's memory, one tensor per kind and parameter, named after the parameter."""
     found = {}
