@@ -34,7 +34,7 @@ def settings(**train: object) -> TrainSettings:
 def test_every_family_is_cut_to_a_few_layers_and_measured(family: str, tmp_path: Path) -> None:
     folder = save_base(tmp_path / family, family)
     made = settings()
-    found = measure_pace(folder, made, choose_batch(made), "fp32", run=tmp_path)
+    found = measure_pace(folder, made, choose_batch(made), "fp32", run=tmp_path, clock=time.process_time)
     assert found.tokens == 64 * choose_batch(made).batch
     assert min(found.batch, found.row, found.step, found.token, found.save, found.load) > 0
     assert found.row < found.batch

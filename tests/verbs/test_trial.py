@@ -43,7 +43,7 @@ def material(book: Path) -> Material:
 
 
 def test_the_task_is_the_held_out_text_and_prompts_out_of_it(book: Path, material: Material) -> None:
-    task = set_task(recipe_of(book), material, None)
+    task = set_task(recipe_of(book), 0, material, None)
     held = "\n\n".join(p.text for p in material.passages if p.split == "test")
     assert task.texts.texts
     assert all(text.strip() in held for text in task.texts.texts)
@@ -52,20 +52,22 @@ def test_the_task_is_the_held_out_text_and_prompts_out_of_it(book: Path, materia
 
 
 def test_the_recipes_prompts_and_seeds_come_first(book: Path, material: Material) -> None:
-    own = set_task(recipe_of(book, judge__prompts=["One.", "Two."], write__seed=11), material, None)
+    own = set_task(recipe_of(book, judge__prompts=["One.", "Two."], write__seed=11), 0, material, None)
     assert [prompt.text for prompt in own.prompts] == ["One.", "Two."]
     assert own.seed == 11
-    assert set_task(recipe_of(book, seed=5), material, None).seed == 5
+    assert set_task(recipe_of(book, seed=5), 0, material, None).seed == 5
 
 
 def test_nothing_held_out_can_only_be_judged_for_copying_by_own_prompts(book: Path) -> None:
     nothing = {"shelf__0__test": "0%"}
     material = gather(recipe_of(book, **nothing))
     with pytest.raises(RunError, match="nothing of the text was held out"):
-        set_task(recipe_of(book, **nothing), material, None)
+        set_task(recipe_of(book, **nothing), 0, material, None)
     with pytest.raises(RunError, match="nothing of the text was held out"):
-        set_task(recipe_of(book, **nothing, judge__questions=["copying"]), material, None)
-    task = set_task(recipe_of(book, **nothing, judge__questions=["copying"], judge__prompts=["One."]), material, None)
+        set_task(recipe_of(book, **nothing, judge__questions=["copying"]), 0, material, None)
+    task = set_task(
+        recipe_of(book, **nothing, judge__questions=["copying"], judge__prompts=["One."]), 0, material, None
+    )
     assert task.texts.texts == ()
 
 
@@ -74,7 +76,7 @@ def test_both_are_heard_on_the_same_and_the_base_is_the_one_without_the_adapter(
     opened = open_run(run, {"write.max_new_tokens": 5}, ("write", "judge"))
     assert opened.resolved is not None
     material = gather(opened.recipe)
-    task = set_task(opened.recipe, material, heard.append)
+    task = set_task(opened.recipe, 0, material, heard.append)
     report = hold_trial(opened, RunFolder(run.path), opened.resolved, material, task)
     bits = report.finding("bits per byte")
     assert bits.value < bits.compared_with[0].value, "three steps at this rate are enough to get better"

@@ -15,6 +15,10 @@ from quire.recipe.schema import TrainSettings
 BUSY_TOKENS = 512
 
 
+# Apart by more than any number of parts.
+STAGE_SEEDS = 1_000_003
+
+
 @dataclass(frozen=True)
 class BatchChoice:
     """Rows computed at once, how many such batches make a step, and why."""
@@ -82,6 +86,11 @@ def rows_of_step(step: int, rows: int, settings: TrainSettings, choice: BatchCho
         return choice.rows_per_step
     left = rows_in(rows, settings.epochs, settings.samples) - step * choice.rows_per_step
     return max(0, min(choice.rows_per_step, left))
+
+
+def seed_of_stage(seed: int, number: int) -> int:
+    """The seed that stage `number` of a curriculum draws by, the order of its rows among it."""
+    return seed + STAGE_SEEDS * number
 
 
 def learning_rate_at(step: int, total: int, settings: TrainSettings) -> float:

@@ -51,7 +51,7 @@ def judge(
     hush_bars()
     from quire.verbs.trial import hold_trial, set_task
 
-    task = set_task(recipe, material, listener)
+    task = set_task(recipe, last, material, listener)
     return hold_trial(opened, folder, resolved, material, task)
 
 

@@ -24,6 +24,7 @@ from quire.model.machine import device_name
 from quire.model.scoring import BlockLoss, score_blocks
 from quire.planner.bases import find_base
 from quire.planner.foreseen import beside, from_json, kept
+from quire.planner.schedule import seed_of_stage
 from quire.recipe.keys import flatten
 from quire.recipe.method import Method
 from quire.recipe.resolved import ResolvedRecipe
@@ -45,9 +46,10 @@ from quire.writing.sampler import candidate_seed
 
 @dataclass(frozen=True)
 class Task:
-    """What base and voice are both asked to do."""
+    """What base and voice are both asked to do.  `stage` is the one that learned last, counted from 0."""
 
     recipe: Recipe
+    stage: int
     texts: HeldOut
     material: Material
     prompts: Sequence[Prompt]
@@ -68,7 +70,7 @@ class Heard:
     unseen: Sequence[BlockLoss]
 
 
-def set_task(recipe: Recipe, material: Material, listener: Callable[[Event], None] | None) -> Task:
+def set_task(recipe: Recipe, stage: int, material: Material, listener: Callable[[Event], None] | None) -> Task:
     """The held-out texts, and the recipe's prompts or some out of them.  RunError where nothing was held out."""
     texts = held_out(material.shelf, material.passages)
     if not texts.texts and ("loss" in recipe.judge.questions or not recipe.judge.prompts):
@@ -82,7 +84,7 @@ def set_task(recipe: Recipe, material: Material, listener: Callable[[Event], Non
         if listener is not None:
             listener(Event(time.time(), "judging", values={"doing": doing, "done": done, "total": total}))
 
-    return Task(recipe, texts, material, prompts, tell)
+    return Task(recipe, stage, texts, material, prompts, tell)
 
 
 def hold_trial(opened: Opened, folder: RunFolder, resolved: ResolvedRecipe, material: Material, task: Task) -> Report:
@@ -148,7 +150,7 @@ def _score_pages(
     """Scores of pages that the voice has learned from, or of such that it has not."""
     if "imprint" not in task.recipe.judge.questions:
         return []
-    texts = pages(task.material, tokenizer, split)
+    texts = pages(task.material, tokenizer, split, seed_of_stage(task.recipe.seed, task.stage))
     doing = f"{who} reads {'trained' if split == 'train' else 'unseen'} pages"
     scores: list[BlockLoss] = []
     for number, text in enumerate(texts):

@@ -14,7 +14,7 @@ from quire.planner.cautions import Warned
 from quire.planner.foreseen import foreseen_of
 from quire.planner.memory import disk_of
 from quire.planner.plan import Plan
-from quire.planner.schedule import BatchChoice
+from quire.planner.schedule import BatchChoice, seed_of_stage
 from quire.recipe.advice import dial_in_words
 from quire.recipe.method import Method
 from quire.recipe.resolved import Decided
@@ -35,8 +35,6 @@ from quire.verbs.stages.decide import load_learner
 from quire.verbs.stages.inheritance import inherited, start_of
 from quire.verbs.stages.saving import save_and_check, write_samples
 from quire.verbs.texts.prepare import StageData
-
-_STAGE_SEEDS = 1_000_003  # apart by more than any number of parts
 
 
 @dataclass
@@ -148,7 +146,7 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
         learner,
         recipe.carried_out(number, work.inherits),  # an inherited adapter learns at its own ratio of rates
         work.decided.stages[number],
-        _seed(recipe, number),
+        seed_of_stage(recipe.seed, number),
         state,
         resume,
         parts,
@@ -175,7 +173,7 @@ def loader(work: Undertaking, number: int, device: str) -> Callable[[], Learner]
 
     def load() -> Learner:
         decided = work.decided.model_copy(update={"device": device})
-        made = load_learner(start, stage, decided, number, _seed(recipe, number), bases)
+        made = load_learner(start, stage, decided, number, seed_of_stage(recipe.seed, number), bases)
         if session.ranks.several:  # the run may have been started by fewer, with more threads for each
             set_threads(min(work.decided.threads, session.ranks.threads))
         return made
@@ -197,7 +195,7 @@ def introduce(
     choice = BatchChoice(settled.batch, settled.accumulate, settled.batch_reason)
     if work.unwatched:
         session.warn(Warned(f"{work.unwatched}: whether it is forgotten cannot be seen", "", "from"))
-    ledger = work.data[number].account(choice, _seed(recipe, number))
+    ledger = work.data[number].account(choice, seed_of_stage(recipe.seed, number))
     dial = dial_in_words(recipe, number, work.inherits)
     facts = {"imprint": dial, **learner.facts()} if dial else learner.facts()
     session.announce(state, work.decided, settled, facts, {"words": ledger.words, "tokens": ledger.tokens})
@@ -215,7 +213,3 @@ def _idle(batch: int, batches: int, processes: int) -> Warned:
     rows = "a single row" if batch == 1 else f"{batch} rows"
     text = f"a step is {batches} batch{'es' if batches > 1 else ''} of {rows}, and there are {processes} processes"
     return Warned(f"{text}: some have nothing to do", "raise train.effective_batch, or lower train.batch", "processes")
-
-
-def _seed(recipe: Recipe, number: int) -> int:
-    return recipe.seed + _STAGE_SEEDS * number

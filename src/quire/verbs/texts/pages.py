@@ -15,17 +15,19 @@ MOST_TOKENS = 12_000
 """Enough to tell differences of a few hundredths of the loss, and a minute for a base of 1B on two cores."""
 
 
-def pages(material: Material, tokenizer: Tokenizer, split: Split) -> list[str]:
+def pages(material: Material, tokenizer: Tokenizer, split: Split, seed: int) -> list[str]:
     """Texts of about a window each, of at most MOST_TOKENS tokens in all.
 
-    Of the training text those that certainly were learned: the first that the last part's order gives out.
+    Of the training text the first that the last part's order gives out, which were learned even where it ended within
+    its first epoch; `seed` is that of its stage.  With replay or streams beside it the order is another: where such a
+    stage ends so early, some of them were not learned, and what is known by heart is told too small.
     """
     parts = material.recipe.train.parts
     rows = rows_of(material, tokenizer, split, parts - 1 if split == "train" else None)
     if len(rows) == 0:
         return []
     said = {passage.book: shown(conversation_of(passage)) for passage in material.passages if passage.turns}
-    order = Stream(len(rows), material.recipe.seed, parts - 1, rows.weights).take(rows.per_epoch)
+    order = Stream(len(rows), seed, parts - 1, rows.weights).take(rows.per_epoch)
     texts: list[str] = []
     tokens = 0
     for index in order:
