@@ -118,7 +118,9 @@ def test_where_slices_run_out_of_memory_the_run_goes_on_with_smaller_batches(
     assert isinstance(first, Echo | Stopped)
     text = (tmp_path / "run" / "recipe.yaml").read_text()
     assert "batch: 2\n" in text
-    expect(crew_of(2).do(carry_out, tiny_base, book, tmp_path / "run", {"train.parallel": "fsdp"}))
+    # What may be given anew when a run goes on reaches all: saving is something that they do together.
+    again = {"train.parallel": "fsdp", "train.save_every": 1}
+    expect(crew_of(2).do(carry_out, tiny_base, book, tmp_path / "run", again))
     for (kind, step, loss), other in zip(losses(tmp_path / "run"), losses(alone), strict=True):
         assert (kind, step) == other[:2]
         assert loss == pytest.approx(other[2], rel=1e-5)

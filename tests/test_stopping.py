@@ -131,17 +131,17 @@ def test_twice_ends_at_once(
 def test_while_the_book_is_read_it_is_a_wish_too(
     number: signal.Signals, tiny_base: Path, tmp_path: Path, undisturbed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from quire.verbs.stages import groundwork
+    from quire.verbs.texts import opening
 
-    reading = groundwork.open_library
+    reading = opening.open_library
 
-    def interrupted(*given: object) -> object:
+    def interrupted(*given: object, **named: object) -> object:
         os.kill(os.getpid(), number)
-        return reading(*given)  # type: ignore[arg-type]
+        return reading(*given, **named)  # type: ignore[arg-type]
 
     place = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(groundwork, "open_library", interrupted)
+        patch.setattr(opening, "open_library", interrupted)
         assert run(command(tiny_base, place)) == 75
     assert not [event for event in read_events(place / "events.jsonl") if event.kind == "step"]
     assert_goes_on(tiny_base, place, undisturbed)

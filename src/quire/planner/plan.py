@@ -152,12 +152,13 @@ def make_plan(
     return replace(plan, warnings=found)
 
 
-def require_possible(settings: TrainSettings, shape: BaseShape) -> None:
-    """RecipeError where such a base cannot be trained so: the window is longer than it, or it lacks the targets."""
+def require_possible(settings: TrainSettings, shape: BaseShape, section: str = "train") -> None:
+    """RecipeError where such a base cannot be trained so: the window is longer than it, or it lacks the targets.
+    `section` of the recipe says it otherwise."""
     if shape.positions is not None and settings.window > shape.positions:
         raise RecipeError(
-            f"train.window: the base holds at most {shape.positions} tokens, the window has {settings.window}",
-            f"use --set train.window={shape.positions}",
+            f"{section}.window: the base holds at most {shape.positions} tokens, the window has {settings.window}",
+            f"use --set {section}.window={shape.positions}",
             "window",
         )
     if settings.method.adapter is not None:

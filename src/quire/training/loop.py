@@ -351,6 +351,8 @@ def roll_back(work: Work, frame: Frame, state: TrainState, why: str) -> None:
     state.rollbacks += 1
     state.bad_in_a_row = 0
     state.anchor = sound.state.step
+    if state.best_step is not None and state.best_step > sound.state.step:  # that one was damaged
+        state.best_loss, state.best_step, state.worse = sound.state.best_loss, sound.state.best_step, sound.state.worse
     frame.emit("rollback", state, {"to_step": state.anchor, "why": why})
 
 

@@ -229,6 +229,8 @@ def _carry_out(
     check_settings(recipe.write)  # samples are written when a part has ended: too late to hear of a mistake
     if earlier is None and ranks.first:
         _keep(folder, ResolvedRecipe(recipe=recipe, decided=decided, versions=versions_here(), sources={}))
+    if earlier is not None and ranks.first and recipe != earlier.recipe:  # the others read it there
+        _keep(folder, earlier.model_copy(update={"recipe": recipe}))
     given.call.make(folder, _GO_ON if earlier is not None else _BEGIN)
     files, decided = settle_base(recipe, decided, texts.library, folder.path, earlier, ranks)
     if (reason := reason_of(int(ranks.most(session.wish.code)[0]))) is not None:

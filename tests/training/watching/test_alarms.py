@@ -145,7 +145,7 @@ def test_a_learning_rate_out_of_the_usual_is_told_where_the_plan_did_not() -> No
     assert guides([said, *course(20)], low) == []
     full = {"method": "full", "learning_rate": 1e-5}
     assert guides(course(20), stage(**full)) == []
-    inherits = stage("second", method="inherit", learning_rate=1e-5)
+    inherits = stage("second", **{**full, "learning_rate": 1e-5})  # as it is carried out
     assert guides(course(20, stage="second"), stage("first", **full), inherits) == []
 
 

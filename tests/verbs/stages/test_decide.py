@@ -103,7 +103,10 @@ def test_the_learner_is_made_as_was_decided(material: Material, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("last", "why"),
-    [({"window": 512}, "holds at most 256"), ({"method": {"lora": {"targets": ["c_attn"]}}}, "no layer named c_attn")],
+    [
+        ({"window": 512}, r"stages\.last\.window: the base holds at most 256"),
+        ({"method": {"lora": {"targets": ["c_attn"]}}}, "no layer named c_attn"),
+    ],
 )
 def test_what_a_later_stage_cannot_do_on_this_base_is_said_before_the_first_one(
     last: dict[str, object], why: str, tiny_base: Path, tmp_path: Path

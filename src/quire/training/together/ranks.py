@@ -23,6 +23,7 @@ from torch.distributed import Store  # type: ignore[attr-defined]
 from quire.errors import Echo, QuireError, RunError, Stopped
 from quire.planner.memory import BUCKET_BYTES
 from quire.run.place import Place, place_here
+from quire.training.relief import naming_out_of_memory
 from quire.training.together.rendezvous import meeting_point
 
 T = TypeVar("T")
@@ -123,7 +124,8 @@ class Ranks:
             return work()
         failure: BaseException | None = None
         try:
-            result = work()
+            with naming_out_of_memory():
+                result = work()
         except ProcessLost:
             raise
         except BaseException as error:

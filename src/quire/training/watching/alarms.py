@@ -260,13 +260,8 @@ class Alarms:
 
 
 def _usual_rates(stages: Sequence[Stage]) -> dict[str, tuple[float, float]]:
-    """For each stage; one that goes on with an adapter or with all weights is of the method that began it."""
-    rates, kind = {}, "lora"
-    for stage in stages:
-        if not stage.method.inherit:
-            kind = "full" if stage.method.full else "lora"
-        rates[stage.name] = USUAL_RATES[kind]
-    return rates
+    """For each stage, as it is carried out."""
+    return {stage.name: USUAL_RATES["full" if stage.method.full else "lora"] for stage in stages}
 
 
 def _number(values: Mapping[str, JSON], key: str) -> float | None:

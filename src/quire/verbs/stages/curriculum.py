@@ -125,7 +125,8 @@ def train_stage(work: Undertaking, number: int, state: TrainState, resume: Check
         known = work.decided.stages[number].checkpointing  # a recovery from too little memory may have turned it on
         work.settle(number, checkpointing=known or plan.checkpointing)
     work.agree()
-    melted = plan.melted_bytes if plan is not None else 0
+    made = bases_of(session.folder, number, stage).exists()
+    melted = plan.melted_bytes if plan is not None and not made else 0
     session.ranks.lead(lambda: require_space(session.folder.path, melted))
     load = loader(work, number, work.decided.device)
     learner = session.ranks.lead(load) or load()  # the others find what the first has made
@@ -169,7 +170,7 @@ def loader(work: Undertaking, number: int, device: str) -> Callable[[], Learner]
     session, recipe = work.session, work.recipe
     stage = recipe.curriculum[number]
     start = start_of(session.folder, recipe.curriculum, number, work.files, work.earlier)
-    bases = session.folder.path / "bases" / f"{number + 1:02d}-{stage.name}"
+    bases = bases_of(session.folder, number, stage)
 
     def load() -> Learner:
         decided = work.decided.model_copy(update={"device": device})
@@ -179,6 +180,11 @@ def loader(work: Undertaking, number: int, device: str) -> Callable[[], Learner]
         return made
 
     return load
+
+
+def bases_of(folder: RunFolder, number: int, stage: Stage) -> Path:
+    """Where the base lies that is made for a stage, if an adapter is melted in for it."""
+    return folder.path / "bases" / f"{number + 1:02d}-{stage.name}"
 
 
 def introduce(

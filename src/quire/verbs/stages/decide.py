@@ -79,8 +79,9 @@ def base_files(
         shape = read_shape(files.path)
     except BaseModelError:
         return files  # what the planner does not know training may know
-    for number in range(len(recipe.curriculum)):
-        require_possible(recipe.carried_out(number), shape)
+    for number, stage in enumerate(recipe.curriculum):
+        section = f"stages.{stage.name}" if recipe.stages else "train"
+        require_possible(recipe.carried_out(number), shape, section)
     return files
 
 

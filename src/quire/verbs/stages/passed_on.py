@@ -28,11 +28,13 @@ def base_of_voice(name: str) -> str:
         return str(own)
     try:
         named = json.loads(config.read_text(encoding="utf-8"))["base_model_name_or_path"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise VoiceError(f"{config} does not say what its base is: {error}", "copy the voice again") from None
+    except (ValueError, KeyError, TypeError):
+        named = None
+    if not isinstance(named, str):
+        raise VoiceError(f"{config} does not say what its base is", "copy the voice again")
     if named == _OWN_BASE:
         raise VoiceError(f"{voice} lacks the folder base, which holds the base of this voice", "copy the voice whole")
-    return str(named)
+    return named
 
 
 def method_of_earlier(recipe: Recipe) -> Method | None:
