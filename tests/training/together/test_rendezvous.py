@@ -42,7 +42,11 @@ def meet() -> bytes:
     place = place_here()
     store = meeting_point(place)
     store.set(f"from {place.number}", str(place.number))
-    return b"".join(store.get(f"from {number}") for number in range(place.count))
+    heard = b"".join(store.get(f"from {number}") for number in range(place.count))
+    store.add("heard", 1)
+    while place.first and store.add("heard", 0) < place.count:
+        pass  # the first keeps the store, which ends with it
+    return heard
 
 
 def test_all_meet_where_the_environment_says(crew_of: Callable[[int], Crew]) -> None:
