@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from quire.training.optimizers.lean import LeanAdafactor, LeanAdamW
 from quire.training.optimizers.optimizer import (
+    gradient_norm,
     make_optimizer,
     optimizer_tensors,
     restore_optimizer,
@@ -151,3 +152,15 @@ def test_frozen_and_shared_weights_are_not_learned_twice(tiny_model: PreTrainedM
     assert len(held) == len({id(p) for p in held}) == len(names)
     tiny_model.model.norm.requires_grad_(False)
     assert "model.norm.weight" not in [name for name, _ in trainable(tiny_model)]
+
+
+def test_a_long_gradient_is_clipped_and_zero_lets_it_be() -> None:
+    def fresh() -> torch.nn.Linear:
+        model = torch.nn.Linear(2, 1, bias=False)
+        model.weight.grad = torch.tensor([[3.0, 4.0]])
+        return model
+
+    for clip, expected in ((1.0, [0.6, 0.8]), (0.0, [3.0, 4.0]), (10.0, [3.0, 4.0])):
+        model = fresh()
+        assert gradient_norm(model, clip) == 5
+        torch.testing.assert_close(model.weight.grad, torch.tensor([expected]))

@@ -19,22 +19,9 @@ from quire.training.watch import StopWish
 from quire.training.watching.alarms import Alarms
 from quire.verbs.stages.groundwork import hold_to_sources, prepare_all, resolve
 from quire.verbs.texts.opening import open_texts
-from toy import toy_book, varied_book
+from toy import toy_book, unheard, varied_book
 
 DECIDED = Decided(base="a/base")
-
-
-def told(_text: str) -> None:
-    """Nobody listens."""
-
-
-@pytest.fixture
-def books(tmp_path: Path) -> Path:
-    folder = tmp_path / "books"
-    folder.mkdir()
-    varied_book(folder / "wide.md", seed=1)
-    varied_book(folder / "book.md", seed=2)
-    return folder
 
 
 def recipe_of(books: Path) -> Recipe:
@@ -53,7 +40,7 @@ def test_what_is_made_ready_is_told_once_for_each_stage(
     session: Session, books: Path, tiny_base: Path, tmp_path: Path
 ) -> None:
     recipe, home = recipe_of(books), tmp_path / "prepared"
-    texts = open_texts(recipe, home, None, told)
+    texts = open_texts(recipe, home, None, unheard)
     data = prepare_all(session, recipe, DECIDED, [1], load_tokenizer(tiny_base), home, texts.library)
     assert list(data) == [1]
     resolved = resolve(recipe, DECIDED, data, None)
@@ -72,14 +59,14 @@ def test_a_source_that_changed_since_its_stage_was_prepared_stops_the_run(
     session: Session, books: Path, tiny_base: Path, tmp_path: Path
 ) -> None:
     recipe, home, tokenizer = recipe_of(books), tmp_path / "prepared", load_tokenizer(tiny_base)
-    data = prepare_all(session, recipe, DECIDED, [0], tokenizer, home, open_texts(recipe, home, None, told).library)
+    data = prepare_all(session, recipe, DECIDED, [0], tokenizer, home, open_texts(recipe, home, None, unheard).library)
     earlier: ResolvedRecipe = resolve(recipe, DECIDED, data, None)
     varied_book(books / "book.md", seed=5)
-    later = prepare_all(session, recipe, DECIDED, [1], tokenizer, home, open_texts(recipe, home, None, told).library)
+    later = prepare_all(session, recipe, DECIDED, [1], tokenizer, home, open_texts(recipe, home, None, unheard).library)
     resolved = resolve(recipe, earlier.decided, later, earlier)
     assert len(resolved.sources) == 2, "what was not read before may be what it is"
     varied_book(books / "wide.md", seed=6)
-    library = open_texts(recipe, home, None, told).library
+    library = open_texts(recipe, home, None, unheard).library
     hold_to_sources(session, recipe, [1], resolved, library)
     with pytest.raises(RunError, match=r"wide\.md changed since"):
         hold_to_sources(session, recipe, [0, 1], resolved, library)
@@ -92,6 +79,6 @@ def test_a_stage_that_is_left_without_text_is_named(
     for name in ("wide.md", "book.md"):
         toy_book(books / name, chapters=12 if name == "book.md" else 8)
     recipe = recipe_of(books)
-    texts = open_texts(recipe, tmp_path, None, told)
+    texts = open_texts(recipe, tmp_path, None, unheard)
     with pytest.raises(BookError, match="no text is left to train on in stage wide"):
         prepare_all(session, recipe, DECIDED, [0], load_tokenizer(tiny_base), tmp_path, texts.library)

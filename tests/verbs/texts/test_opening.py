@@ -11,20 +11,7 @@ import quire
 from quire.errors import RecipeError
 from quire.recipe.load import load_recipe
 from quire.verbs.texts.opening import open_texts
-from toy import TINY_TRAINING, varied_book
-
-
-def told(_text: str) -> None:
-    """Nobody listens."""
-
-
-@pytest.fixture
-def books(tmp_path: Path) -> Path:
-    folder = tmp_path / "books"
-    folder.mkdir()
-    varied_book(folder / "wide.md", seed=1)
-    varied_book(folder / "book.md", seed=2)
-    return folder
+from toy import TINY_TRAINING, unheard, varied_book
 
 
 def test_the_text_of_an_earlier_run_is_there_or_it_is_said_why_not(
@@ -34,7 +21,7 @@ def test_the_text_of_an_earlier_run_is_there_or_it_is_said_why_not(
 
     def texts_of(earlier: Path, **train: object) -> str:
         given = {"from": str(earlier), "shelf": [str(books / "book.md")], "train": {"method": "inherit", **train}}
-        return open_texts(load_recipe(given).recipe, tmp_path / "prepared", None, told).unwatched
+        return open_texts(load_recipe(given).recipe, tmp_path / "prepared", None, unheard).unwatched
 
     assert texts_of(run.path) == ""
     assert "without its run" in texts_of(Path(shutil.copytree(run.voice, tmp_path / "voice")))
