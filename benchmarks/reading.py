@@ -146,7 +146,7 @@ def _score_all(cases: Sequence[Case], folder: Path, jobs: int) -> Iterator[Measu
 
 def _peers(asked: argparse.Namespace, cases: Sequence[Case], folder: Path) -> int:
     """Plain readers beside Quire; their figures join those of the last whole run."""
-    from benchmarks.peers import compare
+    from benchmarks.reading_peers import compare
 
     pdfs = [case for case in cases if case.group in ("pdf", "pdf columns")]
     # Some of these readers take a second for ten pages: of the books that the bench makes every eighth.
