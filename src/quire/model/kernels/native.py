@@ -27,6 +27,11 @@ class Native:
         """Call a function that returns nothing: tensors by their address, None as a null pointer."""
         self.library[name](*[_as_c(argument) for argument in arguments])
 
+    def demand(self, name: str, *arguments: Tensor | int | float | None) -> None:
+        """Call a function that returns 0, or 1 where it found no memory: MemoryError."""
+        if self.library[name](*[_as_c(argument) for argument in arguments]) != 0:
+            raise MemoryError(f"{name} found no memory")
+
 
 def native() -> Native | None:
     """The library where it was built and this processor has bf16 instructions; otherwise None."""

@@ -1,0 +1,135 @@
+"""Causal attention over rows of packed works: each work by itself, no mask, no matrix of all scores.
+
+On processors with AVX512-BF16 a kernel of our own (source/attention.c); elsewhere torch's, one work after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from quire.model.kernels.native import Native, native
+
+MOST_FEATURES = 256  # of a head; wider ones are left to torch
+
+
+@dataclass(frozen=True)
+class Turns:
+    """Rotary positions (arXiv 2104.09864): cos and sin (rows, features of a head), that of token t in row t % rows."""
+
+    cos: Tensor
+    sin: Tensor
+
+
+def causal_attention(
+    query: Tensor, key: Tensor, value: Tensor, starts: Sequence[int], scale: float, turns: Turns | None = None
+) -> Tensor:
+    """Each token's look back at those of its own work: (tokens, heads, features).
+
+    `query` is (tokens, heads, features), `key` and `value` (tokens, groups, features), where a group of heads shares
+    them; work i reaches from starts[i] up to starts[i + 1].  With `turns` queries and keys are turned first.
+    """
+    assert starts[0] == 0
+    assert starts[-1] == len(query)
+    kernel = _kernel_for(query, key, value, turns)
+    if kernel is None:
+        return attention_plain(query, key, value, starts, scale, turns)
+    attended: Tensor = _Attention.apply(query, key, value, tuple(starts), scale, turns)  # type: ignore[no-untyped-call]
+    return attended
+
+
+def attention_plain(
+    query: Tensor, key: Tensor, value: Tensor, starts: Sequence[int], scale: float, turns: Turns | None = None
+) -> Tensor:
+    """The same with torch alone."""
+    if turns is not None:
+        query, key = turned(query, turns), turned(key, turns)
+    query, key, value = (x.transpose(0, 1)[None] for x in (query, key, value))
+    shares = query.shape[1] != key.shape[1]
+    works = [
+        functional.scaled_dot_product_attention(
+            query[:, :, first:end],
+            key[:, :, first:end],
+            value[:, :, first:end],
+            is_causal=True,
+            scale=scale,
+            enable_gqa=shares,
+        )
+        for first, end in zip(starts[:-1], starts[1:], strict=True)
+    ]
+    return (works[0] if len(works) == 1 else torch.cat(works, dim=2))[0].transpose(0, 1)
+
+
+def turned(x: Tensor, turns: Turns) -> Tensor:
+    """x (tokens, heads, features), each half of the features turned against the other by the token's position."""
+    low, high = x.chunk(2, dim=-1)
+    times = x.shape[0] // turns.cos.shape[0]
+    cos, sin = (part.repeat(times, 1)[:, None] for part in (turns.cos, turns.sin))
+    return x * cos + torch.cat((-high, low), dim=-1) * sin
+
+
+class _Attention(torch.autograd.Function):
+    """Keeps what came in and went out, and one number for each row of scores; the scores are computed again."""
+
+    @staticmethod
+    def forward(
+        ctx: torch.autograd.function.FunctionCtx,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        starts: tuple[int, ...],
+        scale: float,
+        turns: Turns | None,
+    ) -> Tensor:
+        tokens, heads, _ = query.shape
+        out = torch.empty(query.shape, dtype=query.dtype)
+        levels = torch.empty(heads, tokens)
+        where = torch.tensor(starts)
+        _native().demand("quire_attention_forward", *_inputs(query, key, value, where, scale, turns), out, levels)
+        ctx.save_for_backward(query, key, value, out, levels, where)
+        ctx.scale, ctx.turns = scale, turns  # type: ignore[attr-defined]
+        return out
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        query, key, value, out, levels, where = ctx.saved_tensors  # type: ignore[attr-defined]
+        gradient = gradients[0].contiguous()
+        found = [torch.empty(x.shape, dtype=x.dtype) for x in (query, key, value)]
+        inputs = _inputs(query, key, value, where, ctx.scale, ctx.turns)  # type: ignore[attr-defined]
+        _native().demand("quire_attention_backward", *inputs, out, levels, gradient, *found)
+        return (*found, None, None, None)
+
+
+def _inputs(
+    query: Tensor, key: Tensor, value: Tensor, starts: Tensor, scale: float, turns: Turns | None
+) -> list[Tensor | int | float | None]:
+    rows: list[Tensor | int | float | None] = []
+    for x in (query, key, value):
+        rows += [x, x.stride(0)]
+    positions = [None, None, 1] if turns is None else [turns.cos, turns.sin, len(turns.cos)]
+    shape = [len(starts) - 1, query.shape[1], key.shape[1], query.shape[2]]
+    return [*rows, *positions, starts, *shape, float(scale)]
+
+
+def _kernel_for(query: Tensor, key: Tensor, value: Tensor, turns: Turns | None) -> Native | None:
+    """The library, where it can compute this."""
+    tensors = [query, key, value] + ([turns.cos, turns.sin] if turns is not None else [])
+    if any(x.device.type != "cpu" or x.dtype != torch.bfloat16 for x in tensors):
+        return None
+    if query.shape[2] % 16 or query.shape[2] > MOST_FEATURES:
+        return None
+    if any(x.stride(2) != 1 or x.stride(1) != x.shape[2] for x in (query, key, value)):
+        return None
+    if turns is not None and not (turns.cos.is_contiguous() and turns.sin.is_contiguous()):
+        return None
+    return native()
+
+
+def _native() -> Native:
+    library = native()
+    assert library is not None
+    return library
