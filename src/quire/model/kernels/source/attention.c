@@ -6,7 +6,7 @@
  * is padded to whole groups of 16 tokens, so that its result is the same, bit for bit, wherever it stands in a row.
  * q, out, dq, dout: (tokens, heads, dim); k, v, dk, dv: (tokens, groups, dim), with `heads / groups` heads to a group.
  * cos, sin: (turns, dim), that of token t at row t % turns; NULL where nothing is to be turned.
- * lse: (heads, tokens), the logarithm of the sum of exponentials of a row of scores.
+ * lse: (heads, tokens), the logarithm to base 2 of the sum of exponentials of a row of scores.
  *
  * vdpbf16ps multiplies pairs: C[m][n] += A[m][2j] * B[2j][n] + A[m][2j+1] * B[2j+1][n].  A is read as it lies, two
  * neighbours of a row at a time; B must have its rows interleaved two by two.  Hence the two ways of packing below:
@@ -16,7 +16,9 @@
 #include "kernels.h"
 #include <math.h>
 
-#define TILE 64  /* tokens on either side of a tile of scores */
+#define TILE 64      /* tokens on either side of a tile of scores */
+#define KEYS_AT_ONCE 128 /* keys that are held while all queries pass by on the way back: what the second cache holds */
+#define LOG2E 1.44269504088896341f
 
 static inline int64_t padded(int64_t n) { return (n + 15) & ~(int64_t)15; }
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -24,6 +26,18 @@ static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static void *room(size_t bytes) {
     void *found = NULL;
     return posix_memalign(&found, 64, bytes ? bytes : 64) == 0 ? found : NULL;
+}
+
+/* 2^x for x <= 0, to 5e-6 of its value: far finer than the bf16 that it becomes; 0 far below, NaN for NaN.
+ * The polynomial is the best of degree 4 for the relative error on [-1/2, 1/2] (fitted with Remez' exchange). */
+AVX512 static inline __m512 power_of_two(__m512 x) {
+    __m512 n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), f = _mm512_sub_ps(x, n);
+    __m512 p = _mm512_set1_ps(9.570101420e-03f);
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.591786028e-02f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.402474484e-01f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.931218147e-01f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.999992614e-01f));
+    return _mm512_scalef_ps(p, n);
 }
 
 /* C (4 x 16 * NG) (+)= A (4 x 2 * pairs) B; one function for each NG, so that the sums stay in registers */
@@ -188,13 +202,13 @@ static void lay_out(int64_t *offsets, const int64_t *starts, int64_t segments) {
     for (int64_t i = 0; i < segments; i++) offsets[i + 1] = offsets[i] + padded(starts[i + 1] - starts[i]);
 }
 
-/* the tile of scores of up to 64 queries: exponentials into `p` in bf16, sums and maxima brought up to date; `scores`
- * holds (rows, 64), of which the first `groups` sixteens count, `ahead` is how many keys past the tile's first one the
- * first query may see */
+/* A tile of scores of up to 64 queries to probabilities in `p` (rows, 64), bf16.  Of `scores` (rows, 64), in units of
+ * log 2 when times `scale`, the first `groups` sixteens count; `ahead` is how many keys past the tile's first one the
+ * first query may see.  `highest` (rows), `total` (rows, 16) and `out` (rows, dim) are brought up to date. */
 AVX512BF16 static void soften(bf16 *p, const float *scores, float *highest, float *total, float *out, int64_t rows,
                               int64_t groups, int64_t dim, int64_t ahead, float scale) {
     const __m512 by = _mm512_set1_ps(scale), lowest = _mm512_set1_ps(-INFINITY);
-    for (int64_t i = 0; i < rows; i++, scores += TILE, p += TILE, out += dim) {
+    for (int64_t i = 0; i < rows; i++, scores += TILE, p += TILE, out += dim, total += 16) {
         __m512 s[4], top = lowest;
         for (int64_t g = 0; g < groups; g++) {
             int64_t seen = ahead + i + 1 - 16 * g;
@@ -202,22 +216,23 @@ AVX512BF16 static void soften(bf16 *p, const float *scores, float *highest, floa
             s[g] = _mm512_mask_mul_ps(lowest, m, _mm512_loadu_ps(scores + 16 * g), by);
             top = _mm512_max_ps(top, s[g]);
         }
-        float before = highest[i], most = _mm512_reduce_max_ps(top);
-        if (!(most <= before)) {
+        __m512 sum = _mm512_loadu_ps(total), most = _mm512_set1_ps(highest[i]);
+        if (_mm512_cmp_ps_mask(top, most, _CMP_NLE_UQ)) {
             /* the sums so far counted from a lower maximum */
-            float less = before == -INFINITY ? 0.0f : expf(before - most);
-            __m512 shrink = _mm512_set1_ps(less);
-            total[i] *= less;
-            for (int64_t d = 0; d < dim; d += 16) _mm512_storeu_ps(out + d, _mm512_mul_ps(shrink, _mm512_loadu_ps(out + d)));
-            highest[i] = most;
+            float now = _mm512_reduce_max_ps(top);
+            __m512 less = _mm512_set1_ps(highest[i] == -INFINITY ? 0.0f : exp2f(highest[i] - now));
+            sum = _mm512_mul_ps(sum, less);
+            for (int64_t d = 0; d < dim; d += 16)
+                _mm512_storeu_ps(out + d, _mm512_mul_ps(less, _mm512_loadu_ps(out + d)));
+            highest[i] = now;
+            most = _mm512_set1_ps(now);
         }
-        __m512 from = _mm512_set1_ps(highest[i]), sum = _mm512_setzero_ps();
         for (int64_t g = 0; g < groups; g++) {
-            __m512 e = exp_ps(_mm512_sub_ps(s[g], from));
+            __m512 e = power_of_two(_mm512_sub_ps(s[g], most));
             sum = _mm512_add_ps(sum, e);
             store_bf16(p + 16 * g, e);
         }
-        total[i] += _mm512_reduce_add_ps(sum);
+        _mm512_storeu_ps(total, sum);
     }
 }
 
@@ -244,7 +259,7 @@ AVX512BF16 int64_t quire_attention_forward(const bf16 *q, int64_t q_row, const b
         bf16 *rows = room(TILE * dim * sizeof(bf16));
         bf16 *p = room(TILE * TILE * sizeof(bf16));
         float *scores = room(TILE * TILE * sizeof(float)), *sums = room(TILE * dim * sizeof(float));
-        float highest[TILE], total[TILE];
+        float highest[TILE], total[TILE * 16];
         if (rows == NULL || p == NULL || scores == NULL || sums == NULL) {
 #pragma omp atomic write
             bad = 1;
@@ -271,21 +286,23 @@ AVX512BF16 int64_t quire_attention_forward(const bf16 *q, int64_t q_row, const b
                 int64_t first = starts[w] + at, place = (h / share * all + offsets[w]) * dim;
                 gather(rows, q + first * q_row + h * dim, q_row, n, dim, cos, sin, turns, first);
                 memset(sums, 0, padded(n) * dim * sizeof(float));
-                for (int i = 0; i < TILE; i++) highest[i] = -INFINITY, total[i] = 0.0f;
+                for (int i = 0; i < TILE; i++) highest[i] = -INFINITY;
+                memset(total, 0, sizeof(total));
                 for (int64_t key = 0; key < at + n; key += TILE) {
                     int64_t sixteens = (least(TILE, at + n - key) + 15) / 16;
                     multiply(scores, TILE, rows, dim, keys + place + key * dim, 32, 16 * dim, padded(n), sixteens,
                              dim / 2, 0);
-                    soften(p, scores, highest, total, sums, padded(n), sixteens, dim, at - key, scale);
+                    soften(p, scores, highest, total, sums, padded(n), sixteens, dim, at - key, scale * LOG2E);
                     multiply(sums, dim, p, TILE, values + place + key * dim, 2 * dim, 32, padded(n), dim / 16,
                              8 * sixteens, 1);
                 }
                 for (int64_t i = 0; i < n; i++) {
-                    __m512 by = _mm512_set1_ps(1.0f / total[i]);
+                    float sum = _mm512_reduce_add_ps(_mm512_loadu_ps(total + 16 * i));
+                    __m512 by = _mm512_set1_ps(1.0f / sum);
                     bf16 *to = out + ((first + i) * heads + h) * dim;
                     for (int64_t d = 0; d < dim; d += 16)
                         store_bf16(to + d, _mm512_mul_ps(by, _mm512_loadu_ps(sums + i * dim + d)));
-                    lse[h * tokens + first + i] = highest[i] + logf(total[i]);
+                    lse[h * tokens + first + i] = highest[i] + log2f(sum);
                 }
             }
         }
@@ -300,7 +317,7 @@ AVX512BF16 int64_t quire_attention_forward(const bf16 *q, int64_t q_row, const b
 AVX512BF16 static void tile_gradient(bf16 *prob, bf16 *dscore, bf16 *pairs, const float *scores, const float *dprob,
                                      const float *lse, const float *inner, int64_t rows, int64_t groups, int64_t ahead,
                                      float scale) {
-    const __m512 by = _mm512_set1_ps(scale);
+    const __m512 by = _mm512_set1_ps(scale * LOG2E);
     for (int64_t i = 0; i < rows; i += 2)
         for (int64_t g = 0; g < groups; g++) {
             __m512 p[2], d[2];
@@ -310,7 +327,7 @@ AVX512BF16 static void tile_gradient(bf16 *prob, bf16 *dscore, bf16 *pairs, cons
                 /* key i + j is seen by the queries from column `hidden` on */
                 int64_t hidden = i + j - ahead - 16 * g;
                 __mmask16 m = hidden <= 0 ? 0xFFFF : (__mmask16)~first_lanes(hidden);
-                p[j] = _mm512_maskz_mov_ps(m, exp_ps(_mm512_fmsub_ps(_mm512_loadu_ps(scores + at), by, from)));
+                p[j] = _mm512_maskz_mov_ps(m, power_of_two(_mm512_fmsub_ps(_mm512_loadu_ps(scores + at), by, from)));
                 d[j] = _mm512_maskz_mul_ps(m, p[j], _mm512_sub_ps(_mm512_loadu_ps(dprob + at), minus));
                 store_bf16(prob + at, p[j]);
             }
@@ -335,23 +352,22 @@ typedef struct {
 AVX512BF16 static void walk_back(float *dq, float *dk, float *dv, const packed *q, const packed *dout, const packed *k,
                                  const bf16 *k_across, const packed *v, const float *lse, const float *inner, int64_t n,
                                  int64_t dim, int64_t begin, int64_t step, float scale, scratch *s) {
-    for (int64_t key = begin * TILE; key < n; key += step * TILE) {
-        int64_t keys = least(TILE, n - key);
-        for (int64_t query = key; query < n; query += TILE) {
-            int64_t sixteens = least(TILE, n - query) / 16;
-            multiply(s->scores, TILE, k->rows + key * dim, dim, q->features + query * dim, 32, 16 * dim, keys, sixteens,
-                     dim / 2, 0);
-            multiply(s->dprob, TILE, v->rows + key * dim, dim, dout->features + query * dim, 32, 16 * dim, keys, sixteens,
-                     dim / 2, 0);
-            tile_gradient(s->prob, s->dscore, s->pairs, s->scores, s->dprob, lse + query, inner + query, keys, sixteens,
-                          query - key, scale);
-            multiply(dv + key * dim, dim, s->prob, TILE, dout->tokens + query * dim, 2 * dim, 32, keys, dim / 16,
-                     8 * sixteens, query > key);
-            multiply(dk + key * dim, dim, s->dscore, TILE, q->tokens + query * dim, 2 * dim, 32, keys, dim / 16,
-                     8 * sixteens, query > key);
-            multiply(dq + query, n, k_across + key, n, s->pairs, 2 * TILE, 32, dim, sixteens, keys / 2, 1);
-        }
-    }
+    for (int64_t first = begin * KEYS_AT_ONCE; first < n; first += step * KEYS_AT_ONCE)
+        for (int64_t query = first; query < n; query += TILE)
+            for (int64_t key = first; key < least(n, first + KEYS_AT_ONCE) && key <= query; key += TILE) {
+                int64_t keys = least(TILE, n - key), sixteens = least(TILE, n - query) / 16;
+                multiply(s->scores, TILE, k->rows + key * dim, dim, q->features + query * dim, 32, 16 * dim, keys,
+                         sixteens, dim / 2, 0);
+                multiply(s->dprob, TILE, v->rows + key * dim, dim, dout->features + query * dim, 32, 16 * dim, keys,
+                         sixteens, dim / 2, 0);
+                tile_gradient(s->prob, s->dscore, s->pairs, s->scores, s->dprob, lse + query, inner + query, keys,
+                              sixteens, query - key, scale);
+                multiply(dv + key * dim, dim, s->prob, TILE, dout->tokens + query * dim, 2 * dim, 32, keys, dim / 16,
+                         8 * sixteens, query > key);
+                multiply(dk + key * dim, dim, s->dscore, TILE, q->tokens + query * dim, 2 * dim, 32, keys, dim / 16,
+                         8 * sixteens, query > key);
+                multiply(dq + query, n, k_across + key, n, s->pairs, 2 * TILE, 32, dim, sixteens, keys / 2, 1);
+            }
 }
 
 AVX512BF16 static float dot(const bf16 *a, const bf16 *b, int64_t dim) {
