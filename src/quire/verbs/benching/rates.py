@@ -1,0 +1,76 @@
+"""How fast this machine multiplies matrices of the sizes that a base has, in each number format."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from quire.model.machine import DTYPES
+from quire.planner.shape import BaseShape
+
+Format = Literal["fp32", "bf16", "fp16", "int8"]
+SECONDS = 0.12  # of a format's round, but for one pass over all sizes, however long it takes
+
+
+class Rates:
+    """Operations a second of the products that a layer's matrices (outputs, inputs) take part in for a row of `window`
+    tokens: forward, and for the gradient of what went in.  int8 is `torch._int_mm`, a product of bytes into whole
+    numbers, without the rounding that training needs around it.
+
+    Each `measure` is a round; `medians` are over all of them.  Between rounds nothing is held.
+    """
+
+    def __init__(self, shape: BaseShape, window: int, formats: Sequence[Format], device: str) -> None:
+        self.sizes = Counter((linear.outputs, linear.inputs) for linear in shape.linears)
+        self.window, self.formats, self.device = window, tuple(dict.fromkeys(formats)), device
+        self.found: dict[str, list[float]] = {name: [] for name in self.formats}
+
+    def measure(self) -> None:
+        """One round of every format."""
+        for name in self.formats:
+            seconds = sum(count * self._seconds(size, name) for size, count in self.sizes.items())
+            self.found[name].append(self.operations / seconds)
+
+    @property
+    def operations(self) -> int:
+        """Of a row, in one layer, both ways."""
+        return sum(4 * self.window * outputs * inputs * count for (outputs, inputs), count in self.sizes.items())
+
+    def medians(self) -> dict[str, float]:
+        """The rate of every format; there must have been a round."""
+        return {name: statistics.median(rates) for name, rates in self.found.items()}
+
+    def _seconds(self, size: tuple[int, int], name: Format) -> float:
+        """Of both products with a matrix of this size, the best of a few."""
+        both = self._products(size, name)
+        share = SECONDS / len(self.sizes)
+        best, until = float("inf"), time.perf_counter() + share
+        while best == float("inf") or time.perf_counter() < until:
+            self._wait()
+            started = time.perf_counter()
+            both()
+            self._wait()
+            best = min(best, time.perf_counter() - started)
+        return best
+
+    def _products(self, size: tuple[int, int], name: Format) -> Callable[[], object]:
+        outputs, inputs = size
+        weight, x, gradient = (self._numbers(*of, name) for of in (size, (self.window, inputs), (self.window, outputs)))
+        multiply = torch._int_mm if name == "int8" else torch.matmul
+        return lambda: (multiply(x, weight.t()), multiply(gradient, weight))
+
+    def _numbers(self, rows: int, columns: int, name: Format) -> Tensor:
+        """As a trained base has them; products of zeros or ones draw less power on some hardware."""
+        if name == "int8":
+            return torch.randint(-127, 128, (rows, columns), dtype=torch.int8, device=self.device)
+        return torch.randn(rows, columns, dtype=DTYPES[name], device=self.device)
+
+    def _wait(self) -> None:
+        if self.device == "cuda":
+            torch.cuda.synchronize()

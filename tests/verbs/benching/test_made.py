@@ -1,0 +1,49 @@
+"""Bases of random weights."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from quire.model.lowbit import Int8Linear, lasting_dtype
+from quire.model.machine import Precision
+from quire.planner.memory import base_bytes
+from quire.verbs.benching.made import bytes_of, random_model
+from quire.verbs.benching.shapes import SHAPES
+
+CONFIG = {**SHAPES["7M"].config, "num_hidden_layers": 1, "vocab_size": 64}
+IDS = torch.arange(12)[None]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_weights_take_as_many_bytes_as_the_planner_says(precision: Precision, tied: bool) -> None:
+    from quire.planner.shape import shape_of
+
+    config = {**CONFIG, "tie_word_embeddings": tied}
+    held = bytes_of(random_model(config, precision, "cpu"))
+    assert held == pytest.approx(base_bytes(shape_of(config), precision), rel=0.01)
+
+
+def test_only_the_layers_matrices_are_in_8_bits() -> None:
+    model = random_model(CONFIG, "int8", "cpu")
+    quantised = {name for name, module in model.named_modules() if isinstance(module, Int8Linear)}
+    assert len(quantised) == 7
+    assert model.get_output_embeddings().weight.dtype == lasting_dtype("cpu")
+
+
+def test_every_precision_has_the_same_numbers_but_for_rounding() -> None:
+    plain, rounded, other = (
+        random_model(CONFIG, *of)(input_ids=IDS).logits.detach().float()
+        for of in (("fp32", "cpu"), ("int8", "cpu"), ("fp32", "cpu", 1))
+    )
+    apart, far = (plain - rounded).abs().mean(), (plain - other).abs().mean()
+    assert apart < 0.2 * far
+
+
+def test_nothing_learns_and_every_number_is_set() -> None:
+    model = random_model(CONFIG, "fp32", "cpu")
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    for name, parameter in model.named_parameters():
+        spread = parameter.std().item()
+        assert spread == 0 if parameter.dim() < 2 else spread == pytest.approx(0.02, rel=0.1), name
