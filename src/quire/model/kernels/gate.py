@@ -1,0 +1,55 @@
+"""The gate of a LLaMA block with the roundings of transformers' LlamaMLP, and both gradients in one pass."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.nn import functional as F
+
+from quire.model.kernels.native import native
+
+
+def silu_times(gate: Tensor, up: Tensor) -> Tensor:
+    """silu(gate) * up, both of one shape; the first factor is rounded to their precision before the product is."""
+    if native() is None or not _suits(gate, up):
+        return silu_times_plain(gate, up)
+    done: Tensor = _SiluTimes.apply(gate, up)  # type: ignore[no-untyped-call]
+    return done
+
+
+def silu_times_plain(gate: Tensor, up: Tensor) -> Tensor:
+    """The same with torch alone."""
+    return F.silu(gate) * up
+
+
+def _suits(gate: Tensor, up: Tensor) -> bool:
+    return (
+        gate.device.type == up.device.type == "cpu"
+        and gate.dtype == up.dtype == torch.bfloat16
+        and gate.shape == up.shape
+    )
+
+
+class _SiluTimes(torch.autograd.Function):
+    """Keeps gate and up; the sigmoid is computed again."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, gate: Tensor, up: Tensor) -> Tensor:
+        library = native()
+        assert library is not None
+        gate, up = gate.contiguous(), up.contiguous()
+        out = torch.empty_like(gate)
+        library.call("silu_times_forward", gate, up, out, gate.numel())
+        ctx.save_for_backward(gate, up)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, dy: Tensor) -> tuple[Tensor, Tensor]:
+        library = native()
+        assert library is not None
+        gate, up = ctx.saved_tensors  # type: ignore[attr-defined]
+        dgate, dup = torch.empty_like(gate), torch.empty_like(up)
+        library.call("silu_times_backward", dy.contiguous(), gate, up, dgate, dup, gate.numel())
+        return dgate, dup

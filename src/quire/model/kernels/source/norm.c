@@ -1,0 +1,90 @@
+/* Root-mean-square norm, as transformers' LlamaRMSNorm rounds it, and its gradients. */
+#include <math.h>
+
+#include "kernels.h"
+
+enum { STRIP = 32, TOKENS = 256 };
+
+/* y (rows, n) = weight * bf16(x * r), r (rows) = 1 / sqrt(mean(x^2) + eps) */
+AVX512BF16 void rms_norm_forward(const bf16 *x, const bf16 *weight, bf16 *y, float *r, int64_t rows, int64_t n,
+                                 float eps) {
+#pragma omp parallel for schedule(static) if (rows * n > 16384)
+    for (int64_t t = 0; t < rows; t++) {
+        const bf16 *from = x + t * n;
+        bf16 *to = y + t * n;
+        __m512 sums[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};
+        int64_t i = 0;
+        for (; i + 64 <= n; i += 64)
+            for (int k = 0; k < 4; k++) {
+                __m512 v = load_bf16(from + i + 16 * k);
+                sums[k] = _mm512_fmadd_ps(v, v, sums[k]);
+            }
+        for (; i < n; i += 16) {
+            __m512 v = load_bf16_part(from + i, first_lanes(n - i));
+            sums[0] = _mm512_fmadd_ps(v, v, sums[0]);
+        }
+        __m512 sum = _mm512_add_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_add_ps(sums[2], sums[3]));
+        r[t] = 1.0f / sqrtf(_mm512_reduce_add_ps(sum) / (float)n + eps);
+        __m512 scale = _mm512_set1_ps(r[t]);
+        for (i = 0; i < n; i += 16) {
+            __mmask16 part = first_lanes(n - i);
+            __m512 v = from_bf16(to_bf16(_mm512_mul_ps(load_bf16_part(from + i, part), scale)));
+            store_bf16_part(to + i, _mm512_mul_ps(v, load_bf16_part(weight + i, part)), part);
+        }
+    }
+}
+
+/* dx = r * (g - x * r^2 * mean(g * x)) with g = dy * weight */
+AVX512BF16 void rms_norm_backward(const bf16 *dy, const bf16 *x, const bf16 *weight, const float *r, bf16 *dx,
+                                  int64_t rows, int64_t n) {
+#pragma omp parallel for schedule(static) if (rows * n > 16384)
+    for (int64_t t = 0; t < rows; t++) {
+        const bf16 *from = x + t * n, *grad = dy + t * n;
+        __m512 sums[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+        int64_t i = 0;
+        for (; i + 32 <= n; i += 32)
+            for (int k = 0; k < 2; k++) {
+                __m512 g = _mm512_mul_ps(load_bf16(grad + i + 16 * k), load_bf16(weight + i + 16 * k));
+                sums[k] = _mm512_fmadd_ps(g, load_bf16(from + i + 16 * k), sums[k]);
+            }
+        for (; i < n; i += 16) {
+            __mmask16 part = first_lanes(n - i);
+            __m512 g = _mm512_mul_ps(load_bf16_part(grad + i, part), load_bf16_part(weight + i, part));
+            sums[0] = _mm512_fmadd_ps(g, load_bf16_part(from + i, part), sums[0]);
+        }
+        float mean = _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1])) / (float)n;
+        __m512 scale = _mm512_set1_ps(r[t]), along = _mm512_set1_ps(mean * r[t] * r[t]);
+        for (i = 0; i < n; i += 16) {
+            __mmask16 part = first_lanes(n - i);
+            __m512 g = _mm512_mul_ps(load_bf16_part(grad + i, part), load_bf16_part(weight + i, part));
+            g = _mm512_fnmadd_ps(load_bf16_part(from + i, part), along, g);
+            store_bf16_part(dx + i + t * n, _mm512_mul_ps(g, scale), part);
+        }
+    }
+}
+
+/* dweight (n) = sum over rows of dy * bf16(x * r): each column by one thread, blocks of rows in their order */
+AVX512BF16 void rms_norm_backward_weight(const bf16 *dy, const bf16 *x, const float *r, bf16 *dweight, int64_t rows,
+                                         int64_t n) {
+#pragma omp parallel for schedule(static) if (rows * n > 16384)
+    for (int64_t c = 0; c < n; c += STRIP) {
+        __mmask16 low = first_lanes(n - c), high = n - c > 16 ? first_lanes(n - c - 16) : 0;
+        __m512 total0 = _mm512_setzero_ps(), total1 = total0;
+        for (int64_t start = 0; start < rows; start += TOKENS) {
+            int64_t end = start + TOKENS < rows ? start + TOKENS : rows;
+            __m512 sum0 = _mm512_setzero_ps(), sum1 = sum0;
+            for (int64_t t = start; t < end; t++) {
+                const bf16 *from = x + t * n + c, *grad = dy + t * n + c;
+                __m512 scale = _mm512_set1_ps(r[t]);
+                __m512 v0 = from_bf16(to_bf16(_mm512_mul_ps(load_bf16_part(from, low), scale)));
+                __m512 v1 = from_bf16(to_bf16(_mm512_mul_ps(load_bf16_part(from + 16, high), scale)));
+                sum0 = _mm512_fmadd_ps(load_bf16_part(grad, low), v0, sum0);
+                sum1 = _mm512_fmadd_ps(load_bf16_part(grad + 16, high), v1, sum1);
+            }
+            total0 = _mm512_add_ps(total0, sum0);
+            total1 = _mm512_add_ps(total1, sum1);
+        }
+        store_bf16_part(dweight + c, total0, low);
+        store_bf16_part(dweight + c + 16, total1, high);
+    }
+}
