@@ -62,23 +62,27 @@ def test_the_gradient_is_that_of_whole_numbers_exactly() -> None:
     torch.testing.assert_close(x.grad.double(), gs @ ws * g_worth, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("bytes_multiplied", [True, False])
-def test_both_ways_are_near_the_product_in_full(bytes_multiplied: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_ways_are_near_the_product_in_full(
+    bytes_multiplied: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Root mean square: 8 bits of a normal number are wrong by about half a percent, two of them by one at most."""
     monkeypatch.setattr(lowbit, "multiplies_bytes", lambda device: bytes_multiplied)
-    weight, bias = numbers(96, 256, seed=1), nn.Parameter(numbers(96, seed=4), requires_grad=False)
-    plain, low = nn.Linear(256, 96), Int8Linear(weight, bias)
+    weight, bias = numbers(96, 256, seed=1, dtype=dtype), nn.Parameter(numbers(96, seed=4, dtype=dtype))
+    plain, low = nn.Linear(256, 96), Int8Linear(weight, nn.Parameter(bias.detach().clone()))
     plain.load_state_dict({"weight": weight, "bias": bias})
-    gradient = numbers(2, 5, 96, seed=3)
+    gradient = numbers(2, 5, 96, seed=3, dtype=dtype)
     found = []
-    for layer in (plain, low):
-        x = numbers(2, 5, 256, seed=2).requires_grad_()
+    for layer, kind in ((plain, torch.float32), (low, dtype)):
+        x = numbers(2, 5, 256, seed=2, dtype=dtype).to(kind).requires_grad_()
         y = layer(x)
-        y.backward(gradient)
-        found.append((y.detach(), x.grad))
+        y.backward(gradient.to(kind))
+        assert y.dtype == x.grad.dtype == kind
+        found.append((y.detach(), x.grad, layer.bias.grad))
     for exact, near in zip(*found, strict=True):
         assert near.shape == exact.shape
-        assert float((near - exact).pow(2).mean().sqrt() / exact.std()) < 0.012
+        assert float((near.float() - exact).pow(2).mean().sqrt() / exact.std()) < 0.012
 
 
 def test_weights_are_wrong_by_half_a_step_at_most() -> None:

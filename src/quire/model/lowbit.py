@@ -1,7 +1,7 @@
 """A frozen base in 8 or 4 bits, under an adapter that stays in full precision.
 
 `int8` is our own, made for processors: weights in 8 bits with a scale for every output, activations rounded to 8 bits
-with a scale for every token, so that both the product and its gradient are whole-number products (torch._int_mm).
+with a scale for every token, so that both the product and its gradient are products of whole numbers.
 `nf4` is bitsandbytes' (QLoRA, arXiv 2305.14314): 4 bits in blocks of 64, their scales in 8 bits.
 
 `to_int8` and `to_nf4` are the only places where layers change, one after the other, so that never more than one matrix
@@ -21,10 +21,8 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from quire.errors import RecipeError
+from quire.model.kernels.whole_numbers import dequantise, product, product_back, quantise_rows, rounded
 from quire.planner.precision import has_nf4
-
-LEVELS = 127  # of a signed byte; -128 is left out, so that the scale is the same on both sides
-_SMALLEST = 1e-30  # a row of zeros has a scale too
 
 
 class Int8Linear(nn.Linear):
@@ -53,52 +51,38 @@ class Int8Linear(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         """(…, inputs) to (…, outputs), in the format of `input`."""
-        product: Tensor = _Product.apply(input.flatten(0, -2), self.codes, self.scale)  # type: ignore[no-untyped-call]
-        output = product.reshape(*input.shape[:-1], self.out_features)
-        return output if self.bias is None else output + self.bias
+        arguments = (input.flatten(0, -2), self.codes, self.scale, self.bias)
+        output: Tensor = _Product.apply(*arguments)  # type: ignore[no-untyped-call]
+        return output.reshape(*input.shape[:-1], self.out_features)
 
 
 class _Product(torch.autograd.Function):
     """x (tokens, inputs) times the weights, and the gradient back to x.  Nothing but the layer's own codes is kept."""
 
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, codes: Tensor, scale: Tensor) -> Tensor:
+    def forward(
+        ctx: torch.autograd.function.FunctionCtx, x: Tensor, codes: Tensor, scale: Tensor, bias: Tensor | None
+    ) -> Tensor:
         ctx.save_for_backward(codes, scale)
         if not multiplies_bytes(x.device.type):
-            return functional.linear(x, dequantise(codes, scale, x.dtype))
-        return whole_number_product(x, codes.t()).mul_(scale).to(x.dtype)
+            return functional.linear(x, dequantise(codes, scale, x.dtype), bias)
+        return product(rounded(x), codes, scale, bias)
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(
+        ctx: torch.autograd.function.FunctionCtx, *gradients: Tensor
+    ) -> tuple[Tensor | None, None, None, Tensor | None]:
         codes, scale = ctx.saved_tensors  # type: ignore[attr-defined]
         (gradient,) = gradients
-        if not multiplies_bytes(gradient.device.type):
-            return gradient @ dequantise(codes, scale, gradient.dtype), None, None
-        # The outputs' scales lie along the sum here, so they go into the gradient before it is rounded.
-        return whole_number_product(gradient * scale, codes).to(gradient.dtype), None, None
-
-
-def whole_number_product(x: Tensor, codes: Tensor) -> Tensor:
-    """x (tokens, n) rounded to 8 bits times whole numbers (n, m), in float32.
-
-    The sum of products is exact: below 133,000 columns it cannot exceed a 32-bit number.
-    """
-    rounded, scale = quantise_rows(x)
-    return torch._int_mm(rounded, codes).float().mul_(scale)
-
-
-def quantise_rows(x: Tensor) -> tuple[Tensor, Tensor]:
-    """(codes int8, scale float32 (rows, 1)) of a matrix: the largest number of every row becomes ±127.
-
-    A row with NaN or infinity has such a scale, so that it is not hidden.
-    """
-    scale = x.abs().amax(dim=1, keepdim=True).float().clamp_min_(_SMALLEST).div_(LEVELS)
-    return torch.round(x.float() / scale).to(torch.int8), scale
-
-
-def dequantise(codes: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
-    """The numbers that codes stand for."""
-    return (codes.float() * scale[:, None]).to(dtype)
+        to_x, to_bias = None, None
+        if ctx.needs_input_grad[0]:  # type: ignore[attr-defined]
+            if multiplies_bytes(gradient.device.type):
+                to_x = product_back(rounded(gradient, scale), codes)
+            else:
+                to_x = gradient @ dequantise(codes, scale, gradient.dtype)
+        if ctx.needs_input_grad[3]:  # type: ignore[attr-defined]
+            to_bias = gradient.sum(0, dtype=torch.float32)
+        return to_x, None, None, to_bias
 
 
 @cache

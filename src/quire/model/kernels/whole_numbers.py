@@ -1,0 +1,116 @@
+"""Products of whole numbers: rows rounded to 8 bits, times weights in 8 bits with a scale for every output.
+
+`rounded`, then `product` (forward) or `product_back` (the gradient to the input); what several layers read is rounded
+once.  Natively the scales, the bias and the change to bf16 happen where the sums are, in registers; the plain versions
+say the same with torch._int_mm, and agree with the native ones bit for bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from quire.model.kernels.native import Native, native, rows_of
+
+LEVELS = 127  # of a signed byte; -128 is left out, so that the scale is the same on both sides
+_SMALLEST = 1e-30  # a row of zeros has a scale too
+_LINE = 64  # bytes that the processor fetches at once
+_BLOCK = 256  # rows whose sums stay in the cache between the plain version's steps
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """Rows as whole numbers: number [t, i] was `codes[t, i] * scale[t]`."""
+
+    codes: Tensor  # int8 (rows, columns); natively (rows, more), with zeros behind
+    scale: Tensor  # float32 (rows)
+    sums: Tensor | None  # int32 (rows), of the codes: where they are multiplied natively
+    columns: int
+    dtype: torch.dtype  # what they were, and what their products become
+
+
+def rounded(x: Tensor, by: Tensor | None = None) -> Rounded:
+    """x (rows, columns), times `by` (columns, float32) where it is given, to 8 bits with a scale for every row."""
+    x = rows_of(x)
+    rows, columns = x.shape
+    library = _library(x)
+    if library is None:
+        codes, scale = quantise_rows(x if by is None else x * by)
+        return Rounded(codes, scale[:, 0], None, columns, x.dtype)
+    lines = -(-columns // _LINE)
+    stride = (lines + 1 - lines % 2) * _LINE  # an odd number: rows shall not compete for the same places of the cache
+    codes = torch.empty(rows, stride, dtype=torch.int8)
+    scale, sums = torch.empty(rows), torch.empty(rows, dtype=torch.int32)
+    by = None if by is None else by.contiguous()
+    library.call("quire_quantise_rows", x, by, codes, scale, sums, rows, columns, stride)
+    return Rounded(codes, scale, sums, columns, x.dtype)
+
+
+def product(x: Rounded, codes: Tensor, scale: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x (rows, inputs) times weights, int8 `codes` (outputs, inputs) times `scale` (outputs); to (rows, outputs).
+
+    The sum of products is exact: below 130,000 inputs it cannot exceed a 32-bit number.
+    """
+    return _product(x, codes, scale, None if bias is None else bias.float(), codes.shape[0], by_terms=False)
+
+
+def product_back(gradient: Rounded, codes: Tensor) -> Tensor:
+    """gradient (rows, outputs) times int8 `codes` (outputs, inputs); to (rows, inputs).
+
+    The outputs' scales lie along the sum here, so they go into the gradient before it is rounded.
+    """
+    return _product(gradient, codes, None, None, codes.shape[1], by_terms=True)
+
+
+def _product(
+    x: Rounded, codes: Tensor, worth: Tensor | None, bias: Tensor | None, outputs: int, *, by_terms: bool
+) -> Tensor:
+    rows = len(x.codes)
+    assert codes.shape == ((x.columns, outputs) if by_terms else (outputs, x.columns))
+    out = x.scale.new_empty(rows, outputs, dtype=x.dtype)
+    if x.sums is None:
+        # By blocks, so that no sums of the whole are ever there.
+        for start in range(0, rows, _BLOCK):
+            part = slice(start, start + _BLOCK)
+            sums = torch._int_mm(x.codes[part], codes if by_terms else codes.t())
+            block = sums * x.scale[part, None]
+            block = block if worth is None else block.mul_(worth)
+            out[part] = block if bias is None else block.add_(bias)
+        return out
+    library = native()
+    assert library is not None
+    worth = None if worth is None else worth.contiguous()
+    stride, terms = x.codes.stride(0), x.columns
+    arguments = (x.codes, x.scale, x.sums, codes.contiguous(), worth, bias, out)
+    library.call("quire_bytes_product", *arguments, rows, outputs, terms, stride, int(by_terms))
+    return out
+
+
+def quantise_rows(x: Tensor) -> tuple[Tensor, Tensor]:
+    """(codes int8, scale float32 (rows, 1)) of a matrix: the largest number of every row becomes ±127.
+
+    A row with NaN or infinity has such a scale, so that it is not hidden.
+    """
+    scale = x.abs().amax(dim=1, keepdim=True).float().clamp_min_(_SMALLEST).div_(LEVELS)
+    return torch.round(x.float() / scale).to(torch.int8), scale
+
+
+def dequantise(codes: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+    """The numbers that codes stand for."""
+    return (codes.float() * scale[:, None]).to(dtype)
+
+
+def _library(x: Tensor) -> Native | None:
+    """The native library where its product is the fastest for x."""
+    found = native()
+    fits = x.device.type == "cpu" and x.dtype == torch.bfloat16
+    return found if fits and found is not None and found.bytes_too and not _has_tiles() else None
+
+
+@cache
+def _has_tiles() -> bool:
+    """Whether the processor multiplies whole tiles of bytes (AMX), which torch knows and we do not."""
+    return bool(torch.cpu.get_capabilities().get("amx_int8", False))
