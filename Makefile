@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Each worker of the tests takes one core; the libraries' own threads would only get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help venv demo test test-all crash-test fault-test check format docs bench bench-reading bench-streaming bench-preparing bench-copies bench-hostile bench-plan bench-imprint bench-methods bench-seeking bench-alarms bench-cluster fuzz clean
+.PHONY: help venv demo test test-all crash-test fault-test check format docs bench bench-reading bench-streaming bench-preparing bench-copies bench-hostile bench-plan bench-imprint bench-methods bench-seeking bench-peers bench-alarms bench-cluster fuzz clean
 .DEFAULT_GOAL := help
 
 help:  ## What can be made
@@ -60,8 +60,8 @@ docs: $(STAMP)  ## Write docs/cli.md and docs/settings.md from the program itsel
 	$(BIN)/python -m quire.cli.reference > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
 	$(BIN)/python -m quire.recipe.reference > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
 
-bench: $(STAMP)  ## How fast this machine trains
-	$(BIN)/quire bench
+bench: $(STAMP)  ## How fast this machine reads, trains and writes, into docs/performance.md: a quarter of an hour (ONLY='training/1B/*')
+	@set -f; $(BIN)/python -m benchmarks.speed $(if $(ONLY),--only $(ONLY))
 
 MAKERS := import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, ("fpdf", "reportlab", "typst", "weasyprint"))))
 
@@ -100,6 +100,11 @@ bench-methods: $(STAMP)  ## Few bits and thrifty optimisers against the plain wa
 
 bench-seeking: $(STAMP)  ## How soon a resume is at 99 % of an epoch of ten million rows
 	$(BIN)/python -m benchmarks.seeking
+
+SHAPE ?= 135M
+
+bench-peers: $(STAMP)  ## Tokens a second of other trainers beside Quire's, each in its own environment (SHAPE=1B)
+	$(BIN)/python -m benchmarks.peers --shape $(SHAPE)
 
 SEEDS ?= 3
 

@@ -96,7 +96,7 @@ def test_the_house_is_measured_part_by_part(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(module, part, lambda _book, name=part: [Figure(name, 1.0, "s", "")])
     monkeypatch.setattr(module, "starting", lambda: [Figure("starting", 1.0, "s", "")])
     monkeypatch.setattr(module, "first_step", lambda: Figure("first step", 1.0, "s", ""))
-    book = module._first_book(module.BOOK)
+    book = module.first_book(module.BOOK)
     assert [figure.name for figure in of_house(book)] == ["starting", "first step", "reading", "tokenising", "auditing"]
 
 

@@ -91,7 +91,7 @@ def bench(
     if cases:
         if settings and not everything:
             raise RecipeError("--set and --shapes: the shapes are trained with settings of their own", "leave one out")
-        text = _first_book(book)
+        text = first_book(book)
         ids = ids_of(text)
         check_cases(formats, lengths, len(ids))
     if everything or not asked:
@@ -158,7 +158,7 @@ def _of_base(
     return (found, *training_figures(steps), writing)
 
 
-def _first_book(source: str | Path) -> Book:
+def first_book(source: str | Path) -> Book:
     """The first work that `source` holds.  Raises BookError."""
     return read(source, strict=True).books[0]
 

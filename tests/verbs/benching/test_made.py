@@ -47,3 +47,10 @@ def test_nothing_learns_and_every_number_is_set() -> None:
     for name, parameter in model.named_parameters():
         spread = parameter.std().item()
         assert spread == 0 if parameter.dim() < 2 else spread == pytest.approx(0.02, rel=0.1), name
+
+
+def test_no_two_rows_of_a_large_matrix_are_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quire.verbs.benching.made.DRAWN", 1009)
+    weight = random_model(CONFIG, "fp32", "cpu").get_submodule("model.layers.0.mlp.up_proj").weight
+    assert torch.unique(weight, dim=0).shape == weight.shape == (704, 256)
+    assert weight.std().item() == pytest.approx(0.02, rel=0.1)

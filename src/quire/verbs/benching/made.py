@@ -15,6 +15,9 @@ from quire.model.lowbit import Int8Linear, to_nf4
 from quire.model.machine import Precision
 
 STD = 0.02  # as fresh models begin
+# A large matrix has so many numbers again and again, as eight thousand million would take a minute to draw.  It is a
+# prime, so that no two rows are alike.
+DRAWN = 1_048_573
 
 
 def random_model(config: Mapping[str, object], precision: Precision, device: str, seed: int = 0) -> PreTrainedModel:
@@ -60,7 +63,9 @@ def _fill(parameter: Tensor, generator: torch.Generator) -> None:
     if parameter.dim() < 2:
         parameter.fill_(1.0)
         return
-    drawn = parameter if parameter.dtype == torch.bfloat16 else torch.empty_like(parameter, dtype=torch.bfloat16)
+    flat = parameter.view(-1)
+    drawn = torch.empty(min(DRAWN, len(flat)), dtype=torch.bfloat16, device=flat.device)
     drawn.normal_(std=STD, generator=generator)
-    if drawn is not parameter:
-        parameter.copy_(drawn)
+    for first in range(0, len(flat), DRAWN):
+        part = flat[first : first + DRAWN]
+        part.copy_(drawn[: len(part)])

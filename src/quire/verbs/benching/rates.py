@@ -15,7 +15,7 @@ from quire.model.machine import DTYPES
 from quire.planner.shape import BaseShape
 
 Format = Literal["fp32", "bf16", "fp16", "int8"]
-SECONDS = 0.12  # of a format's round, but for one pass over all sizes, however long it takes
+SECONDS = 0.12  # of a format's round, but for two passes over all sizes, however long they take
 
 
 class Rates:
@@ -47,17 +47,17 @@ class Rates:
         return {name: statistics.median(rates) for name, rates in self.found.items()}
 
     def _seconds(self, size: tuple[int, int], name: Format) -> float:
-        """Of both products with a matrix of this size, the best of a few."""
+        """Of both products with a matrix of this size, the median of a few after a first."""
         both = self._products(size, name)
-        share = SECONDS / len(self.sizes)
-        best, until = float("inf"), time.perf_counter() + share
-        while best == float("inf") or time.perf_counter() < until:
+        found: list[float] = []
+        until = time.perf_counter() + SECONDS / len(self.sizes)
+        while len(found) < 2 or time.perf_counter() < until:
             self._wait()
             started = time.perf_counter()
             both()
             self._wait()
-            best = min(best, time.perf_counter() - started)
-        return best
+            found.append(time.perf_counter() - started)
+        return statistics.median(found[1:])
 
     def _products(self, size: tuple[int, int], name: Format) -> Callable[[], object]:
         outputs, inputs = size
