@@ -1,0 +1,1 @@
+"""How fast other trainers train on the machine that Quire trains on: `python -m benchmarks.peers` (see __main__.py)."""

@@ -1,0 +1,90 @@
+"""Who runs, on what, and with which settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A Llama's measures; `steps` are windows that take each trainer half a minute to a minute and a half on two cores
+    with AVX512-BF16."""
+
+    name: str
+    hidden: int
+    layers: int
+    heads: int
+    key_value_heads: int
+    intermediate: int
+    vocabulary: int
+    tied: bool
+    steps: int
+
+
+SHAPES = {
+    shape.name: shape
+    for shape in (
+        Shape("135M", 576, 30, 9, 3, 1536, 49152, True, 10),  # SmolLM-135M
+        Shape("360M", 960, 32, 15, 5, 2560, 49152, True, 5),  # SmolLM-360M
+        Shape("1B", 2048, 22, 32, 4, 5632, 32000, False, 2),  # TinyLlama
+        Shape("8B", 4096, 32, 32, 8, 14336, 128256, False, 20),  # Llama 3, for GPUs
+    )
+}
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """One trainer with one precision; `peer` names its environment, `module` its script."""
+
+    name: str
+    peer: str
+    module: str
+    precision: str
+
+
+CPU = (
+    Entrant("hf", "hf", "hf_trainer", "fp32"),
+    Entrant("trl", "trl", "trl_sft", "bf16"),
+    Entrant("unsloth", "unsloth", "unsloth_sft", "bf16"),
+    Entrant("quire", "quire", "quire_train", "bf16"),
+    Entrant("quire-int8", "quire", "quire_train", "int8"),
+)
+CUDA = (
+    Entrant("trl", "trl", "trl_sft", "bf16"),
+    Entrant("unsloth", "unsloth", "unsloth_sft", "bf16"),
+    Entrant("quire", "quire", "quire_train", "bf16"),
+)
+NF4 = (
+    Entrant("trl-nf4", "trl", "trl_sft", "nf4"),
+    Entrant("unsloth-nf4", "unsloth", "unsloth_sft", "nf4"),
+    Entrant("quire-nf4", "quire", "quire_train", "nf4"),
+)
+PEERS = ("hf", "trl", "unsloth", "quire")
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What is trained, and over which window, on a kind of device."""
+
+    rank: int
+    alpha: int
+    targets: tuple[str, ...]
+    window: int
+    steps: int | None
+    """None: as the shape says."""
+
+
+ADAPTERS = {
+    "cpu": Adapter(8, 16, ("q_proj", "v_proj"), 1024, None),
+    "cuda": Adapter(16, 16, ("all-linear",), 2048, 40),
+}
+
+
+def entrants(device: str, shape: Shape, peers: Sequence[str]) -> tuple[Entrant, ...]:
+    """Those of `peers`, in the order in which each round runs them; nf4 where a GPU trains the 8B shape."""
+    every = CPU if device == "cpu" else (*CUDA, *(NF4 if shape.name == "8B" else ()))
+    unknown = [name for name in peers if name not in PEERS]
+    if unknown:
+        raise ValueError(f"no peer is called {', '.join(unknown)}: there are {', '.join(PEERS)}")
+    return tuple(one for one in every if one.peer in peers)
