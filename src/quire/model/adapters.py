@@ -20,6 +20,7 @@ from transformers.pytorch_utils import Conv1D
 from quire.errors import RecipeError, VoiceError
 from quire.model.base import load_base, load_model
 from quire.model.machine import Precision
+from quire.model.quick import as_before, quicken
 from quire.model.stacking import (
     EARLIER,
     LEARNING,
@@ -117,6 +118,7 @@ def merge(folder: Path, device: str = "cpu") -> tuple[PreTrainedModel, Tokenizer
     Rounding a light fine-tune into 16 or fewer bits can wipe it out (peft#2321), so it is never merged there.
     """
     voice = load_voice(folder, "fp32", device)
+    as_before(voice.model)
     if not isinstance(voice.model, PeftModel):
         return voice.model, voice.tokenizer
     return voice.model.merge_and_unload(safe_merge=True), voice.tokenizer
@@ -163,11 +165,15 @@ def load_voice(folder: Path, precision: Precision, device: str = "cpu") -> Voice
     """
     if not (folder / ADAPTER_CONFIG).exists():
         if (folder / "config.json").exists():
-            return Voice(load_model(folder, precision, device), load_tokenizer(folder), base_name_of(folder), folder)
+            model = load_model(folder, precision, device)
+            quicken(model)
+            return Voice(model, load_tokenizer(folder), base_name_of(folder), folder)
         raise VoiceError(f"{folder} holds no voice", "name a run folder that `quire train` has finished")
     base_name = base_name_of(folder)
     base = load_base(find_base(base_name), precision, device)
-    return Voice(put_on(base.model, folder), base.tokenizer, base_name, folder)
+    voice = put_on(base.model, folder)
+    quicken(voice)
+    return Voice(voice, base.tokenizer, base_name, folder)
 
 
 def put_on(model: PreTrainedModel, folder: Path, trainable: bool = False, name: str = LEARNING) -> PeftModel:

@@ -1,4 +1,4 @@
-"""Whether a model keeps the segments of a packed row apart, found out by trying; and the forward pass on such rows.
+"""Whether a model keeps the segments of a packed row apart, found out by trying; and a pass over such rows.
 
 transformers keeps packed texts apart when positions restart and no attention mask is given, but not for every family,
 and silently lets one text see another where it does not.  So each loaded model is asked once.
@@ -6,7 +6,7 @@ and silently lets one text see another where it does not.  So each loaded model 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -46,16 +46,31 @@ def packs_exactly(model: PreTrainedModel) -> bool:
     return bool((packed - alone).abs().max() <= TOLERANCE * alone.std())
 
 
-def logits_of(
-    model: PreTrainedModel, inputs: Tensor, positions: Tensor, segments: Sequence[int], packed: bool
+def by_works(
+    read: Callable[[Tensor, Tensor | None], Tensor],
+    inputs: Tensor,
+    positions: Tensor,
+    segments: Sequence[int],
+    packed: bool,
 ) -> Tensor:
-    """Logits (1 or rows, length, vocabulary) of one packed row (1, length) or of a stack of one-segment rows.
+    """What `read` makes of ids and positions, both (rows, length), for one packed row or a stack of one-segment rows:
+    (rows, length, numbers).
 
     Where the model cannot pack, each segment is computed by itself and the results are joined.
     """
     if len(segments) == 1:
-        return model(input_ids=inputs, use_cache=False).logits  # type: ignore[no-any-return]
+        return read(inputs, None)
     if packed:
-        return model(input_ids=inputs, position_ids=positions, use_cache=False).logits  # type: ignore[no-any-return]
-    pieces = torch.split(inputs, list(segments), dim=1)
-    return torch.cat([model(input_ids=piece, use_cache=False).logits for piece in pieces], dim=1)
+        return read(inputs, positions)
+    return torch.cat([read(piece, None) for piece in torch.split(inputs, list(segments), dim=1)], dim=1)
+
+
+def logits_of(
+    model: PreTrainedModel, inputs: Tensor, positions: Tensor, segments: Sequence[int], packed: bool
+) -> Tensor:
+    """Logits (1 or rows, length, vocabulary) of one packed row (1, length) or of a stack of one-segment rows."""
+
+    def read(ids: Tensor, places: Tensor | None) -> Tensor:
+        return model(input_ids=ids, position_ids=places, use_cache=False).logits  # type: ignore[no-any-return]
+
+    return by_works(read, inputs, positions, segments, packed)

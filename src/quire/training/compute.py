@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from quire.model.packing import logits_of
+from quire.model.ending import plain_head, states_of
+from quire.model.kernels.head import summed_cross_entropy
+from quire.model.packing import by_works, logits_of
 from quire.tokens.rows import IGNORED, RowArrays, Rows
 from quire.training.together.ranks import ALONE, Ranks
+from quire.training.together.sliced import is_sliced
 
 
 @dataclass(frozen=True)
@@ -68,11 +72,20 @@ def ghost_of(rows: Rows, index: int, device: str) -> Batch:
 def summed_loss(model: PreTrainedModel, batch: Batch, computation: Computation) -> Tensor:
     """Cross-entropy in nats, summed over the batch's targets, in float32."""
     kind = batch.inputs.device.type
+    # Of a model in slices the head is put together only while the whole model computes.
+    head = None if is_sliced(model) else plain_head(model)
     with torch.autocast(kind, dtype=computation.autocast, enabled=computation.autocast is not None):
-        logits = logits_of(model, batch.inputs, batch.positions, batch.segments, computation.packs)
-    return functional.cross_entropy(
-        logits.float().flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED, reduction="sum"
-    )
+        if head is None:
+            logits = logits_of(model, batch.inputs, batch.positions, batch.segments, computation.packs)
+            return functional.cross_entropy(
+                logits.float().flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED, reduction="sum"
+            )
+        states = by_works(
+            partial(states_of, model), batch.inputs, batch.positions, batch.segments, computation.packs
+        ).flatten(0, 1)
+    numbers = computation.autocast or states.dtype
+    bias = None if head.bias is None else head.bias.to(numbers)
+    return summed_cross_entropy(states.to(numbers), head.weight.to(numbers), bias, batch.targets.flatten(), IGNORED)
 
 
 def _stack(arrays: Sequence[object], device: str) -> Tensor:

@@ -13,6 +13,7 @@ from quire.model.adapters import ADAPTER_FILE, attach, merge_onto, put_on, save_
 from quire.model.base import count_parameters, load_base, weights_dtype, window_limit
 from quire.model.machine import DTYPES, Precision
 from quire.model.packing import packs_exactly
+from quire.model.quick import quicken
 from quire.model.stacking import require_stackable
 from quire.planner.bases import BaseFiles
 from quire.recipe.schema import TrainSettings
@@ -122,6 +123,7 @@ def learning_form(
         autocast = weights if precision == "fp16" or weights == DTYPES["fp16"] else None
     else:
         autocast = DTYPES[precision] if DTYPES[precision] != weights else None
+    quicken(learns)
     return learns, Computation(packs, autocast, device)
 
 

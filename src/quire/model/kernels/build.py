@@ -50,7 +50,7 @@ def build(library: Path = LIBRARY) -> str | None:
             problem = _run(compiler, *FLAGS, define, "-c", str(source), "-o", str(objects[-1]))
             if problem is not None:
                 return problem
-        # Not linked with -fopenmp: its functions are those that torch has loaded, so that both share one set of threads.
+        # Not linked with -fopenmp: its functions are those that torch has loaded, and both share one set of threads.
         made = Path(folder) / library.name
         problem = _run(compiler, "-shared", *map(str, objects), "-lm", "-o", str(made))
         if problem is None:

@@ -138,10 +138,11 @@ def _matrix(layer: nn.Module) -> Matrix | None:
         if not layer.disable_adapters and not layer.merged:
             if layer.fan_in_fan_out or any(name in layer.lora_variant or layer.lora_bias[name] for name in names):
                 return None
-            adapters = [
-                (layer.lora_A[n].get_parameter("weight"), layer.lora_B[n].get_parameter("weight"), layer.scaling[n])
-                for n in names
-            ]
+            for name in names:
+                first, second = layer.lora_A[name], layer.lora_B[name]
+                if type(first) is not nn.Linear or type(second) is not nn.Linear:
+                    return None
+                adapters.append((first.weight, second.weight, layer.scaling[name]))
         elif layer.merged and layer.disable_adapters:
             return None  # on its next pass it takes the adapter out of its weights
         layer = layer.get_base_layer()

@@ -16,35 +16,47 @@ enum { TILE = 12, PANEL = 32, STEP = 64, PANELS_BYTES = 256 * 1024 };
 static const float SMALLEST = 1e-30f; /* a row of zeros has a scale too */
 
 /* sixteen numbers of a row, times those of `by` where it is given */
-AVX512VNNI static inline __m512 sixteen(const bf16 *x, const float *by, int64_t at, __mmask16 mask) {
+AVX512VNNI static inline __attribute__((always_inline)) __m512 sixteen(const bf16 *x, const float *by, int64_t at,
+                                                                       __mmask16 mask) {
     __m512 v = load_bf16_part(x + at, mask);
     return by == NULL ? v : _mm512_mul_ps(v, _mm512_maskz_loadu_ps(mask, by + at));
 }
 
-AVX512VNNI static void quantise_row(const bf16 *x, const float *by, int64_t columns, int64_t stride, int8_t *codes,
-                                    float *scale, int32_t *sum) {
+/* x / worth, to the nearest whole number: the quotient by `inverse`, and what it leaves divided once more, which makes
+ * it that of a division */
+AVX512VNNI static inline __m512i divided(__m512 x, __m512 worth, __m512 inverse) {
+    const __m512 near = _mm512_mul_ps(x, inverse);
+    return _mm512_cvtps_epi32(_mm512_fmadd_ps(_mm512_fnmadd_ps(near, worth, x), inverse, near));
+}
+
+AVX512VNNI static inline __attribute__((always_inline)) void quantise_row(const bf16 *x, const float *by,
+                                                                          int64_t columns, int64_t stride,
+                                                                          int8_t *codes, float *scale, int32_t *sum) {
     /* As whole numbers the bits of |x| lie in its order, with infinity and then NaN at the end. */
-    __m512i largest = _mm512_setzero_si512();
     const __m512i magnitude = _mm512_set1_epi32(0x7FFFFFFF);
-    for (int64_t i = 0; i < columns; i += 16) {
-        __m512 v = sixteen(x, by, i, first_lanes(columns - i));
-        largest = _mm512_max_epi32(largest, _mm512_and_si512(_mm512_castps_si512(v), magnitude));
+    const int64_t full = columns / 16 * 16;
+    const __mmask16 rest = first_lanes(columns - full);
+    __m512i largest = _mm512_and_si512(_mm512_castps_si512(sixteen(x, by, full, rest)), magnitude);
+    for (int64_t i = 0; i < full; i += 16) {
+        const __m512i v = _mm512_castps_si512(sixteen(x, by, i, 0xFFFF));
+        largest = _mm512_max_epi32(largest, _mm512_and_si512(v, magnitude));
     }
-    int32_t bits = _mm512_reduce_max_epi32(largest);
+    const int32_t bits = _mm512_reduce_max_epi32(largest);
     float worth;
     memcpy(&worth, &bits, sizeof worth);
     worth = (worth < SMALLEST ? SMALLEST : worth) / 127.0f;
-    const __m512 w = _mm512_set1_ps(worth);
+    const __m512 w = _mm512_set1_ps(worth), inverse = _mm512_set1_ps(1.0f / worth);
     __m512i total = _mm512_setzero_si512();
-    int64_t i = 0;
-    for (; i < columns; i += 16) {
-        __m512i q = _mm512_cvtps_epi32(_mm512_div_ps(sixteen(x, by, i, first_lanes(columns - i)), w));
+    for (int64_t i = 0; i < full; i += 16) {
+        const __m512i q = divided(sixteen(x, by, i, 0xFFFF), w, inverse);
         total = _mm512_add_epi32(total, q);
         _mm_storeu_si128((__m128i *)(codes + i), _mm512_cvtsepi32_epi8(q));
     }
-    memset(codes + i, 0, (size_t)(stride - i));
+    memset(codes + full, 0, (size_t)(stride - full));
+    const __m512i q = divided(sixteen(x, by, full, rest), w, inverse);
+    _mm_mask_storeu_epi8(codes + full, rest, _mm512_cvtsepi32_epi8(q));
     *scale = worth;
-    *sum = _mm512_reduce_add_epi32(total);
+    *sum = _mm512_reduce_add_epi32(_mm512_add_epi32(total, q));
 }
 
 /* codes (rows, stride): x (rows, columns), times by (columns) where it is given, over scale (rows); 0 from `columns` on;
@@ -213,9 +225,10 @@ AVX512VNNI void quire_bytes_product(const int8_t *codes, const float *scale, con
                                     int64_t terms, int64_t stride, int64_t by_terms) {
     const Job job = {codes, scale, sums, stride, terms, worth, bias, out, outputs};
     const int64_t panels = (outputs + PANEL - 1) / PANEL, size = PANEL * ((terms + STEP - 1) / STEP * STEP);
-    /* as many panels at a time as the cache holds, and several turns for each thread */
-    const int64_t turn = panels / (4 * omp_get_max_threads()), most = PANELS_BYTES / size;
-    const int64_t fitting = turn < most ? turn : most, together = fitting < 1 ? 1 : fitting;
+    /* as many panels at a time as the cache holds, and several turns for each thread; where they lie side by side, two
+     * at least, so that whole lines of memory are used at once */
+    const int64_t turn = panels / (4 * omp_get_max_threads()), most = PANELS_BYTES / size, least = by_terms ? 2 : 1;
+    const int64_t fitting = turn < most ? turn : most, together = fitting < least ? least : fitting;
 #pragma omp parallel
     {
         uint8_t *block = aligned_alloc(64, (size_t)(together * size));

@@ -43,6 +43,8 @@ static inline __mmask16 first_lanes(int64_t n) { return n >= 16 ? 0xFFFF : (__mm
 /* e^x to within 2 units in the last place for x <= 0 and to 1e-38; 0 below, NaN for NaN */
 AVX512 static inline __m512 exp_ps(__m512 x) {
     const __m512 log2e = _mm512_set1_ps(1.44269504088896341f);
+    /* far below, n could not be told from its neighbours; the order keeps NaN */
+    x = _mm512_max_ps(_mm512_set1_ps(-150.0f), x);
     const __m512 ln2_hi = _mm512_set1_ps(0.693359375f), ln2_lo = _mm512_set1_ps(-2.12194440e-4f);
     __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, log2e), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     __m512 r = _mm512_fnmadd_ps(n, ln2_lo, _mm512_fnmadd_ps(n, ln2_hi, x));
