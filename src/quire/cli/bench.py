@@ -51,7 +51,8 @@ def bench(
     from quire.cli.progress import watching
     from quire.verbs.bench import bench as measure
 
-    with watching(screen.progress()) as display:
+    console = screen.progress()
+    with watching(console) as display:
         found = measure(
             base,
             settings=parse_set(settings),
@@ -61,7 +62,7 @@ def bench(
             windows=lengths(windows),
             book=book,
             everything=everything,
-            tell=lambda text: screen.progress().print(f"{text} …"),
+            tell=lambda text: console.print(f"{text} …"),
         )
     if as_json:
         screen.print_json(found.to_json())

@@ -149,7 +149,7 @@ def write_case(config: Mapping[str, object], precision: str, batch: int, tokens:
     model = random_model(config, form, device)
     # Words that this tokenizer does not know are passed over; no number of the model ends a text.
     tokenizer = replace(load_tokenizer(find_base("embedded", weights=False).path), end_of_text=shape.vocabulary)
-    how = WriteSettings(max_new_tokens=tokens, num_return_sequences=batch, repetition_penalty=1.0)
+    how = WriteSettings(max_new_tokens=tokens, num_return_sequences=batch)
     write_texts(model, tokenizer, PROMPT, how.model_copy(update={"max_new_tokens": 2}), seed=0)
     started = time.perf_counter()
     write_texts(model, tokenizer, PROMPT, how, seed=0)
