@@ -78,7 +78,7 @@ def test_loss_and_gradients_are_those_of_the_definition(
 @pytest.mark.parametrize("way", WAYS)
 def test_blocks_of_rows_change_nothing_but_rounding(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
     choose(way, monkeypatch)
-    hidden, weight, bias, targets = made(37, 90, 24, way[1])
+    hidden, weight, bias, targets = made(37, 90, 8, way[1])
     loss, gradients = exactly(hidden, weight, bias, targets)
     monkeypatch.setattr(head, "_FEWEST_ROWS", 1)
     monkeypatch.setattr(head, "_LOGITS_BYTES", 8 * 90 * weight.element_size())
@@ -87,6 +87,21 @@ def test_blocks_of_rows_change_nothing_but_rounding(way: Way, monkeypatch: pytes
     found.backward()
     for x, expected in zip((hidden, weight, bias), gradients, strict=True):
         close(x.grad, expected, way[1])
+
+
+@pytest.mark.parametrize("biased", [False, True])
+def test_logits_take_the_room_they_are_given(biased: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden, weight, bias, _ = (x.detach() for x in made(37, 90, 8, torch.float32))
+    bias = bias if biased else None
+    monkeypatch.setattr(head, "_FEWEST_ROWS", 1)
+    places, rows = set(), []
+    for part, logits in head._logits(hidden, weight, bias, room=8 * 90 * 4):
+        rows += range(37)[part]
+        places.add(logits.data_ptr())
+        assert logits.nbytes <= 8 * 90 * 4
+        torch.testing.assert_close(logits, functional.linear(hidden[part], weight, bias))
+    assert rows == list(range(37))
+    assert len(places) == 1
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -15,8 +15,8 @@ from torch.autograd.function import once_differentiable
 
 from quire.model.kernels.native import native
 
-_LOGITS_BYTES = 32 * 1024**2  # that stand there at once ...
-_FEWEST_ROWS = 256  # ... unless these are more: with fewer the head is read too often for the work that it gives
+_LOGITS_BYTES = 32 * 1024**2  # that stand there at once; more was slower, for it comes fresh from the system each time
+_FEWEST_ROWS = 256  # whatever they take: with fewer the head is read too often for the work that it gives
 
 
 def summed_cross_entropy(
@@ -37,7 +37,7 @@ def token_losses(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: T
     """Cross-entropy in nats of each row, as above: (rows), float32, without gradients."""
     _require_words(targets, weight)
     losses = torch.empty(len(targets), device=hidden.device)
-    for part, logits in _logits(hidden, weight, bias):
+    for part, logits in _logits(hidden, weight, bias, _LOGITS_BYTES):
         losses[part] = _losses(logits, targets[part], with_gradient=False)
     return losses
 
@@ -66,7 +66,9 @@ class _Sum(torch.autograd.Function):
         to_states = torch.empty_like(states) if wanted[0] else None
         to_weight = _Gathered(weight) if wanted[1] else None
         to_bias = torch.zeros(len(weight), device=weight.device) if wanted[2] else None
-        for part, logits in _logits(states, weight, bias):
+        # A head that learns has a gradient of its own size: logits of that size are no more than is needed anyway.
+        room = max(_LOGITS_BYTES, weight.nbytes) if wanted[1] else _LOGITS_BYTES
+        for part, logits in _logits(states, weight, bias, room):
             total += _losses(logits, words[part], with_gradient=True).sum(dtype=torch.float64)
             if to_states is not None:
                 torch.mm(logits, weight, out=to_states[part])
@@ -114,11 +116,11 @@ class _Gathered:
         return self.first if self.total is None else self.total.to(self.weight.dtype)
 
 
-def _logits(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Iterator[tuple[slice, Tensor]]:
-    """Blocks of rows and their logits, each in the place of the one before."""
+def _logits(hidden: Tensor, weight: Tensor, bias: Tensor | None, room: int) -> Iterator[tuple[slice, Tensor]]:
+    """Blocks of rows and their logits in about `room` bytes, each in the place of the one before."""
     assert hidden.dtype == weight.dtype, "the head's product is of one format"
     rows, words = len(hidden), len(weight)
-    most = max(_LOGITS_BYTES // (words * weight.element_size()), _FEWEST_ROWS)
+    most = max(room // (words * weight.element_size()), _FEWEST_ROWS)
     blocks = -(-rows // most)
     each = -(-rows // max(blocks, 1))
     space = hidden.new_empty(each, words)
