@@ -24,6 +24,7 @@ from transformers import (
 from quire.model.kernels.decode import Texts, decoder_of
 from quire.model.kernels.native import native
 from quire.model.lowbit import to_int8
+from quire.model.quick import quicken
 from tiny import build_model
 from toy import random_ids
 
@@ -182,6 +183,14 @@ def test_every_adapter_that_counts_is_heard(count: int, dtype: torch.dtype) -> N
     assert (wanted - base).norm() > 0.1 * wanted.norm()
     assert found.norm() < (1e-5 * wanted.norm() if dtype == torch.float32 else own.norm())
     assert alone.norm() < (1e-5 * base.norm() if dtype == torch.float32 else own_alone.norm())
+
+
+@needs_native
+def test_our_own_layers_are_known_as_those_in_whose_place_they_stand() -> None:
+    model, ids = with_adapters(llama().bfloat16()), ids_of(20)
+    before = one_by_one(texts_of(model), ids)
+    assert quicken(model)
+    assert torch.equal(one_by_one(texts_of(model), ids), before)
 
 
 @needs_native

@@ -102,7 +102,8 @@ def decoder_of(model: PreTrainedModel | PeftModel) -> Decoder | None:
     ]
     matrices = [matrix for matrix in (_matrix(base.lm_head), *layers) if matrix is not None]
     embedding = inner.embed_tokens
-    known = len(matrices) == 1 + len(layers) and type(embedding) is nn.Embedding and {*map(type, norms)} <= {*NORMS}
+    known = len(matrices) == 1 + len(layers) and type(embedding) is nn.Embedding
+    known = known and all(isinstance(norm, NORMS) for norm in norms)  # or our own in their place (model.quick)
     weights = [embedding.weight, *(matrix.weight for matrix in matrices)]
     scales = [matrix.scale for matrix in matrices if matrix.scale is not None]
     if (
@@ -133,7 +134,7 @@ def _usual(base: PreTrainedModel) -> bool:
 def _matrix(layer: nn.Module) -> Matrix | None:
     """None for a layer of a kind that the kernel does not know."""
     adapters: list[tuple[Tensor, Tensor, float]] = []
-    if type(layer) is AdaptedLinear:
+    if isinstance(layer, AdaptedLinear):  # or our own in its place (model.quick)
         names = [name for name in layer.active_adapters if name in layer.lora_A]
         if not layer.disable_adapters and not layer.merged:
             if layer.fan_in_fan_out or any(name in layer.lora_variant or layer.lora_bias[name] for name in names):
