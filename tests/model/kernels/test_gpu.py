@@ -175,13 +175,14 @@ def test_layers_in_fewer_bits_are_made_whole_on_demand():
 
     weight = drawn(24, 16, dtype=torch.float32)
     layer = Int8Linear(weight, None)
-    make = gpu.frozen_weight(layer)
+    make = gpu.frozen_weight(layer, torch.float32)
     assert callable(make)
     assert torch.equal(make(), layer.weight)
     frozen = nn.Linear(3, 2).requires_grad_(False)
-    assert gpu.frozen_weight(frozen) is frozen.weight
-    assert gpu.frozen_weight(nn.Linear(3, 2)) is None  # it learns
-    assert gpu.frozen_weight(nn.Embedding(3, 2)) is None
+    assert gpu.frozen_weight(frozen, torch.float32) is frozen.weight
+    assert all(gpu.frozen_weight(other, torch.bfloat16) is None for other in (layer, frozen))  # another format
+    assert gpu.frozen_weight(nn.Linear(3, 2), torch.float32) is None  # it learns
+    assert gpu.frozen_weight(nn.Embedding(3, 2), torch.float32) is None
 
 
 def test_bitsandbytes_four_bits_give_the_same_as_through_its_own_layer():
@@ -192,7 +193,7 @@ def test_bitsandbytes_four_bits_give_the_same_as_through_its_own_layer():
     ).to("cpu")
     layer.support_avx512bf16_for_cpu = False
     x, first, second, _, _, gradient = sizes_of(9, 64, 48, 4, torch.float32)
-    make = gpu.frozen_weight(layer)
+    make = gpu.frozen_weight(layer, torch.float32)
     found = with_gradients(
         lambda x, a, b: gpu.low_rank_linear(x, make, None, a, b, SCALE), [x, first, second], gradient
     )

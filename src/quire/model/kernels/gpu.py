@@ -131,19 +131,20 @@ def add_low_rank_on_gpu(
     return done
 
 
-def frozen_weight(layer: nn.Module) -> Frozen | None:
-    """What `low_rank_linear` takes for a layer: a plain one, one in 8 bits or in bitsandbytes' 4; None for others."""
+def frozen_weight(layer: nn.Module, dtype: torch.dtype) -> Frozen | None:
+    """What `low_rank_linear` takes for a layer and an x of this format: the weight of a plain layer, a function for one
+    in 8 bits or in bitsandbytes' 4; None for others."""
     from quire.model.lowbit import Int8Linear
 
     if type(layer) is nn.Linear:
-        return None if layer.weight.requires_grad else layer.weight
+        return layer.weight if layer.weight.dtype == dtype and not layer.weight.requires_grad else None
     if isinstance(layer, Int8Linear):
-        return lambda: layer.weight
+        return (lambda: layer.weight) if layer.dtype == dtype else None
     if type(layer).__module__.startswith("bitsandbytes.") and type(layer).__name__ == "Linear4bit":
         packed = layer.get_parameter("weight")
         state = packed.quant_state  # type: ignore[attr-defined]
         whole = import_module("bitsandbytes.functional").dequantize_4bit
-        return None if state is None else lambda: whole(packed.data, state)
+        return (lambda: whole(packed.data, state)) if state is not None and state.dtype == dtype else None
     return None
 
 
