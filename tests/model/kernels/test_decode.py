@@ -44,6 +44,7 @@ ODD_SHAPES = (
     {"hidden_size": 40, "head_dim": 10, "num_attention_heads": 5, "num_key_value_heads": 1, "intermediate_size": 51},
     {"hidden_size": 34, "head_dim": 80, "num_attention_heads": 2, "num_key_value_heads": 2, "intermediate_size": 7},
     {"hidden_size": 98, "head_dim": 16, "num_attention_heads": 14, "num_key_value_heads": 2, "attention_bias": True},
+    {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 4123},
     {"rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 500.0}, "mlp_bias": True},
     {"rope_parameters": {"rope_type": "yarn", "factor": 4.0, "rope_theta": 10000.0}, "tie_word_embeddings": True},
 )

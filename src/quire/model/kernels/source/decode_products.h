@@ -19,7 +19,9 @@ typedef struct {
 } matrix;
 
 #define INLINE static inline __attribute__((always_inline))
-#define AT_ONCE 4 /* rows, and tokens, whose products are formed together */
+#define AT_ONCE 4 /* tokens whose products are formed together, and rows */
+#define MOST_ROWS 8
+#define LONG 4096 /* columns */
 
 INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -38,22 +40,28 @@ AVX512 INLINE __m512 load_all(const void *p, int64_t at, int64_t half) {
     return half ? load_bf16((const bf16 *)p + at) : _mm512_loadu_ps((const float *)p + at);
 }
 
+/* Products with several tokens take the processor long enough to forget that it should fetch. */
+INLINE void fetch(const void *weight, int64_t at) { _mm_prefetch((const char *)weight + at, _MM_HINT_T1); }
+
 /* out[t][r] = row r of `weight` times x[t]: one sum for each, over the columns in their order.  The rows lie `apart`: far
  * from each other, each is a stream of its own to the processor, which then fetches twice as fast as from neighbours. */
 AVX512 INLINE void dot_floats(const void *weight, int64_t half, int64_t apart, int64_t columns, const float *x,
-                              int64_t rows, int64_t count, float out[AT_ONCE][AT_ONCE]) {
-    __m512 sum[AT_ONCE][AT_ONCE];
+                              int64_t rows, int64_t count, float out[AT_ONCE][MOST_ROWS]) {
+    __m512 sum[MOST_ROWS][AT_ONCE];
     for (int64_t r = 0; r < rows; r++)
         for (int64_t t = 0; t < count; t++) sum[r][t] = _mm512_setzero_ps();
     int64_t c = 0;
     for (; c + 16 <= columns; c += 16) {
-        __m512 w[AT_ONCE];
-#pragma GCC unroll 4
-        for (int64_t r = 0; r < rows; r++) w[r] = load_all(weight, r * apart + c, half);
+        __m512 w[MOST_ROWS];
+#pragma GCC unroll 8
+        for (int64_t r = 0; r < rows; r++) {
+            w[r] = load_all(weight, r * apart + c, half);
+            if (count == AT_ONCE) fetch(weight, (r * apart + c + columns) * (half ? 2 : 4));
+        }
 #pragma GCC unroll 4
         for (int64_t t = 0; t < count; t++) {
             __m512 xt = _mm512_loadu_ps(x + t * columns + c);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
             for (int64_t r = 0; r < rows; r++) sum[r][t] = _mm512_fmadd_ps(w[r], xt, sum[r][t]);
         }
     }
@@ -72,26 +80,36 @@ AVX512 INLINE void dot_floats(const void *weight, int64_t half, int64_t apart, i
 /* The same of bytes.  `codes` (count, width) lie 128 higher than they are, as the instruction wants them without a sign;
  * what that adds to a row's sum is formed beside it.  Exact below 66,000 columns. */
 AVX512VNNI INLINE void dot_bytes(const int8_t *weight, int64_t apart, int64_t columns, const uint8_t *codes,
-                                 int64_t width, int64_t rows, int64_t count, float out[AT_ONCE][AT_ONCE]) {
-    __m512i sum[AT_ONCE][AT_ONCE], extra[AT_ONCE];
+                                 int64_t width, int64_t rows, int64_t count, float out[AT_ONCE][MOST_ROWS]) {
+    __m512i sum[MOST_ROWS][AT_ONCE], extra[MOST_ROWS];
     const __m512i lift = _mm512_set1_epi8((char)128);
     for (int64_t r = 0; r < rows; r++) {
         extra[r] = _mm512_setzero_si512();
         for (int64_t t = 0; t < count; t++) sum[r][t] = _mm512_setzero_si512();
     }
-    for (int64_t c = 0; c < columns; c += 64) {
-        __mmask64 mask = columns - c >= 64 ? ~0ULL : (1ULL << (columns - c)) - 1;
-        __m512i w[AT_ONCE];
-#pragma GCC unroll 4
+    for (int64_t c = 0; c + 64 <= columns; c += 64) {
+        __m512i w[MOST_ROWS];
+#pragma GCC unroll 8
         for (int64_t r = 0; r < rows; r++) {
-            w[r] = _mm512_maskz_loadu_epi8(mask, weight + r * apart + c);
+            w[r] = _mm512_loadu_si512(weight + r * apart + c);
             extra[r] = _mm512_dpbusd_epi32(extra[r], lift, w[r]);
+            if (count == AT_ONCE) fetch(weight, r * apart + c + columns);
         }
 #pragma GCC unroll 4
         for (int64_t t = 0; t < count; t++) {
             __m512i xt = _mm512_loadu_si512(codes + t * width + c);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
             for (int64_t r = 0; r < rows; r++) sum[r][t] = _mm512_dpbusd_epi32(sum[r][t], xt, w[r]);
+        }
+    }
+    if (columns % 64) {
+        int64_t c = columns / 64 * 64;
+        __mmask64 mask = (1ULL << (columns - c)) - 1;
+        for (int64_t r = 0; r < rows; r++) {
+            __m512i w = _mm512_maskz_loadu_epi8(mask, weight + r * apart + c);
+            extra[r] = _mm512_dpbusd_epi32(extra[r], lift, w);
+            for (int64_t t = 0; t < count; t++)
+                sum[r][t] = _mm512_dpbusd_epi32(sum[r][t], _mm512_loadu_si512(codes + t * width + c), w);
         }
     }
     for (int64_t t = 0; t < count; t++)
@@ -99,7 +117,7 @@ AVX512VNNI INLINE void dot_bytes(const int8_t *weight, int64_t apart, int64_t co
             out[t][r] = (float)_mm512_reduce_add_epi32(_mm512_sub_epi32(sum[r][t], extra[r]));
 }
 
-/* one or four rows times one to four tokens: constants in each copy that the compiler makes */
+/* one, four or eight rows times one to four tokens: constants in each copy that the compiler makes */
 #define EACH_SIZE(CALL)                                                                                                \
     switch (rows * 8 + count) {                                                                                        \
     case 8 + 1: CALL(1, 1); break;                                                                                     \
@@ -110,24 +128,25 @@ AVX512VNNI INLINE void dot_bytes(const int8_t *weight, int64_t apart, int64_t co
     case 32 + 2: CALL(4, 2); break;                                                                                    \
     case 32 + 3: CALL(4, 3); break;                                                                                    \
     case 32 + 4: CALL(4, 4); break;                                                                                    \
+    case 64 + 1: CALL(8, 1); break;                                                                                    \
     }
 
 AVX512 static void dot_half(const bf16 *weight, int64_t apart, int64_t columns, const float *x, int64_t rows,
-                            int64_t count, float out[AT_ONCE][AT_ONCE]) {
+                            int64_t count, float out[AT_ONCE][MOST_ROWS]) {
 #define CALL(r, t) dot_floats(weight, 1, apart, columns, x, r, t, out)
     EACH_SIZE(CALL)
 #undef CALL
 }
 
 AVX512 static void dot_full(const float *weight, int64_t apart, int64_t columns, const float *x, int64_t rows,
-                            int64_t count, float out[AT_ONCE][AT_ONCE]) {
+                            int64_t count, float out[AT_ONCE][MOST_ROWS]) {
 #define CALL(r, t) dot_floats(weight, 0, apart, columns, x, r, t, out)
     EACH_SIZE(CALL)
 #undef CALL
 }
 
 AVX512VNNI static void dot_int8(const int8_t *weight, int64_t apart, int64_t columns, const uint8_t *codes,
-                                int64_t width, int64_t rows, int64_t count, float out[AT_ONCE][AT_ONCE]) {
+                                int64_t width, int64_t rows, int64_t count, float out[AT_ONCE][MOST_ROWS]) {
 #define CALL(r, t) dot_bytes(weight, apart, columns, codes, width, r, t, out)
     EACH_SIZE(CALL)
 #undef CALL
@@ -177,12 +196,15 @@ AVX512 static float dot_small(const float *a, const float *b, int64_t n) {
 /* out[t][r] (n, stride) = or += rows from..to of m times the input; `reduced` (n, rank) is the adapter's inner product */
 AVX512 static void multiply(const matrix *m, const input *in, int64_t n, const float *reduced, int64_t from, int64_t to,
                             float *out, int64_t stride, int add) {
-    const int64_t quarter = (to - from) / AT_ONCE, columns = m->columns;
-    for (int64_t r0 = from; r0 < to; r0 += r0 + 1 == from + quarter ? (AT_ONCE - 1) * quarter + 1 : 1) {
-        int64_t rows = r0 < from + quarter ? AT_ONCE : 1, apart = quarter * columns; /* the last few come singly */
+    const int64_t columns = m->columns;
+    /* A long input leaves the nearest cache while it is used; more rows at once use it more seldom. */
+    const int64_t together = n == 1 && columns > LONG && m->kind != INT8 ? MOST_ROWS : AT_ONCE;
+    const int64_t part = (to - from) / together;
+    for (int64_t r0 = from; r0 < to; r0 += r0 + 1 == from + part ? (together - 1) * part + 1 : 1) {
+        int64_t rows = r0 < from + part ? together : 1, apart = part * columns; /* the last few come singly */
         for (int64_t t0 = 0; t0 < n; t0 += AT_ONCE) {
             int64_t count = least(AT_ONCE, n - t0);
-            float products[AT_ONCE][AT_ONCE];
+            float products[AT_ONCE][MOST_ROWS];
             const float *x = in->x + t0 * columns;
             if (m->kind == BFLOAT16)
                 dot_half((const bf16 *)m->weight + r0 * columns, apart, columns, x, rows, count, products);
@@ -193,7 +215,7 @@ AVX512 static void multiply(const matrix *m, const input *in, int64_t n, const f
                          in->width, rows, count, products);
             for (int64_t t = 0; t < count; t++)
                 for (int64_t r = 0; r < rows; r++) {
-                    int64_t row = r0 + r * quarter;
+                    int64_t row = r0 + r * part;
                     float y = products[t][r];
                     if (m->kind == INT8) y = y * in->scale[t0 + t] * m->scale[row];
                     if (m->bias) y += m->bias[row];
