@@ -439,6 +439,7 @@ def adapted(shape: Shape, device: torch.device, nf4: bool) -> PeftModel:
         from quire.model.lowbit import to_nf4
 
         to_nf4(model, str(device))
+    torch.manual_seed(0)
     lora = LoraConfig(r=RANK, lora_alpha=ALPHA, lora_dropout=0.0, target_modules=LINEAR)
     learns = get_peft_model(model, lora)
     assert isinstance(learns, PeftModel)

@@ -344,7 +344,7 @@ def _why_no_flash(device: torch.device) -> str | None:
     """Why flash attention cannot be had on this GPU; None where it can."""
     if os.environ.get(OFF) == "1":
         return f"{OFF}=1 is set"
-    if torch.version.cuda is None or not torch.backends.cuda.is_flash_attention_available():
+    if device.type != "cuda" or torch.version.cuda is None or not torch.backends.cuda.is_flash_attention_available():
         return "this build of torch has no flash attention"
     if torch.cuda.get_device_capability(device) < (8, 0):
         return "this GPU is older than flash attention asks for (compute capability 8.0)"
