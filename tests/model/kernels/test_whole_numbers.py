@@ -69,7 +69,7 @@ def test_products_are_exact_but_for_one_rounding(
 
 
 @needs_native
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", [*SHAPES, (390, 17_000, 5), (390, 5, 17_000)], ids=str)  # more rows than at once
 def test_native_and_plain_agree_to_the_last_bit(shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     choose("native", monkeypatch)
     rows, inputs, outputs = shape

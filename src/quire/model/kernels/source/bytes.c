@@ -11,7 +11,7 @@
 
 int omp_get_max_threads(void);
 
-enum { TILE = 12, PANEL = 32, STEP = 64, PANELS_BYTES = 256 * 1024 };
+enum { TILE = 12, PANEL = 32, STEP = 64, PANELS_BYTES = 256 * 1024, ROWS_BYTES = 6 * 1024 * 1024 };
 
 static const float SMALLEST = 1e-30f; /* a row of zeros has a scale too */
 
@@ -229,16 +229,21 @@ AVX512VNNI void quire_bytes_product(const int8_t *codes, const float *scale, con
      * at least, so that whole lines of memory are used at once */
     const int64_t turn = panels / (4 * omp_get_max_threads()), most = PANELS_BYTES / size, least = by_terms ? 2 : 1;
     const int64_t fitting = turn < most ? turn : most, together = fitting < least ? least : fitting;
+    const int64_t groups = (panels + together - 1) / together;
+    /* as many rows at a time as a larger cache holds: they pass by once for every group of panels */
+    const int64_t tiles = ROWS_BYTES / (TILE * stride), many = (tiles < 32 ? 32 : tiles) * TILE;
+    const int64_t turns = (rows + many - 1) / many * groups;
 #pragma omp parallel
     {
         uint8_t *block = aligned_alloc(64, (size_t)(together * size));
 #pragma omp for schedule(dynamic)
-        for (int64_t p = 0; p < panels; p += together) {
-            const int64_t count = p + together < panels ? together : panels - p;
+        for (int64_t t = 0; t < turns; t++) {
+            const int64_t p = t % groups * together, count = p + together < panels ? together : panels - p;
+            const int64_t start = t / groups * many, end = start + many < rows ? start + many : rows;
             (by_terms ? pack_columns : pack_rows)(weights, outputs, terms, p * PANEL, count, size, block);
-            for (int64_t row = 0; row < rows; row += TILE)
+            for (int64_t row = start; row < end; row += TILE)
                 for (int64_t q = 0; q < count; q++)
-                    some_rows(&job, block + q * size, row, rows - row < TILE ? rows - row : TILE, (p + q) * PANEL);
+                    some_rows(&job, block + q * size, row, end - row < TILE ? end - row : TILE, (p + q) * PANEL);
         }
         free(block);
     }
