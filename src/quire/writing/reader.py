@@ -16,7 +16,7 @@ from quire.model.kernels.decode import Texts, decoder_of
 
 KEPT = 0.75
 # So many tokens at once are read sooner by the model itself, for torch is at its best with large products.
-MANY = 48
+MANY = 24
 
 
 @dataclass(frozen=True)

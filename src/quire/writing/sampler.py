@@ -20,6 +20,7 @@ from quire.recipe.schema import WriteSettings
 from quire.tokens.labels import Opening, opening_of
 from quire.tokens.tokenizer import Tokenizer
 from quire.writing.beams import search_beams
+from quire.writing.candidates import Candidates, in_step
 from quire.writing.pieces import cut_at_stops, decode_pieces, without_lead
 from quire.writing.processors import choose, make_processors
 from quire.writing.reader import Reader
@@ -63,8 +64,20 @@ def write_texts(
             opening = opening_of(prompt, tokenizer)
             found = search_beams(model, tokenizer, opening, _stopped(settings, opening))
             return [text.lstrip() for text in found] if opening.answers else found
+    if settings.num_return_sequences == 1:
+        return ["".join(stream_text(model, tokenizer, prompt, settings, seed))]
+    opening = opening_of(prompt, tokenizer)
+    stops = _stopped(settings, opening).stop
     seeds = [candidate_seed(seed, number) for number in range(settings.num_return_sequences)]
-    return ["".join(stream_text(model, tokenizer, prompt, settings, own)) for own in seeds]
+    with evaluating(model):
+        drawn = Candidates(model, tokenizer.start, _begin(opening, tokenizer), opening.ends, settings, seeds)
+        texts = in_step(drawn, len(seeds), lambda ids: cut_at_stops(decode_pieces(ids, tokenizer, opening.ids), stops))
+    return ["".join(without_lead([text])) for text in texts] if opening.answers else texts
+
+
+def _begin(opening: Opening, tokenizer: Tokenizer) -> list[int]:
+    """What is read first: without a prompt, and without a start token, the end of another text."""
+    return opening.ids if opening.ids or tokenizer.start is not None else [tokenizer.end_of_text]
 
 
 def candidate_seed(seed: int, number: int) -> int:
@@ -109,9 +122,7 @@ def _draw(
     generator = torch.Generator().manual_seed(seed) if settings.temperature > 0 else None
     processors = make_processors(settings)
     reader = Reader(model, tokenizer.start)
-    new = opening.ids
-    if not new and tokenizer.start is None:
-        new = [tokenizer.end_of_text]
+    new = _begin(opening, tokenizer)
     for _ in range(settings.max_new_tokens):
         # Not around the loop: a generator that pauses inside would leave its caller in inference mode.
         with torch.inference_mode():

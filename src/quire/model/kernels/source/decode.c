@@ -1,8 +1,8 @@
 /* One token of text, or a few, through all layers of a Llama-like decoder in a single call.
  *
- * Writing one token after the other reads every weight once a token, so memory sets the pace: the weights are read where
- * they lie, once for all texts that are written side by side, and everything between them is float32.  Threads meet
- * after each group of products; who computes a row changes nothing about it, nor does how many texts are under way.
+ * Writing one token after the other reads every weight once a token, so memory sets the pace: the weights are read
+ * where they lie, once for all texts that are written side by side, and everything between them is float32.  Threads
+ * meet after each group of products; who computes a row changes nothing about it, nor how many texts are under way.
  */
 #include "decode_products.h"
 
@@ -87,7 +87,8 @@ INLINE void put(void *p, int64_t at, int64_t half, float x) {
 /* One token's heads h..h+heads-1, which share keys and values: q (heads, head) → out (heads, head).
  * `scores` has room for (heads, capacity). */
 AVX512 INLINE void attend_some(const float *q, const void *keys, const void *values, int64_t half, int64_t head,
-                               int64_t length, float factor, float *scores, int64_t capacity, int64_t heads, float *out) {
+                               int64_t length, float factor, float *scores, int64_t capacity, int64_t heads,
+                               float *out) {
     __m512 best[AT_ONCE], total[AT_ONCE];
 #pragma GCC unroll 4
     for (int64_t h = 0; h < heads; h++) {
@@ -120,7 +121,8 @@ AVX512 INLINE void attend_some(const float *q, const void *keys, const void *val
         const __m512 most = _mm512_set1_ps(_mm512_reduce_max_ps(best[h]));
         for (int64_t at = 0; at < length; at += 16) {
             float *here = scores + h * capacity + at;
-            __m512 e = _mm512_maskz_mov_ps(first_lanes(length - at), exp_ps(_mm512_sub_ps(_mm512_loadu_ps(here), most)));
+            __m512 below = _mm512_sub_ps(_mm512_loadu_ps(here), most);
+            __m512 e = _mm512_maskz_mov_ps(first_lanes(length - at), exp_ps(below));
             _mm512_storeu_ps(here, e);
             total[h] = _mm512_add_ps(total[h], e);
         }
@@ -194,7 +196,8 @@ AVX512 static void look_back(const decoder *d, const view *seen, const tokens *n
     for (int64_t i = from; i < to;) {
         int64_t t = i / d->heads, h = i % d->heads, at = new->positions[t];
         int64_t together = least(least(group - h % group, to - i), AT_ONCE);
-        for (int64_t j = i; j < i + together; j++) rotate(q + j * head, seen->cos + at * head, seen->sin + at * head, head);
+        for (int64_t j = i; j < i + together; j++)
+            rotate(q + j * head, seen->cos + at * head, seen->sin + at * head, head);
         attend(q + i * head, cached(d, seen, seen->keys, new->slots[t], layer, h / group),
                cached(d, seen, seen->values, new->slots[t], layer, h / group), d->half, head, at + 1,
                1 / sqrtf((float)head), scores, seen->capacity, together, out + i * head);

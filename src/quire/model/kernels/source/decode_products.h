@@ -43,8 +43,9 @@ AVX512 INLINE __m512 load_all(const void *p, int64_t at, int64_t half) {
 /* Products with several tokens take the processor long enough to forget that it should fetch. */
 INLINE void fetch(const void *weight, int64_t at) { _mm_prefetch((const char *)weight + at, _MM_HINT_T1); }
 
-/* out[t][r] = row r of `weight` times x[t]: one sum for each, over the columns in their order.  The rows lie `apart`: far
- * from each other, each is a stream of its own to the processor, which then fetches twice as fast as from neighbours. */
+/* out[t][r] = row r of `weight` times x[t]: one sum for each, over the columns in their order.  The rows lie `apart`:
+ * far from each other, each is a stream of its own to the processor, which then fetches twice as fast as from
+ * neighbours. */
 AVX512 INLINE void dot_floats(const void *weight, int64_t half, int64_t apart, int64_t columns, const float *x,
                               int64_t rows, int64_t count, float out[AT_ONCE][MOST_ROWS]) {
     __m512 sum[MOST_ROWS][AT_ONCE];
@@ -77,7 +78,7 @@ AVX512 INLINE void dot_floats(const void *weight, int64_t half, int64_t apart, i
         for (int64_t r = 0; r < rows; r++) out[t][r] = _mm512_reduce_add_ps(sum[r][t]);
 }
 
-/* The same of bytes.  `codes` (count, width) lie 128 higher than they are, as the instruction wants them without a sign;
+/* The same of bytes.  `codes` (count, width) lie 128 higher than they are, for the instruction wants no sign there;
  * what that adds to a row's sum is formed beside it.  Exact below 66,000 columns. */
 AVX512VNNI INLINE void dot_bytes(const int8_t *weight, int64_t apart, int64_t columns, const uint8_t *codes,
                                  int64_t width, int64_t rows, int64_t count, float out[AT_ONCE][MOST_ROWS]) {
@@ -178,7 +179,8 @@ AVX512 static void quantise(input *in, int64_t n, int64_t columns) {
         for (int64_t c = 0; c < in->width; c += 16) {
             __m512 v = _mm512_maskz_loadu_ps(first_lanes(columns > c ? columns - c : 0), x + c);
             __m128i bytes = _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(_mm512_div_ps(v, by)));
-            _mm_storeu_si128((__m128i *)(in->codes + t * in->width + c), _mm_xor_si128(bytes, _mm_set1_epi8((char)128)));
+            bytes = _mm_xor_si128(bytes, _mm_set1_epi8((char)128));
+            _mm_storeu_si128((__m128i *)(in->codes + t * in->width + c), bytes);
         }
         in->scale[t] = scale;
     }
@@ -193,7 +195,7 @@ AVX512 static float dot_small(const float *a, const float *b, int64_t n) {
     return _mm512_reduce_add_ps(sum);
 }
 
-/* out[t][r] (n, stride) = or += rows from..to of m times the input; `reduced` (n, rank) is the adapter's inner product */
+/* out[t][r] (n, stride) = or += rows from..to of m times the input; `reduced` (n, rank): the adapter's inner product */
 AVX512 static void multiply(const matrix *m, const input *in, int64_t n, const float *reduced, int64_t from, int64_t to,
                             float *out, int64_t stride, int add) {
     const int64_t columns = m->columns;
@@ -239,8 +241,8 @@ AVX512 static void reduce(const matrix *m, const input *in, int64_t n, float *re
 
 /* Several matrices of one input, their rows shared out as if they were one.  outs[i] (n, rows); reduced: room for
  * (n, rank) of each. */
-AVX512 static void multiply_all(const matrix *m[], float *outs[], int64_t matrices, input *in, int64_t n, float *reduced,
-                                int64_t rank, int add) {
+AVX512 static void multiply_all(const matrix *m[], float *outs[], int64_t matrices, input *in, int64_t n,
+                                float *reduced, int64_t rank, int add) {
     int64_t total = 0, adapted = 0, bytes = 0, from, to;
     for (int64_t i = 0; i < matrices; i++) {
         total += m[i]->rows;
