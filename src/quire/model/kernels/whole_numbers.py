@@ -44,7 +44,7 @@ def rounded(x: Tensor, by: Tensor | None = None) -> Rounded:
     stride = (lines + 1 - lines % 2) * _LINE  # an odd number: rows shall not compete for the same places of the cache
     codes = torch.empty(rows, stride, dtype=torch.int8)
     scale, sums = torch.empty(rows), torch.empty(rows, dtype=torch.int32)
-    by = None if by is None else by.contiguous()
+    by = None if by is None else by.float().contiguous()
     library.call("quire_quantise_rows", x, by, codes, scale, sums, rows, columns, stride)
     return Rounded(codes, scale, sums, columns, x.dtype)
 
@@ -69,6 +69,7 @@ def _product(
     x: Rounded, codes: Tensor, worth: Tensor | None, bias: Tensor | None, outputs: int, *, by_terms: bool
 ) -> Tensor:
     rows = len(x.codes)
+    assert codes.dtype == torch.int8
     assert codes.shape == ((x.columns, outputs) if by_terms else (outputs, x.columns))
     out = x.scale.new_empty(rows, outputs, dtype=x.dtype)
     if x.sums is None:
@@ -82,7 +83,7 @@ def _product(
         return out
     library = native()
     assert library is not None
-    worth = None if worth is None else worth.contiguous()
+    worth = None if worth is None else worth.float().contiguous()
     stride, terms = x.codes.stride(0), x.columns
     arguments = (x.codes, x.scale, x.sums, codes.contiguous(), worth, bias, out)
     library.call("quire_bytes_product", *arguments, rows, outputs, terms, stride, int(by_terms))

@@ -5,7 +5,7 @@
  * Nothing saturates, and what overflows on the way comes back: the sums are those of whole numbers, exactly.
  *
  * Blocks: a tile of 12 rows × 32 outputs stays in registers over the whole sum; a few panels of 32 outputs, reordered,
- * stay in the second cache while all rows pass them by.  The weights are read once, where they lie, in either direction.
+ * stay in the second cache while rows pass them by.  The weights are read where they lie, in either direction.
  */
 #include "kernels.h"
 
