@@ -285,6 +285,18 @@ def test_it_goes_on_where_the_model_stopped_and_grows(length: int, dtype: torch.
 
 
 @needs_native
+def test_it_may_be_asked_in_any_mode_and_keeps_no_graph() -> None:
+    model, ids = llama(), ids_of(300)
+    texts, cache = texts_of(model), DynamicCache()
+    with torch.inference_mode():
+        texts.read_on(0, ids)
+    model(input_ids=torch.tensor([ids[:20]]), past_key_values=cache)
+    texts.take_over(0, cache)
+    assert not texts.read([0], [1]).requires_grad
+    assert not texts._keys.requires_grad
+
+
+@needs_native
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
 @pytest.mark.parametrize("eight_bits", [False, True])
 def test_broken_weights_stay_visible(wrong: float, eight_bits: bool) -> None:

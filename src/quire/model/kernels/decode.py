@@ -248,6 +248,7 @@ class Texts:
         """As if nothing of it had been read."""
         self.lengths[text] = 0
 
+    @torch.no_grad()
     def take_over(self, text: int, cache: DynamicCache) -> None:
         """Go on where the model stopped reading (layers of keys and values (1, kv_heads, tokens, head))."""
         length = int(cache.get_seq_length())
@@ -291,9 +292,10 @@ class Texts:
         decoder, before = self.decoder, self._capacity
         capacity = -(-max(length, before + before // 2) // BLOCK) * BLOCK
         rows = (len(self.lengths), decoder.layers, decoder.kv_heads)
-        # Zeros, for the kernel reads whole blocks of sixteen before it leaves out what is not there.
-        keys = torch.zeros(*rows, capacity // 16, decoder.head, 16, dtype=decoder.dtype)
-        values = torch.zeros(*rows, capacity, decoder.head, dtype=decoder.dtype)
+        with torch.inference_mode(False):  # they may be written to in another mode than the one they are made in
+            # Zeros, for the kernel reads whole blocks of sixteen before it leaves out what is not there.
+            keys = torch.zeros(*rows, capacity // 16, decoder.head, 16, dtype=decoder.dtype)
+            values = torch.zeros(*rows, capacity, decoder.head, dtype=decoder.dtype)
         if before:
             keys[:, :, :, : before // 16] = self._keys
             values[:, :, :, :before] = self._values
