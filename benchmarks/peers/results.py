@@ -29,9 +29,15 @@ class Outcome:
     told: Mapping[str, Any]
 
 
-def ratios(outcomes: Sequence[Outcome], ours: str = OURS) -> dict[str, list[float]]:
-    """How many times as fast as each other one `ours` was, round by round; rounds that lack either are left out."""
-    rate = {(one.entrant, one.round): one.tokens_per_second for one in outcomes}
+def ratios(outcomes: Sequence[Outcome], ours: str = OURS, *, by_work: bool = False) -> dict[str, list[float]]:
+    """How many times as fast as each other one `ours` was, round by round; rounds that lack either are left out.
+
+    `by_work`: for each second of work of all threads together, instead of each second that went by.
+    """
+    rate = {
+        (one.entrant, one.round): one.told["tokens_per_core_second"] if by_work else one.tokens_per_second
+        for one in outcomes
+    }
     rounds = sorted({one.round for one in outcomes})
     found: dict[str, list[float]] = {}
     for name in names(outcomes):
@@ -49,7 +55,7 @@ def names(outcomes: Sequence[Outcome]) -> list[str]:
 def summary(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """A line for each trainer: every round, the median, how many times as fast Quire was, memory."""
     rows = []
-    times = ratios(outcomes)
+    times, by_work = ratios(outcomes), ratios(outcomes, by_work=True)
     for name in names(outcomes):
         own = [one for one in outcomes if one.entrant == name]
         rates = [one.tokens_per_second for one in own]
@@ -63,6 +69,7 @@ def summary(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
                 "per_core_second": round(statistics.median(one.told["tokens_per_core_second"] for one in own), 1),
                 "quire_times": [round(ratio, 2) for ratio in times.get(name, [])],
                 "quire_times_median": round(statistics.median(times[name]), 2) if name in times else None,
+                "quire_times_by_work": round(statistics.median(by_work[name]), 2) if name in by_work else None,
                 "peak_bytes": max(one.peak_bytes for one in own),
                 "others": round(max(others), 2) if others else None,
             }
@@ -74,11 +81,10 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """`summary` for the eye.
 
     `undisturbed`: tokens per second of the quicker half of the steps, in the best round.  `core`: tokens per second of
-    work of all threads together, which others hinder least where there is one thread.
+    work of all threads together, which others hinder least where there is one thread; `by work`: the ratio of those.
     """
-    lines = [
-        "trainer       tokens/s, median (rounds)   undisturbed    core  Quire is, median (rounds)  peak memory  others"
-    ]
+    heads = "trainer       tokens/s, median (rounds)   undisturbed    core  Quire is, median (rounds)"
+    lines = [heads + "  by work  peak memory  others"]
     for row in rows:
         rates = " ".join(f"{rate:.0f}" for rate in row["tokens_per_second"])
         times = " ".join(f"{ratio:.2f}" for ratio in row["quire_times"])
@@ -87,7 +93,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
         speed = f"{row['median']:.1f} ({rates})"
         aside = f"{row['undisturbed']:11.1f}  {row['per_core_second']:6.1f}"
         memory = f"{row['peak_bytes'] / 1e9:8.2f} GB"
-        lines.append(f"{row['trainer']:<14}{speed:<28}{aside}  {shown:<26}{memory}  {others:>6}")
+        work = f"{row['quire_times_by_work']:.2f} ×" if row["quire_times_by_work"] is not None else "–"
+        lines.append(f"{row['trainer']:<14}{speed:<28}{aside}  {shown:<27}{work:>7}  {memory}  {others:>6}")
     return "\n".join(lines)
 
 

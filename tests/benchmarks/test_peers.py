@@ -72,6 +72,10 @@ class TestResults:
         found = results.ratios([outcome("hf", 1, 50), outcome("quire", 1, 100), outcome("hf", 2, 80)])
         assert found == {"hf": [2.0]}
 
+    def test_ratios_by_work_leave_out_the_time_spent_waiting(self):
+        waited = replace(outcome("quire", 1, 10), told={"tokens_per_core_second": 100, "undisturbed": 10})
+        assert results.ratios([outcome("hf", 1, 50), waited], by_work=True) == {"hf": [4.0]}
+
     def test_a_trainer_is_summed_up_over_all_rounds(self):
         rounds = [outcome("hf", 1, 50), outcome("quire", 1, 100), outcome("hf", 2, 60, 0.5), outcome("quire", 2, 90)]
         hf, quire = results.summary(rounds)
