@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,14 @@ def own_hub_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HF_HOME", str(tmp_path_factory.mktemp("hf")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_kernels() -> Iterator[None]:
+    """A run that was opened decides with which kernels this process computes: until its test ends."""
+    yield
+    if (native := sys.modules.get("quire.model.kernels.native")) is not None:
+        native.use_native(wanted=True)
 
 
 @pytest.fixture(scope="session")

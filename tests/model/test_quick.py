@@ -19,7 +19,6 @@ from transformers import (
 )
 
 from quire.model.adapters import attach
-from quire.model.ending import plain_head, states_of
 from quire.model.lowbit import to_int8
 from quire.model.quick import as_before, is_quick, quicken, works_in
 from quire.recipe.method import Lora
@@ -227,37 +226,3 @@ def test_works_are_found_by_their_positions() -> None:
     assert works_in(row()[1], 1) == [0, 40, 41, 71, 96]
     assert works_in(torch.arange(6)[None], 3) == [0, 6, 12, 18]
     assert works_in(torch.tensor([[0, 1, 2, 3], [0, 1, 0, 1]]), 2) == [0, 4, 6, 8]
-
-
-@pytest.mark.parametrize("family", ["llama", "mistral", "qwen", "gpt2", "gpt-neo", "gpt-neox"])
-def test_states_and_head_make_the_logits_of_every_family_that_ends_plainly(family: str, tiny_tokenizer) -> None:
-    """Weights are made large: what bends logits is felt by large ones alone."""
-    model = build_model(family, tiny_tokenizer)
-    with torch.no_grad():
-        head = plain_head(model)
-        assert head is not None
-        head.weight.mul_(200)
-        ids = torch.randint(384, (1, 12), generator=torch.Generator().manual_seed(5))
-        logits = model(input_ids=ids, use_cache=False).logits
-        assert logits.abs().max() > 60
-        torch.testing.assert_close(head(states_of(model, ids, None)), logits)
-
-
-def test_logits_that_are_bent_are_not_taken_for_a_product(tiny_tokenizer) -> None:
-    """Gemma 2 bends its logits."""
-    assert plain_head(build_model("gemma", tiny_tokenizer)) is None
-
-
-def test_states_and_head_make_the_logits() -> None:
-    model = adapted("llama", torch.float32)
-    ids, positions = row()
-    head = plain_head(model)
-    assert head is not None
-    with torch.no_grad():
-        logits = model(input_ids=ids, position_ids=positions, use_cache=False).logits
-        torch.testing.assert_close(head(states_of(model, ids, positions)), logits)
-
-
-def test_a_head_that_learns_by_an_adapter_is_no_plain_one() -> None:
-    model = attach(model_of("llama"), Lora(rank=2, alpha=4, dropout=0.0, targets=["lm_head"]), 1)
-    assert plain_head(model) is None

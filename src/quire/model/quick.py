@@ -29,6 +29,7 @@ from transformers.models.qwen3.modeling_qwen3 import Qwen3Attention, Qwen3ForCau
 
 from quire.model.kernels.attention import Turns, causal_attention
 from quire.model.kernels.gate import silu_times
+from quire.model.kernels.gpu import frozen_weight, low_rank_linear
 from quire.model.kernels.low_rank import add_low_rank, draw_seed
 from quire.model.kernels.norm import rms_norm
 
@@ -182,14 +183,23 @@ class QuickLinear(PeftLinear):
         plain = x.dtype == torch.bfloat16 and not (special or args or kwargs)
         if not plain or self.disable_adapters or self.merged:
             return super().forward(x, *args, **kwargs)
-        result: Tensor = self.base_layer(x)
+        # On a GPU the first adapter's products go with the frozen layer's own.
+        frozen = frozen_weight(self.base_layer, x.dtype) if x.is_cuda and names else None
+        result = self.base_layer(x) if frozen is None else None
         for name in names:
             first = self.lora_A[name].get_parameter("weight")
             second = self.lora_B[name].get_parameter("weight")
             dropout = self.lora_dropout[name]
             rate = dropout.p if self.training and isinstance(dropout, nn.Dropout) else 0.0
             seed = draw_seed() if rate > 0 else 0
-            result = add_low_rank(result, x, first, second, self.scaling[name], rate, seed)
+            if result is None:
+                bias = self.base_layer.bias
+                assert frozen is not None
+                assert bias is None or isinstance(bias, Tensor)
+                result = low_rank_linear(x, frozen, bias, first, second, self.scaling[name], rate, seed)
+            else:
+                result = add_low_rank(result, x, first, second, self.scaling[name], rate, seed)
+        assert isinstance(result, Tensor)
         return result
 
 

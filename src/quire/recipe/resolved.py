@@ -53,6 +53,8 @@ class Decided(BaseModel):
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where the model is computed.")
     threads: int = Field(1, description="Threads of the computation.")
     threads_reason: str = Field("", description="Why so many.")
+    kernels: Literal["native", "plain"] = Field("plain", description="Whether Quire's compiled kernels compute.")
+    kernels_reason: str = Field("", description="Why not.")
     stages: tuple[StageDecided, ...] = Field((), description="For every stage, in order.")
     prepared: tuple[str, ...] = Field((), description="Stages whose sources are listed.")
     prompts: tuple[str, ...] = Field((), description="What is continued after every stage and part.")

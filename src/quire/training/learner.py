@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from quire.errors import RecipeError
 from quire.model.adapters import ADAPTER_FILE, attach, merge_onto, put_on, save_full, stack_on
 from quire.model.base import count_parameters, load_base, weights_dtype, window_limit
-from quire.model.machine import DTYPES, Precision
+from quire.model.machine import DTYPES, Precision, keep_small_memory
 from quire.model.packing import packs_exactly
 from quire.model.quick import quicken
 from quire.model.stacking import require_stackable
@@ -117,6 +117,8 @@ def learning_form(
         learns = model if adapter is None else put_on(model, adapter, trainable=True)
     if checkpointing:
         compute_activations_twice(learns)  # type: ignore[arg-type]  # a PeftModel hands it on to its base
+    else:
+        keep_small_memory()
     weights = weights_dtype(precision_of_weights(settings, precision, adapter is not None), device)
     if isinstance(learns, PeftModel):
         # fp16 always needs autocast: adapters are float32 and small gradients vanish in 16 bits.

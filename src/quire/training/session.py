@@ -93,6 +93,7 @@ class Session:
             "precision": f"{stage.precision} ({stage.precision_reason})",
             "batch": f"{stage.batch} × {stage.accumulate} rows ({stage.batch_reason})",
             "threads": f"{decided.threads} ({decided.threads_reason})",
+            "kernels": decided.kernels + (f" ({decided.kernels_reason})" if decided.kernels_reason else ""),
             **({"activations": "computed twice, to save memory"} if stage.checkpointing else {}),
             **learner,
             **{name: dict(counts) for name, counts in account.items()},

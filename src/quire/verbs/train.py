@@ -25,7 +25,14 @@ from quire.verbs.processes.company import Call, company, heard
 from quire.verbs.quiet import hush, hush_bars
 from quire.verbs.source import Source, load_source, name_of, run_path
 from quire.verbs.stages.passed_on import base_of_voice, method_of_earlier
-from quire.verbs.stages.resume import earlier_start, go_on_with, other_versions, same_device, same_sources
+from quire.verbs.stages.resume import (
+    earlier_start,
+    go_on_with,
+    lost_kernels,
+    other_versions,
+    same_device,
+    same_sources,
+)
 from quire.verbs.texts.material import Material
 from quire.verbs.texts.opening import Texts, open_texts
 
@@ -265,7 +272,7 @@ def _carry_out(
         work = Undertaking(
             followed, recipe, resolved.decided, files, before, inherits, data, foreseen, texts.unwatched, keep
         )
-        beware = other_versions(earlier, versions_here()) if earlier is not None else []
+        beware = [*other_versions(earlier, versions_here()), *lost_kernels(earlier)] if earlier is not None else []
         state = carry_out(work, resumes=earlier is not None, only=given.stage, beware=beware)
     if ranks.first and folder.has_voice:
         keep_result(folder)

@@ -56,10 +56,12 @@ def open_run(run: str | Path | Run, settings: Mapping[str, object], sections: tu
 def load_opened(opened: Opened) -> Voice:
     """The voice, computed as it was trained where this machine is of that kind, otherwise as suits this machine."""
     from quire.model.adapters import load_voice
+    from quire.model.kernels.native import use_native
     from quire.model.machine import device_name, set_threads
 
     if opened.resolved is not None:
         set_threads(opened.resolved.decided.threads)
+        use_native(opened.resolved.decided.kernels == "native")
     return load_voice(opened.found.voice, precision_of(opened), device_name())
 
 

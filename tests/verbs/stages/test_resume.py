@@ -12,7 +12,15 @@ from quire.recipe.load import Loaded, load_recipe
 from quire.recipe.resolved import Decided, ResolvedRecipe
 from quire.run.events import EventLog
 from quire.run.folder import RunFolder
-from quire.verbs.stages.resume import earlier_start, go_on_with, other_versions, same_base, same_device, same_sources
+from quire.verbs.stages.resume import (
+    earlier_start,
+    go_on_with,
+    lost_kernels,
+    other_versions,
+    same_base,
+    same_device,
+    same_sources,
+)
 
 OWN = {"shelf": ["book.txt"], "train": {"epochs": 2, "learning_rate": 1e-4}, "name": "ferry"}
 
@@ -124,6 +132,17 @@ def test_other_libraries_than_at_the_start_are_named_with_the_way_back() -> None
     (warned,) = other_versions(began, {**here, "torch": "2.10.0", "peft": "0.19.0"})
     assert "torch 2.9.0 → 2.10.0, peft 0.18.0 → 0.19.0" in warned.text
     assert "pip install torch==2.9.0 peft==0.18.0" in warned.remedy
+
+
+def test_kernels_that_are_missing_here_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    began = resolved()
+    compiled = began.model_copy(update={"decided": began.decided.model_copy(update={"kernels": "native"})})
+    monkeypatch.setattr("quire.model.kernels.native.why_not", lambda: "they were not built")
+    (warned,) = lost_kernels(compiled)
+    assert "missing here: they were not built" in warned.text
+    assert lost_kernels(began) == [], "it did without"
+    monkeypatch.setattr("quire.model.kernels.native.why_not", lambda: None)
+    assert lost_kernels(compiled) == []
 
 
 @pytest.mark.skipif(device_name() == "cuda", reason="there is a GPU here")

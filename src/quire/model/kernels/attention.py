@@ -1,6 +1,7 @@
 """Causal attention over rows of packed works: each work by itself, no mask, no matrix of all scores.
 
-On processors with AVX512-BF16 a kernel of our own (source/attention.c); elsewhere torch's, one work after the other.
+On processors with AVX512-BF16 a kernel of our own (source/attention.c), on GPUs torch's for works of any length
+(kernels/gpu.py); elsewhere torch's for one work, one after the other.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ def causal_attention(
     """
     assert starts[0] == 0
     assert starts[-1] == len(query)
+    if query.is_cuda:
+        from quire.model.kernels.gpu import attention_on_gpu  # it builds on this file
+
+        return attention_on_gpu(query, key, value, starts, scale, turns)
     kernel = _kernel_for(query, key, value, turns)
     if kernel is None:
         return attention_plain(query, key, value, starts, scale, turns)

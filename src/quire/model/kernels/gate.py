@@ -12,6 +12,10 @@ from quire.model.kernels.native import native
 
 def silu_times(gate: Tensor, up: Tensor) -> Tensor:
     """silu(gate) * up, both of one shape; the first factor is rounded to their precision before the product is."""
+    if gate.is_cuda:
+        from quire.model.kernels.gpu import silu_times_on_gpu  # it builds on this file
+
+        return silu_times_on_gpu(gate, up)
     if native() is None or not _suits(gate, up):
         return silu_times_plain(gate, up)
     done: Tensor = _SiluTimes.apply(gate, up)  # type: ignore[no-untyped-call]

@@ -136,6 +136,10 @@ def _logits(hidden: Tensor, weight: Tensor, bias: Tensor | None, room: int) -> I
 
 def _losses(logits: Tensor, targets: Tensor, *, with_gradient: bool) -> Tensor:
     """Of each row, float32; the logits (rows, words) become the gradient of their sum, or are of no use any more."""
+    if logits.is_cuda:
+        from quire.model.kernels.gpu import losses_on_gpu  # it builds on this file
+
+        return losses_on_gpu(logits, targets, with_gradient=with_gradient)
     library = native() if logits.device.type == "cpu" and logits.dtype == torch.bfloat16 else None
     if library is None:
         return _losses_plain(logits, targets, with_gradient=with_gradient)

@@ -26,6 +26,10 @@ def add_low_rank(
     is rounded once to that of y.  `dropout` is the share of x that is put to nought, 0 <= dropout < 1; which elements,
     `seed` says alone (see `draw_seed`).
     """
+    if y.is_cuda and y.dtype == x.dtype and y.is_contiguous():
+        from quire.model.kernels.gpu import add_low_rank_on_gpu  # it builds on this file
+
+        return add_low_rank_on_gpu(y, x, first, second, scale, dropout, seed)
     if native() is None or not _suits(y, x, first, second):
         return add_low_rank_plain(y, x, first, second, scale, dropout, seed)
     done: Tensor = _AddLowRank.apply(y, x, first, second, scale, threshold_of(dropout), seed)  # type: ignore[no-untyped-call]

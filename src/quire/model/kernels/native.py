@@ -33,13 +33,28 @@ class Native:
             raise MemoryError(f"{name} found no memory")
 
 
+@dataclass
+class _Choice:
+    """Whether this process computes with the library, where there is one."""
+
+    wanted: bool = True
+
+
+_choice = _Choice()
+
+
+def use_native(wanted: bool) -> None:
+    """Compute with the library or without it, from now on: a resumed run must round as it did before."""
+    _choice.wanted = wanted
+
+
 def native() -> Native | None:
-    """The library where it was built and this processor has bf16 instructions; otherwise None."""
-    return _load()[0]
+    """The library where it was built, this processor has bf16 instructions, and it is wanted; otherwise None."""
+    return _load()[0] if _choice.wanted else None
 
 
 def why_not() -> str | None:
-    """Why `native` is None."""
+    """Why there is no library to compute with; None where there is one."""
     return _load()[1]
 
 

@@ -11,6 +11,10 @@ from quire.model.kernels.native import native, rows_of
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """x (…, n) / sqrt(mean(x²) + eps) * weight (n); statistics in float32, the quotient rounded to x's precision."""
+    if x.is_cuda:
+        from quire.model.kernels.gpu import rms_norm_on_gpu  # it builds on this file
+
+        return rms_norm_on_gpu(x, weight, eps)
     if native() is None or not _suits(x, weight):
         return rms_norm_plain(x, weight, eps)
     done: Tensor = _RMSNorm.apply(x, weight, eps)  # type: ignore[no-untyped-call]

@@ -9,6 +9,7 @@ import torch
 
 from quire.errors import BaseModelError, QuireError
 from quire.model.fresh import make_base
+from quire.model.kernels.native import native, use_native, why_not
 from quire.model.lowbit import require_nf4
 from quire.model.machine import choose_precision, choose_threads, device_name, measure_machine, set_threads
 from quire.planner.bases import BaseFiles, BasePick, find_base
@@ -44,6 +45,8 @@ def decide(recipe: Recipe, picked: BasePick, earlier: Method | None = None) -> D
         device=device_name(),
         threads=threads,
         threads_reason=threads_reason,
+        kernels="plain" if native() is None else "native",
+        kernels_reason=why_not() or "",
         stages=tuple(_decide_stage(recipe, number, earlier) for number in range(len(recipe.curriculum))),
     )
 
@@ -115,7 +118,7 @@ def foresee(
     try:
         shape, machine = read_shape(files.path), measure_machine()
         plan = make_plan(stage, shape, text, machine, settled.precision, None, processes, written, melts)
-        set_threads(decided.threads)
+        _compute_as(decided)
         choice = BatchChoice(settled.batch, settled.accumulate, settled.batch_reason)
         pace = pace_or_none(files.path, stage, choice, settled.precision, plan.checkpointing, run)
         return make_plan(stage, shape, text, machine, settled.precision, pace, processes, written, melts)
@@ -126,8 +129,14 @@ def foresee(
 def load_learner(start: Start, stage: Stage, decided: Decided, number: int, seed: int, bases: Path) -> Learner:
     """The model as stage `number` trains it, on the device and with the threads that were decided.  A base that has to
     be made for it, out of an earlier adapter and its base, is kept in `bases`."""
-    set_threads(decided.threads)
+    _compute_as(decided)
     settled = decided.stages[number]
     return make_learner(
         start, stage, settled.precision, decided.device, seed, settled.checkpointing, settled.packs, bases
     )
+
+
+def _compute_as(decided: Decided) -> None:
+    """With the threads and the kernels that were decided, by which numbers round as they did before."""
+    set_threads(decided.threads)
+    use_native(decided.kernels == "native")

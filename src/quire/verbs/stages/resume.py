@@ -88,6 +88,22 @@ def other_versions(earlier: ResolvedRecipe, here: Mapping[str, str]) -> list[War
     ]
 
 
+def lost_kernels(earlier: ResolvedRecipe) -> list[Warned]:
+    """A warning where the run was started with Quire's compiled kernels and this machine has none."""
+    from quire.model.kernels.native import why_not
+
+    why = why_not()
+    if earlier.decided.kernels == "plain" or why is None:
+        return []
+    return [
+        Warned(
+            f"the run was started with Quire's compiled kernels, which are missing here: {why}",
+            "it goes on more slowly, and what it learns may differ in the last bits",
+            "resume",
+        )
+    ]
+
+
 def same_device(folder: RunFolder, decided: Decided) -> None:
     """RunError where the run computes on a GPU and this machine has none."""
     if decided.device == "cpu":
