@@ -71,6 +71,7 @@ def step(folder: Path, case: dict[str, Any]) -> tuple[int, int]:
 
     import torch
 
+    from quire.model.kernels.native import native
     from quire.planner.bases import BaseFiles
     from quire.planner.memory import memory_of
     from quire.planner.schedule import choose_batch
@@ -92,7 +93,8 @@ def step(folder: Path, case: dict[str, Any]) -> tuple[int, int]:
         (loss / ids.numel()).backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-    foretold = memory_of(settings, read_shape(folder), choice, case["precision"], learner.trainable)
+    kernels = native() is not None
+    foretold = memory_of(settings, read_shape(folder), choice, case["precision"], learner.trainable, kernels=kernels)
     return foretold.total, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 

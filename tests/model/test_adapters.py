@@ -26,6 +26,7 @@ from quire.model.adapters import (
     save_full,
 )
 from quire.model.base import count_parameters, load_base
+from quire.model.quick import quicken
 from quire.planner.bases import find_base
 from quire.recipe.method import Lora
 from tiny import FAMILIES, build_config
@@ -164,6 +165,7 @@ def test_adapter_weights_are_float32_on_a_base_in_half_precision(tiny_base: Path
     assert {p.dtype for p in adapted.parameters() if not p.requires_grad} == {torch.bfloat16}
     train_a_little(adapted)
     save_adapter(adapted, loaded.tokenizer, str(tiny_base), tmp_path)
+    quicken(adapted)  # as every loaded voice is
     assert torch.equal(logits(load_voice(tmp_path, "bf16").model), logits(adapted))
 
 

@@ -203,9 +203,9 @@ def test_auto_takes_a_cached_base_that_suits(hub: LoopbackHub, repo: Path) -> No
         ("fr", machine(64, gpu=8), ("Qwen/Qwen3-4B-Base", "nf4")),
         ("fr", machine(15.5, 13), ("Qwen/Qwen2.5-1.5B", None)),
         ("en", machine(15.5, 13), ("Qwen/Qwen2.5-1.5B", None)),
-        ("en", machine(7.7, 6.2), ("Qwen/Qwen2.5-1.5B", "int8")),
+        ("en", machine(7.7, 4.2), ("Qwen/Qwen2.5-1.5B", "int8")),
         ("en", machine(3.8, 3), ("HuggingFaceTB/SmolLM2-360M", None)),
-        ("en", machine(3.8, 2), ("HuggingFaceTB/SmolLM2-135M", None)),
+        ("en", machine(3.8, 1.5), ("HuggingFaceTB/SmolLM2-135M", None)),
         ("fr", machine(3.8, 2), ("embedded", None)),
         ("xx", machine(64, gpu=24), ("embedded", None)),
     ],
@@ -220,7 +220,7 @@ def test_auto_steps_down_to_what_fits_every_stage() -> None:
     full: dict[str, object] = {"method": "full"}
     assert offered("en", machine(15.5, 13), full)[0] == "Qwen/Qwen2.5-0.5B"
     assert offered("en", machine(15.5, 13), {}, full) == offered("en", machine(15.5, 13), full)
-    tight = machine(15.5, 6)
+    tight = machine(15.5, 4.2)
     assert offered("en", tight) == ("Qwen/Qwen2.5-1.5B", "int8")
     assert offered("en", tight, full) == ("HuggingFaceTB/SmolLM2-135M", None)  # all weights learn: none lies in 8 bits
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from quire.planner.memory import Memory, memory_of
@@ -126,3 +128,27 @@ def test_pages_of_the_bases_file_are_told_but_need_not_be_free() -> None:
     assert bf16.needed == bf16.step
     gpu = memory("nf4", TINYLLAMA, "cuda", method="qlora", window=8)
     assert gpu.filed == 0
+
+
+def test_our_own_layers_keep_what_they_need_alone() -> None:
+    """By hand, TinyLlama with an adapter of rank 8 on queries and values; measured: 3.72 GB at the peak."""
+    settings = TrainSettings.model_validate(
+        {"method": {"lora": {"rank": 8, "dropout": 0, "targets": ["q_proj", "v_proj"]}}, "batch": 1}
+    )
+    trainable = 22 * 8 * (2 * 2048 + 2048 + 256)
+    found = memory_of(settings, TINYLLAMA, choose_batch(settings), "bf16", trainable, kernels=True)
+    norms, gate, attention, attended, adapter = 2 * 2048, 2 * 5632, 2048 + 2 * 256, 2048, 2048
+    numbers = 2 * (norms + gate + attention + attended + adapter) + 4 * (32 + 2 + 2 * 8)
+    assert found.activations == round(1024 * 22 * numbers * 1.05)
+    block = 2**25 // (32000 * 2)
+    assert found.logits == block * 32000 * 2 + 2 * 1024 * 2048 * 2
+    assert found.step == pytest.approx(3.72e9, rel=0.03)
+    without = memory_of(settings, TINYLLAMA, choose_batch(settings), "bf16", trainable)
+    assert without.activations > 2 * found.activations
+
+
+def test_a_family_whose_logits_are_bent_has_them_all_at_once() -> None:
+    settings = TrainSettings.model_validate({"batch": 1})
+    gemma = dataclasses.replace(TINYLLAMA, family="gemma2")
+    found = memory_of(settings, gemma, choose_batch(settings), "bf16", 1)
+    assert found.logits == 1024 * 32000 * (2 * 2 + 8)

@@ -33,15 +33,15 @@ PART = Part(0, ROWS, toy_rows((40,), seed=9))
 SETTINGS = toy_settings(batch=4, accumulate=1, steps=3, method={"lora": {"rank": 4, "dropout": 0}}, pack=False)
 
 
-def fits(model: nn.Module, rows: int, needs_checkpointing: bool = False) -> None:
-    """Let the model run out of memory where it is given more than so many rows at once."""
+def fits(model: PreTrainedModel, rows: int, needs_checkpointing: bool = False) -> None:
+    """Let the model run out of memory where its layers are given more than so many rows at once."""
 
     def allocate(module: nn.Module, _given: object, named: dict[str, torch.Tensor]) -> None:
         kept = not model.is_gradient_checkpointing
         if torch.is_grad_enabled() and (len(named["input_ids"]) > rows or (needs_checkpointing and kept)):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
 
-    model.register_forward_pre_hook(allocate, with_kwargs=True)
+    model.get_decoder().register_forward_pre_hook(allocate, with_kwargs=True)
 
 
 def trained(base: PreTrainedModel, folder: Path, rows: int = 4, needs_checkpointing: bool = False) -> tuple[str, Told]:

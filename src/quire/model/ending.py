@@ -26,8 +26,20 @@ def plain_head(model: PreTrainedModel | PeftModel) -> nn.Linear | None:
     return head if type(head) is nn.Linear else None
 
 
-def states_of(model: PreTrainedModel | PeftModel, inputs: Tensor, positions: Tensor | None) -> Tensor:
-    """What the head reads: (rows, length, width)."""
+def states_of(
+    model: PreTrainedModel | PeftModel, inputs: Tensor, positions: Tensor | None, whole: bool = False
+) -> Tensor:
+    """What the head reads: (rows, length, width).
+
+    With `whole` the model is computed as a whole, head and all, as one must be that several processes hold in slices;
+    the head then reads one token.
+    """
+    if whole:
+        passed = model(
+            input_ids=inputs, position_ids=positions, use_cache=False, output_hidden_states=True, logits_to_keep=1
+        )
+        last: Tensor = passed.hidden_states[-1]
+        return last
     decoder = _inner(model).get_decoder()  # type: ignore[no-untyped-call]
     states: Tensor = decoder(input_ids=inputs, position_ids=positions, use_cache=False).last_hidden_state
     return states

@@ -14,7 +14,9 @@ from typing import Literal
 
 import torch
 
+from quire.model.kernels.native import native
 from quire.planner.facts import MachineFacts
+from quire.planner.memory import VERY_LARGE
 from quire.planner.precision import require_precision
 
 Precision = Literal["fp32", "bf16", "fp16", "int8", "nf4"]
@@ -27,7 +29,6 @@ WORTHWHILE_GAIN = 1.2
 # What `give_freed_memory_back` takes for a large tensor, in bytes, and what `keep_small_memory` does; the numbers by
 # which malloc.h knows these settings.
 LARGE = 2**20
-VERY_LARGE = 2**22
 _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1
 
 # One thread is taken only where it is clearly faster: two starts on the same machine should decide alike.
@@ -51,12 +52,12 @@ def device_name() -> Literal["cpu", "cuda"]:
 def measure_machine() -> MachineFacts:
     """Facts about this machine; the matmul rates take well under a second to measure."""
     rates = [("fp32", matmul_rate(torch.float32)), ("bf16", matmul_rate(torch.bfloat16))]
-    native = ["fp32"]
+    formats = ["fp32"]
     if dict(rates)["bf16"] >= WORTHWHILE_GAIN * dict(rates)["fp32"]:
-        native.append("bf16")
+        formats.append("bf16")
     gpu = torch.cuda.is_available()
     if gpu:
-        native.append("fp16")
+        formats.append("fp16")
     memory, free = _memory()
     return MachineFacts(
         cores=os.cpu_count() or 1,
@@ -64,10 +65,11 @@ def measure_machine() -> MachineFacts:
         memory_free_bytes=free,
         disk_free_bytes=shutil.disk_usage(Path.cwd()).free,
         rates=tuple(rates),
-        native=tuple(native),
+        native=tuple(formats),
         gpu=torch.cuda.get_device_name() if gpu else None,
         gpu_memory_bytes=torch.cuda.get_device_properties(0).total_memory if gpu else None,
         gpus=torch.cuda.device_count() if gpu else 0,
+        kernels=native() is not None,
     )
 
 

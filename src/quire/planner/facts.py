@@ -43,6 +43,7 @@ class MachineFacts:
     gpu: str | None = None
     gpu_memory_bytes: int | None = None
     gpus: int = 0
+    kernels: bool = False  # Quire's compiled kernels can be used
 
     @property
     def device(self) -> str:

@@ -173,7 +173,7 @@ def _need(settings: TrainSettings, shape: BaseShape, precision: str, machine: Ma
     trainable = shape.lora_parameters(settings.method.adapter) if settings.method.adapter else shape.parameters
     twice = needs_checkpointing(settings, shape, choice, precision, trainable, machine)
     settled = settings.model_copy(update={"checkpointing": twice})
-    return memory_of(settled, shape, choice, precision, trainable, machine.device)
+    return memory_of(settled, shape, choice, precision, trainable, machine.device, kernels=machine.kernels)
 
 
 def _on_all(lora: Lora, shape: BaseShape) -> Lora:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from quire.planner.facts import MachineFacts
 from quire.planner.schedule import BatchChoice
 from quire.planner.shape import BaseShape, Linear
+from quire.recipe.method import Lora
 from quire.recipe.schema import TrainSettings
 
 BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
@@ -39,6 +40,17 @@ CONTEXT = 600 * 2**20
 # than their bytes (measured, benchmarks/plan.py).  On a GPU torch's own allocator rounds far less.
 SCATTERED = {"cpu": 1.34, "cuda": 1.05}
 SCATTERED_FP32 = {"cpu": 1.5, "cuda": 1.05}
+
+# Tensors of so many bytes leave the process when they are freed and leave no holes (model.machine.keep_small_memory).
+VERY_LARGE = 2**22
+SCATTERED_LARGE = 1.05
+
+# Families whose layers are exchanged for ours (model.quick), and those whose loss is formed without all logits at once
+# (model.ending).
+QUICK = ("llama", "mistral", "qwen2", "qwen3")
+PLAIN_ENDINGS = (*QUICK, "gpt2", "gpt_neo", "gpt_neox")
+# The loss's blocks (model.kernels.head): bytes of logits, and rows at least.
+LOSS_BLOCK, LOSS_ROWS = 32 * 2**20, 256
 
 # With activations computed twice, two layers' worth is there at once; what is freed leaves the process then
 # (model.machine.give_freed_memory_back), but for some.
@@ -136,11 +148,13 @@ def memory_of(
     trainable: int,
     device: str = "cpu",
     processes: int = 1,
+    kernels: bool = False,
 ) -> Memory:
     """The memory, on each of `processes` devices, of a step of `choice.batch` rows of a full window.
 
     With `parallel: ddp` every device holds everything, and one bucket of gradients more while they are summed up; with
-    `fsdp` each holds its share and, for a moment, two layers whole; an adapter it holds whole.
+    `fsdp` each holds its share and, for a moment, two layers whole; an adapter it holds whole.  `kernels`: a processor
+    computes with Quire's compiled ones.
     """
     held = held_by(settings, shape, precision)
     tokens = choice.batch * settings.window
@@ -164,8 +178,8 @@ def memory_of(
         adapter=round(held.adapter * learned),
         gradients=round(gradients),
         optimiser=round(held.optimiser * learned / sliced),
-        activations=round(tokens * _activations_per_token(settings, shape, precision, device)),
-        logits=tokens * shape.vocabulary * logit_bytes(precision),
+        activations=round(tokens * _activations_per_token(settings, shape, precision, device, tokens, kernels)),
+        logits=_loss_bytes(tokens, shape, precision, shared > 1),
         runtime=runtime,
     )
     fresh, own = _loaded(settings, shape, precision, held, device)
@@ -191,7 +205,8 @@ def needs_checkpointing(
         return settings.checkpointing
     if machine is None:
         return False
-    return memory_of(settings, shape, choice, precision, trainable, machine.device, processes).step > machine.room
+    made = memory_of(settings, shape, choice, precision, trainable, machine.device, processes, machine.kernels)
+    return made.step > machine.room
 
 
 def disk_of(trainable: int, keep: int) -> int:
@@ -232,12 +247,53 @@ def _loaded(settings: TrainSettings, shape: BaseShape, precision: str, held: Hel
     return weights + 2 * shape.parameters, weights
 
 
-def _activations_per_token(settings: TrainSettings, shape: BaseShape, precision: str, device: str) -> float:
+def _loss_bytes(tokens: int, shape: BaseShape, precision: str, sliced: bool) -> int:
+    """Bytes at the loss: all logits, or a block of them and the gradient of what the head reads."""
+    if sliced or shape.family not in PLAIN_ENDINGS:
+        return tokens * shape.vocabulary * logit_bytes(precision)
+    size = BYTES.get(precision, 2)
+    rows = min(tokens, max(LOSS_ROWS, LOSS_BLOCK // (shape.vocabulary * size)))
+    return rows * shape.vocabulary * (size if size == 2 else 3 * size) + 2 * tokens * shape.hidden * size
+
+
+def _is_quick(settings: TrainSettings, shape: BaseShape, precision: str, device: str, kernels: bool) -> bool:
+    """Whether our own layers compute, and keep what they need alone."""
+    lora = settings.method.adapter
+    halves = BYTES.get(precision, 2) == 2
+    return shape.family in QUICK and halves and lora is not None and not lora.dora and (kernels or device == "cuda")
+
+
+def _quick_layer_per_token(shape: BaseShape, lora: Lora, size: int, device: str) -> float:
+    """Bytes that one of our layers keeps of a token: what goes into both norms; queries, keys, values and what
+    attention makes of them, with a sum for each head; both inputs of the gate; and what goes into an adapter, once."""
+    linears = {linear.name: linear for linear in shape.linears}
+    targets = shape.targets(lora)
+    named = {linear.name for linear in targets}
+    kept = 2 * shape.hidden + 2 * shape.intermediate + linears["q_proj"].outputs
+    kept += sum(linears[name].outputs for name in ("q_proj", "k_proj", "v_proj"))
+    kept += shape.hidden * (bool(named & {"q_proj", "k_proj", "v_proj"}) + bool(named & {"gate_proj", "up_proj"}))
+    kept += shape.intermediate * ("down_proj" in named)
+    if lora.dropout and device == "cuda":
+        kept += sum(linear.inputs for linear in targets)
+    return size * kept + 4 * (shape.heads + 2 + lora.rank * len(targets))
+
+
+def _activations_per_token(
+    settings: TrainSettings, shape: BaseShape, precision: str, device: str, tokens: int, kernels: bool
+) -> float:
     """Bytes kept for the backward pass, for each token."""
     size = BYTES.get(precision, 2)
-    layer = _layer_per_token(settings, shape, size, device)
+    lora = settings.method.adapter
+    quick = _is_quick(settings, shape, precision, device, kernels)
+    if quick:
+        assert lora is not None
+        layer = _quick_layer_per_token(shape, lora, size, device)
+    else:
+        layer = _layer_per_token(settings, shape, size, device)
     if settings.checkpointing is True:
         return shape.layers * (shape.hidden * size + layer * HOLES[device]) + LAYERS_AT_ONCE * layer
+    if quick and tokens * shape.intermediate * size >= VERY_LARGE:
+        return shape.layers * layer * SCATTERED_LARGE
     scattered = SCATTERED_FP32 if size == 4 or settings.method.full else SCATTERED
     return shape.layers * layer * scattered[device]
 

@@ -126,7 +126,8 @@ def make_plan(
     rows = tuple(_rows_of(part, settings, choice) for part in parts)
     times = seconds_of(settings, text, _steps_of(parts), rows, pace, written) if pace is not None else None
     times = replace(times, steps=times.steps / shared) if times is not None else None
-    memory = memory_of(settings, shape, choice, precision, trainable, device, processes)
+    kernels = machine is not None and machine.kernels
+    memory = memory_of(settings, shape, choice, precision, trainable, device, processes, kernels)
     melted = melted_bytes(shape) if melts else 0
     memory = with_melting(memory, shape, device) if melts else memory
     plan = Plan(

@@ -72,17 +72,17 @@ def ghost_of(rows: Rows, index: int, device: str) -> Batch:
 def summed_loss(model: PreTrainedModel, batch: Batch, computation: Computation) -> Tensor:
     """Cross-entropy in nats, summed over the batch's targets, in float32."""
     kind = batch.inputs.device.type
-    # Of a model in slices the head is put together only while the whole model computes.
-    head = None if is_sliced(model) else plain_head(model)
+    head, sliced = plain_head(model), is_sliced(model)
+    if head is not None and sliced and head.weight.requires_grad:
+        head = None  # its gradient is formed in slices, and only where the model computes it
     with torch.autocast(kind, dtype=computation.autocast, enabled=computation.autocast is not None):
         if head is None:
             logits = logits_of(model, batch.inputs, batch.positions, batch.segments, computation.packs)
             return functional.cross_entropy(
                 logits.float().flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED, reduction="sum"
             )
-        states = by_works(
-            partial(states_of, model), batch.inputs, batch.positions, batch.segments, computation.packs
-        ).flatten(0, 1)
+        read = partial(states_of, model, whole=sliced)
+        states = by_works(read, batch.inputs, batch.positions, batch.segments, computation.packs).flatten(0, 1)
     numbers = computation.autocast or states.dtype
     bias = None if head.bias is None else head.bias.to(numbers)
     return summed_cross_entropy(states.to(numbers), head.weight.to(numbers), bias, batch.targets.flatten(), IGNORED)

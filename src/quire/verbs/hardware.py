@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from quire.model.kernels.build import LIBRARY
 from quire.planner.facts import MachineFacts
 
 _BF16_FLAGS = ("avx512_bf16", "amx_bf16", "bf16")  # the last one as ARM processors call it
@@ -31,6 +32,7 @@ def look_at_machine(folder: Path) -> MachineFacts:
         gpu=gpu,
         gpu_memory_bytes=gpu_memory,
         gpus=gpus,
+        kernels=not gpu and _has_bf16() and LIBRARY.exists(),
     )
 
 

@@ -88,7 +88,9 @@ def train_case(
     trainable = shape.lora_parameters(QV.lora or Lora())
     twice = needs_checkpointing(settings, shape, choice, form, trainable, machine)
     settled = settings.model_copy(update={"checkpointing": twice})
-    _require(memory_of(settled, shape, choice, form, trainable, device).step, device, machine.room)
+    _require(
+        memory_of(settled, shape, choice, form, trainable, device, kernels=machine.kernels).step, device, machine.room
+    )
     model = random_model(config, form, device)
     weights = bytes_of(model)
     learner, computation = learning_form(model, settings, form, device, 0, twice)
