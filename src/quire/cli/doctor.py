@@ -68,6 +68,7 @@ def rows(checkup: Checkup) -> list[tuple[str, str]]:
         ("matrix rates", rates),
         ("precision", f"{checkup.precision}: {checkup.precision_reason}"),
         ("GPU", gpu),
+        ("kernels", checkup.kernels),
         ("memory", memory),
         ("disk", f"{show_size(machine.disk_free_bytes)} free here"),
         ("books walled in", checkup.confinement),

@@ -48,7 +48,7 @@ class Extra:
 @dataclass(frozen=True)
 class Checkup:
     """What `doctor` found.  `features` are processor instructions that matter to training; `confinement` says how well
-    strangers' files are walled in while they are read."""
+    strangers' files are walled in while they are read, `kernels` with which ones Quire computes."""
 
     quire: str
     python: str
@@ -57,6 +57,7 @@ class Checkup:
     features: tuple[str, ...]
     machine: MachineFacts
     confinement: str
+    kernels: str
     precision: str
     precision_reason: str
     versions: tuple[tuple[str, str], ...]
@@ -96,6 +97,7 @@ def doctor(online: bool = False) -> Checkup:
         features=_features(),
         machine=machine,
         confinement=confinement(),
+        kernels=_kernels(machine),
         precision=precision.value,
         precision_reason=precision.reason,
         versions=tuple((name, version) for name, version in _versions(_NAMED) if version),
@@ -133,6 +135,17 @@ def find_problems(
         what = "the hub cannot be reached"
         problems.append(Problem(what, "--base embedded, or --base FOLDER with a model that you have"))
     return problems
+
+
+def _kernels(machine: MachineFacts) -> str:
+    """With which kernels of its own Quire computes here."""
+    from quire.model.kernels.gpu import kernels_on_gpu
+    from quire.model.kernels.native import why_not
+
+    if machine.gpu is not None:
+        return "; ".join(kernels_on_gpu())
+    why = why_not()
+    return "compiled" if why is None else f"torch's own: {why}"
 
 
 def has_embedded_base() -> bool:
