@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from quire.verbs.benching.shapes import SHAPES as KNOWN
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -22,15 +24,14 @@ class Shape:
     steps: int
 
 
-SHAPES = {
-    shape.name: shape
-    for shape in (
-        Shape("135M", 576, 30, 9, 3, 1536, 49152, True, 10),  # SmolLM-135M
-        Shape("360M", 960, 32, 15, 5, 2560, 49152, True, 5),  # SmolLM-360M
-        Shape("1B", 2048, 22, 32, 4, 5632, 32000, False, 2),  # TinyLlama
-        Shape("8B", 4096, 32, 32, 8, 14336, 128256, False, 20),  # Llama 3, for GPUs
-    )
-}
+def _of(name: str, steps: int) -> Shape:
+    """The bench's shape of this name."""
+    base = KNOWN[name].base
+    measures = (base.hidden, base.layers, base.heads, base.key_value_heads, base.intermediate, base.vocabulary)
+    return Shape(name, *measures, base.tied, steps)
+
+
+SHAPES = {name: _of(name, steps) for name, steps in (("135M", 10), ("360M", 5), ("1B", 2), ("8B", 20))}
 
 
 @dataclass(frozen=True)
