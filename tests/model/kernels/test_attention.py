@@ -137,6 +137,20 @@ def test_threads_leave_no_trace():
 
 
 @needs_native
+@pytest.mark.parametrize("tokens", [32, 100, 300, 500, 800])
+def test_what_lay_in_memory_before_leaves_no_trace(tokens):
+    """Sums are begun where the first tile reaches, not with zeros: whatever the number of tiles, none is left out."""
+    tensors, gradient, _ = inputs_of(tokens, 2, 1, 16)
+    found = []
+    for filled in (torch.nan, 1e4):
+        before = [torch.full((size,), filled) for size in (2**8, 2**12, 2**16, 2**17, 2**18, 2**19) for _ in range(3)]
+        del before
+        found.append(all_of(causal_attention, tensors, gradient, [0, tokens], None))
+    assert all(torch.isfinite(x).all() for x in found[0])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+@needs_native
 def test_rows_of_equal_length_share_their_positions():
     tensors, gradient, turns = inputs_of(40, 2, 2, 32, turns=20)
     own = Turns(turns.cos.repeat(2, 1), turns.sin.repeat(2, 1))

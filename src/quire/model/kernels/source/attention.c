@@ -1,9 +1,10 @@
-/* Causal attention over packed works, forward and backward, after FlashAttention-2 (arXiv 2307.08691): tile by tile, no
- * matrix of all scores.  Products in bf16 with float32 sums (vdpbf16ps), softmax in float32, rotary positions on the way
- * in and out.
+/* Causal attention over packed works, forward and backward, after FlashAttention-2 (arXiv 2307.08691): tile by tile,
+ * no matrix of all scores.  Products in bf16 with float32 sums (vdpbf16ps), softmax in float32, rotary positions on
+ * the way in and out.
  *
- * Names: a row of tokens holds `segments` works, work i from starts[i] up to starts[i + 1]; no work sees another.  A work
- * is padded to whole groups of 16 tokens, so that its result is the same, bit for bit, wherever it stands in a row.
+ * Names: a row of tokens holds `segments` works, work i from starts[i] up to starts[i + 1]; no work sees another.  A
+ * work is padded to whole groups of 16 tokens, so that its result is the same, bit for bit, wherever it stands in a
+ * row.
  * q, out, dq, dout: (tokens, heads, dim); k, v, dk, dv: (tokens, groups, dim), with `heads / groups` heads to a group.
  * cos, sin: (turns, dim), that of token t at row t % turns; NULL where nothing is to be turned.
  * lse: (heads, tokens), the logarithm to base 2 of the sum of exponentials of a row of scores.
@@ -17,8 +18,19 @@
 #include <math.h>
 
 #define TILE 64      /* tokens on either side of a tile of scores */
-#define KEYS_AT_ONCE 128 /* keys that are held while all queries pass by on the way back: what the second cache holds */
+#define UNITS 12     /* of work on the way back, at least: what threads share among them */
+#define SLACK 8.0f
 #define LOG2E 1.44269504088896341f
+
+/* Not merged into its callers, where the compiler would run short of registers. */
+#define OWN_FUNCTION AVX512BF16 __attribute__((noinline))
+
+/* Loops over what is held in registers: unrolled as a whole, or it is not held there. */
+#ifdef __clang__
+#define IN_REGISTERS _Pragma("unroll")
+#else
+#define IN_REGISTERS _Pragma("GCC unroll 16")
+#endif
 
 static inline int64_t padded(int64_t n) { return (n + 15) & ~(int64_t)15; }
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -40,58 +52,68 @@ AVX512 static inline __m512 power_of_two(__m512 x) {
     return _mm512_scalef_ps(p, n);
 }
 
-/* C (4 x 16 * NG) (+)= A (4 x 2 * pairs) B; one function for each NG, so that the sums stay in registers */
-#define PRODUCT(NG)                                                                                                   \
-    AVX512BF16 static inline __attribute__((always_inline)) void product_##NG(                                        \
-        float *c, int64_t c_row, const bf16 *a, int64_t a_row, const bf16 *b, int64_t b_pair, int64_t b_group,        \
-        int64_t pairs, int add) {                                                                                     \
-        __m512 sum[4][NG];                                                                                            \
-        for (int i = 0; i < 4; i++)                                                                                   \
-            for (int j = 0; j < NG; j++) sum[i][j] = add ? _mm512_loadu_ps(c + i * c_row + 16 * j) : _mm512_setzero_ps(); \
+/* two neighbouring bf16, sixteen times */
+AVX512BF16 static inline __m512bh two_of(const bf16 *p) {
+    int32_t two;
+    memcpy(&two, p, 4);
+    return (__m512bh)_mm512_set1_epi32(two);
+}
+
+/* C (ROWS x 16 * NG) (+)= A (ROWS x 2 * pairs) B; one function for each, so that the sums stay in registers */
+#define PRODUCT(ROWS, NG)                                                                                             \
+    AVX512BF16 static inline __attribute__((always_inline)) void product_##ROWS##_##NG(                               \
+        float *c, int64_t c_row, const bf16 *a, int64_t a_row, int64_t a_pair, const bf16 *b, int64_t b_pair,         \
+        int64_t b_group, int64_t pairs, int add) {                                                                    \
+        __m512 sum[ROWS][NG];                                                                                         \
+        for (int i = 0; i < ROWS; i++)                                                                                \
+            for (int j = 0; j < NG; j++)                                                                              \
+                sum[i][j] = add ? _mm512_loadu_ps(c + i * c_row + 16 * j) : _mm512_setzero_ps();                      \
         for (int64_t p = 0; p < pairs; p++) {                                                                         \
             __m512bh right[NG];                                                                                       \
             for (int j = 0; j < NG; j++) right[j] = (__m512bh)_mm512_loadu_si512(b + p * b_pair + j * b_group);       \
-            for (int i = 0; i < 4; i++) {                                                                             \
-                int32_t two;                                                                                          \
-                memcpy(&two, a + i * a_row + 2 * p, 4);                                                               \
-                __m512bh left = (__m512bh)_mm512_set1_epi32(two);                                                     \
+            for (int i = 0; i < ROWS; i++) {                                                                          \
+                __m512bh left = two_of(a + i * a_row + p * a_pair);                                                   \
                 for (int j = 0; j < NG; j++) sum[i][j] = _mm512_dpbf16_ps(sum[i][j], left, right[j]);                 \
             }                                                                                                         \
         }                                                                                                             \
-        for (int i = 0; i < 4; i++)                                                                                   \
+        for (int i = 0; i < ROWS; i++)                                                                                \
             for (int j = 0; j < NG; j++) _mm512_storeu_ps(c + i * c_row + 16 * j, sum[i][j]);                         \
     }
-PRODUCT(1)
-PRODUCT(2)
-PRODUCT(3)
-PRODUCT(4)
+PRODUCT(16, 1)
+PRODUCT(8, 2)
+PRODUCT(4, 3)
+PRODUCT(4, 4)
 
-/* C (rows x 16 * groups) (+)= A (rows x 2 * pairs) B; rows a multiple of 4 */
-AVX512BF16 static void multiply(float *c, int64_t c_row, const bf16 *a, int64_t a_row, const bf16 *b, int64_t b_pair,
-                                int64_t b_group, int64_t rows, int64_t groups, int64_t pairs, int add) {
-    for (int64_t g = 0; g < groups; g += 4, c += 64, b += 4 * b_group)
-        for (int64_t i = 0; i < rows; i += 4) {
-            float *to = c + i * c_row;
-            const bf16 *from = a + i * a_row;
-            switch (least(4, groups - g)) {
-            case 4: product_4(to, c_row, from, a_row, b, b_pair, b_group, pairs, add); break;
-            case 3: product_3(to, c_row, from, a_row, b, b_pair, b_group, pairs, add); break;
-            case 2: product_2(to, c_row, from, a_row, b, b_pair, b_group, pairs, add); break;
-            default: product_1(to, c_row, from, a_row, b, b_pair, b_group, pairs, add); break;
-            }
+/* C (16 x 16 * groups) (+)= A (16 x 2 * pairs) B */
+OWN_FUNCTION static void multiply(float *c, int64_t c_row, const bf16 *a, int64_t a_row, int64_t a_pair,
+                                  const bf16 *b, int64_t b_pair, int64_t b_group, int64_t groups, int64_t pairs,
+                                  int add) {
+#define EACH(ROWS, NG)                                                                                                \
+    for (int i = 0; i < 16; i += ROWS)                                                                                \
+        product_##ROWS##_##NG(c + i * c_row, c_row, a + i * a_row, a_row, a_pair, b, b_pair, b_group, pairs, add)
+    for (; groups > 0; groups -= 4, c += 64, b += 4 * b_group)
+        switch (least(4, groups)) {
+        case 4: EACH(4, 4); break;
+        case 3: EACH(4, 3); break;
+        case 2: EACH(8, 2); break;
+        default: EACH(16, 1); break;
         }
+#undef EACH
 }
 
 /* Rows as they lie, turned by their positions where there are any, into (padded n, dim); the padding is zero. */
 AVX512BF16 static void gather(bf16 *to, const bf16 *from, int64_t row, int64_t n, int64_t dim, const bf16 *cos,
                               const bf16 *sin, int64_t turns, int64_t first) {
-    int64_t half = dim / 2;
+    int64_t half = dim / 2, turn = first % turns;
     for (int64_t t = 0; t < n; t++, to += dim, from += row) {
+        for (int64_t d = 0; d < dim; d += 32) _mm_prefetch((const char *)(from + 8 * row + d), _MM_HINT_T0);
         if (cos == NULL) {
-            memcpy(to, from, dim * sizeof(bf16));
+            for (int64_t d = 0; d < dim; d += 16)
+                _mm256_storeu_si256((__m256i *)(to + d), _mm256_loadu_si256((const __m256i *)(from + d)));
             continue;
         }
-        const bf16 *c = cos + (first + t) % turns * dim, *s = sin + (first + t) % turns * dim;
+        const bf16 *c = cos + turn * dim, *s = sin + turn * dim;
+        turn = turn + 1 < turns ? turn + 1 : 0;
         for (int64_t d = 0; d < half; d += 16) {
             __mmask16 m = first_lanes(half - d);
             __m512 low = load_bf16_part(from + d, m), high = load_bf16_part(from + half + d, m);
@@ -107,14 +129,15 @@ AVX512BF16 static void gather(bf16 *to, const bf16 *from, int64_t row, int64_t n
 /* The gradient of `gather`: rows in float32 times `scale`, turned back, into bf16. */
 AVX512BF16 static void scatter(bf16 *to, int64_t row, const float *from, int64_t n, int64_t dim, float scale,
                                const bf16 *cos, const bf16 *sin, int64_t turns, int64_t first) {
-    int64_t half = dim / 2;
+    int64_t half = dim / 2, turn = first % turns;
     __m512 by = _mm512_set1_ps(scale);
     for (int64_t t = 0; t < n; t++, to += row, from += dim) {
         if (cos == NULL) {
             for (int64_t d = 0; d < dim; d += 16) store_bf16(to + d, _mm512_mul_ps(by, _mm512_loadu_ps(from + d)));
             continue;
         }
-        const bf16 *c = cos + (first + t) % turns * dim, *s = sin + (first + t) % turns * dim;
+        const bf16 *c = cos + turn * dim, *s = sin + turn * dim;
+        turn = turn + 1 < turns ? turn + 1 : 0;
         for (int64_t d = 0; d < half; d += 16) {
             __mmask16 m = first_lanes(half - d);
             __m512 low = _mm512_mul_ps(by, _mm512_maskz_loadu_ps(m, from + d));
@@ -170,8 +193,9 @@ AVX512 static void by_features(bf16 *to, const bf16 *from, int64_t n, int64_t di
 
 /* two rows of sixteen bf16 (the halves of x), interleaved */
 AVX512 static inline __m512i interleaved(__m512i x) {
-    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
-                                           5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    const __m512i order =
+        _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3,
+                         18, 2, 17, 1, 16, 0);
     return _mm512_permutexvar_epi16(order, x);
 }
 
@@ -185,55 +209,84 @@ AVX512 static void by_tokens(bf16 *to, const bf16 *from, int64_t n, int64_t dim)
         }
 }
 
-/* float32 (rows, n) to (n, rows), both multiples of 16 */
-AVX512 static void transpose(float *to, const float *from, int64_t rows, int64_t n) {
-    for (int64_t i = 0; i < rows; i += 16)
-        for (int64_t t = 0; t < n; t += 16) {
-            __m512i r[16];
-            for (int j = 0; j < 16; j++) r[j] = _mm512_loadu_si512(from + (i + j) * n + t);
-            mirror(r);
-            for (int j = 0; j < 16; j++) _mm512_storeu_si512(to + (t + j) * rows + i, r[j]);
-        }
-}
-
 /* Where the padded works begin in a buffer of padded tokens: offsets (segments + 1). */
 static void lay_out(int64_t *offsets, const int64_t *starts, int64_t segments) {
     offsets[0] = 0;
     for (int64_t i = 0; i < segments; i++) offsets[i + 1] = offsets[i] + padded(starts[i + 1] - starts[i]);
 }
 
-/* A tile of scores of up to 64 queries to probabilities in `p` (rows, 64), bf16.  Of `scores` (rows, 64), in units of
- * log 2 when times `scale`, the first `groups` sixteens count; `ahead` is how many keys past the tile's first one the
- * first query may see.  `highest` (rows), `total` (rows, 16) and `out` (rows, dim) are brought up to date. */
-AVX512BF16 static void soften(bf16 *p, const float *scores, float *highest, float *total, float *out, int64_t rows,
-                              int64_t groups, int64_t dim, int64_t ahead, float scale) {
-    const __m512 by = _mm512_set1_ps(scale), lowest = _mm512_set1_ps(-INFINITY);
-    for (int64_t i = 0; i < rows; i++, scores += TILE, p += TILE, out += dim, total += 16) {
-        __m512 s[4], top = lowest;
-        for (int64_t g = 0; g < groups; g++) {
-            int64_t seen = ahead + i + 1 - 16 * g;
-            __mmask16 m = seen <= 0 ? 0 : first_lanes(seen);
-            s[g] = _mm512_mask_mul_ps(lowest, m, _mm512_loadu_ps(scores + 16 * g), by);
-            top = _mm512_max_ps(top, s[g]);
-        }
-        __m512 sum = _mm512_loadu_ps(total), most = _mm512_set1_ps(highest[i]);
-        if (_mm512_cmp_ps_mask(top, most, _CMP_NLE_UQ)) {
-            /* the sums so far counted from a lower maximum */
-            float now = _mm512_reduce_max_ps(top);
-            __m512 less = _mm512_set1_ps(highest[i] == -INFINITY ? 0.0f : exp2f(highest[i] - now));
-            sum = _mm512_mul_ps(sum, less);
-            for (int64_t d = 0; d < dim; d += 16)
-                _mm512_storeu_ps(out + d, _mm512_mul_ps(less, _mm512_loadu_ps(out + d)));
-            highest[i] = now;
-            most = _mm512_set1_ps(now);
-        }
-        for (int64_t g = 0; g < groups; g++) {
-            __m512 e = power_of_two(_mm512_sub_ps(s[g], most));
-            sum = _mm512_add_ps(sum, e);
-            store_bf16(p + 16 * g, e);
-        }
-        _mm512_storeu_ps(total, sum);
+/* Scores of ROWS queries (ROWS, dim) with 16 * NG keys, and their probabilities in `p` (ROWS, 64), bf16; where `seen`
+ * is not 0, the last sixteen keys are those of the queries' own group, of which query i sees the first `seen` + i.
+ * `scale` brings scores to units of log 2.  `highest` (ROWS), `total` (ROWS, 16), `out` (ROWS, dim) are brought up to
+ * date.
+ *
+ * The exponentials count from `highest`, which follows the largest score only where that has left it far behind: what
+ * is up to SLACK above is as exact, and the sums so far need not be scaled (after FlashAttention-4). */
+#define SOFTEN(ROWS, NG)                                                                                              \
+    AVX512BF16 static inline __attribute__((always_inline)) void soften_##ROWS##_##NG(                                \
+        bf16 *p, const bf16 *queries, const bf16 *keys, float *highest, float *total, float *out, int64_t dim,        \
+        int seen, float scale) {                                                                                      \
+        const __m512 by = _mm512_set1_ps(scale), lowest = _mm512_set1_ps(-INFINITY);                                  \
+        __m512 s[ROWS][NG];                                                                                           \
+        for (int i = 0; i < ROWS; i++)                                                                                \
+            for (int j = 0; j < NG; j++) s[i][j] = _mm512_setzero_ps();                                               \
+        for (int64_t d = 0; d < dim; d += 2) {                                                                        \
+            __m512bh right[NG];                                                                                       \
+            for (int j = 0; j < NG; j++) right[j] = (__m512bh)_mm512_loadu_si512(keys + 16 * (d + j * dim));          \
+            IN_REGISTERS                                                                                              \
+            for (int i = 0; i < ROWS; i++) {                                                                          \
+                __m512bh left = two_of(queries + i * dim + d);                                                        \
+                for (int j = 0; j < NG; j++) s[i][j] = _mm512_dpbf16_ps(s[i][j], left, right[j]);                     \
+            }                                                                                                         \
+        }                                                                                                             \
+        IN_REGISTERS                                                                                                  \
+        for (int i = 0; i < ROWS; i++) {                                                                              \
+            __m512 top = lowest, sum = _mm512_loadu_ps(total + 16 * i), most = _mm512_set1_ps(highest[i]);            \
+            IN_REGISTERS                                                                                              \
+            for (int j = 0; j < NG; j++) {                                                                            \
+                s[i][j] = _mm512_mul_ps(s[i][j], by);                                                                 \
+                if (seen && j == NG - 1) s[i][j] = _mm512_mask_mov_ps(lowest, first_lanes(seen + i), s[i][j]);        \
+                top = _mm512_max_ps(top, s[i][j]);                                                                    \
+            }                                                                                                         \
+            if (_mm512_cmp_ps_mask(top, _mm512_add_ps(most, _mm512_set1_ps(SLACK)), _CMP_NLE_UQ)) {                   \
+                __m512 now = _mm512_set1_ps(_mm512_reduce_max_ps(top));                                               \
+                __m512 less = power_of_two(_mm512_sub_ps(most, now));                                                 \
+                for (int64_t d = i * dim; d < (i + 1) * dim; d += 16)                                                 \
+                    _mm512_storeu_ps(out + d, _mm512_mul_ps(less, _mm512_loadu_ps(out + d)));                         \
+                sum = _mm512_mul_ps(sum, less);                                                                       \
+                most = now;                                                                                           \
+                highest[i] = _mm512_cvtss_f32(now);                                                                   \
+            }                                                                                                         \
+            IN_REGISTERS                                                                                              \
+            for (int j = 0; j < NG; j++) {                                                                            \
+                __m512 e = power_of_two(_mm512_sub_ps(s[i][j], most));                                                \
+                sum = _mm512_add_ps(sum, e);                                                                          \
+                store_bf16(p + i * TILE + 16 * j, e);                                                                 \
+            }                                                                                                         \
+            _mm512_storeu_ps(total + 16 * i, sum);                                                                    \
+        }                                                                                                             \
     }
+SOFTEN(16, 1)
+SOFTEN(8, 2)
+SOFTEN(4, 3)
+SOFTEN(4, 4)
+
+/* Sixteen queries and the keys of one tile: probabilities in `p` (16, 64).  Where `own` is not negative, the tile is
+ * the queries' own, and they are its group `own`; of later ones they see nothing. */
+OWN_FUNCTION static void soften(bf16 *p, const bf16 *queries, const bf16 *keys, float *highest, float *total,
+                                float *out, int64_t dim, int64_t own, float scale) {
+#define EACH(ROWS, NG, OWN)                                                                                           \
+    for (int i = 0; i < 16; i += ROWS)                                                                                \
+        soften_##ROWS##_##NG(p + i * TILE, queries + i * dim, keys, highest + i, total + 16 * i, out + i * dim, dim,  \
+                             (OWN) ? i + 1 : 0, scale)
+    switch (own) {
+    case 0: EACH(16, 1, 1); break;
+    case 1: EACH(8, 2, 1); break;
+    case 2: EACH(4, 3, 1); break;
+    case 3: EACH(4, 4, 1); break;
+    default: EACH(4, 4, 0); break;
+    }
+#undef EACH
 }
 
 /* Returns 0, or 1 where there was no memory. */
@@ -257,10 +310,10 @@ AVX512BF16 int64_t quire_attention_forward(const bf16 *q, int64_t q_row, const b
 #pragma omp parallel
     if (go) {
         bf16 *rows = room(TILE * dim * sizeof(bf16));
-        bf16 *p = room(TILE * TILE * sizeof(bf16));
-        float *scores = room(TILE * TILE * sizeof(float)), *sums = room(TILE * dim * sizeof(float));
+        bf16 *p = room(16 * TILE * sizeof(bf16));
+        float *sums = room(TILE * dim * sizeof(float));
         float highest[TILE], total[TILE * 16];
-        if (rows == NULL || p == NULL || scores == NULL || sums == NULL) {
+        if (rows == NULL || p == NULL || sums == NULL) {
 #pragma omp atomic write
             bad = 1;
         }
@@ -288,14 +341,14 @@ AVX512BF16 int64_t quire_attention_forward(const bf16 *q, int64_t q_row, const b
                 memset(sums, 0, padded(n) * dim * sizeof(float));
                 for (int i = 0; i < TILE; i++) highest[i] = -INFINITY;
                 memset(total, 0, sizeof(total));
-                for (int64_t key = 0; key < at + n; key += TILE) {
-                    int64_t sixteens = (least(TILE, at + n - key) + 15) / 16;
-                    multiply(scores, TILE, rows, dim, keys + place + key * dim, 32, 16 * dim, padded(n), sixteens,
-                             dim / 2, 0);
-                    soften(p, scores, highest, total, sums, padded(n), sixteens, dim, at - key, scale * LOG2E);
-                    multiply(sums, dim, p, TILE, values + place + key * dim, 2 * dim, 32, padded(n), dim / 16,
-                             8 * sixteens, 1);
-                }
+                for (int64_t key = 0; key < at + n; key += TILE)
+                    for (int64_t i = 0; i < padded(n); i += 16) {
+                        int64_t own = key == at ? i / 16 : -1, sixteens = key == at ? i / 16 + 1 : TILE / 16;
+                        soften(p, rows + i * dim, keys + place + key * dim, highest + i, total + 16 * i, sums + i * dim,
+                               dim, own, scale * LOG2E);
+                        multiply(sums + i * dim, dim, p, TILE, 2, values + place + key * dim, 2 * dim, 32, dim / 16,
+                                 8 * sixteens, 1);
+                    }
                 for (int64_t i = 0; i < n; i++) {
                     float sum = _mm512_reduce_add_ps(_mm512_loadu_ps(total + 16 * i));
                     __m512 by = _mm512_set1_ps(1.0f / sum);
@@ -306,74 +359,165 @@ AVX512BF16 int64_t quire_attention_forward(const bf16 *q, int64_t q_row, const b
                 }
             }
         }
-        free(rows), free(p), free(scores), free(sums);
+        free(rows), free(p), free(sums);
     }
     free(keys), free(values), free(offsets);
     return bad;
 }
 
-/* A tile's probabilities and their gradients, both transposed: rows are keys, columns queries.
- * scores, dprob: (rows, 64) float32 in.  prob, dscore: (rows, 64) bf16 out; pairs: [rows / 2][64][2], dscore again. */
-AVX512BF16 static void tile_gradient(bf16 *prob, bf16 *dscore, bf16 *pairs, const float *scores, const float *dprob,
-                                     const float *lse, const float *inner, int64_t rows, int64_t groups, int64_t ahead,
-                                     float scale) {
-    const __m512 by = _mm512_set1_ps(scale * LOG2E);
-    for (int64_t i = 0; i < rows; i += 2)
-        for (int64_t g = 0; g < groups; g++) {
-            __m512 p[2], d[2];
-            __m512 from = _mm512_loadu_ps(lse + 16 * g), minus = _mm512_loadu_ps(inner + 16 * g);
-            for (int j = 0; j < 2; j++) {
-                int64_t at = (i + j) * TILE + 16 * g;
-                /* key i + j is seen by the queries from column `hidden` on */
-                int64_t hidden = i + j - ahead - 16 * g;
-                __mmask16 m = hidden <= 0 ? 0xFFFF : (__mmask16)~first_lanes(hidden);
-                p[j] = _mm512_maskz_mov_ps(m, power_of_two(_mm512_fmsub_ps(_mm512_loadu_ps(scores + at), by, from)));
-                d[j] = _mm512_maskz_mul_ps(m, p[j], _mm512_sub_ps(_mm512_loadu_ps(dprob + at), minus));
-                store_bf16(prob + at, p[j]);
-            }
-            __m512i both = (__m512i)_mm512_cvtne2ps_pbh(d[1], d[0]);
-            _mm256_storeu_si256((__m256i *)(dscore + i * TILE + 16 * g), _mm512_castsi512_si256(both));
-            _mm256_storeu_si256((__m256i *)(dscore + (i + 1) * TILE + 16 * g), _mm512_extracti64x4_epi64(both, 1));
-            _mm512_storeu_si512(pairs + (i * TILE + 32 * g), interleaved(both));
-        }
-}
-
-/* What the backward pass reads of one head of queries, or of one group of keys, of all works one behind the other. */
+/* One head's queries from `first` of their work on, up to 64 (m, padded), with all that the way back reads of them. */
 typedef struct {
-    bf16 *rows, *features, *tokens;
-} packed;
+    bf16 *rows, *q_features, *q_tokens, *o_features, *o_tokens;
+    float levels[TILE], inner[TILE]; /* lse; the gradient's product with what came out */
+    float *dq;                       /* (m, dim) */
+    int64_t first, m;
+} asking;
 
-/* Every second tile of keys of one work under one head: dq (dim, n) transposed, dk and dv (n, dim), all float32. */
+/* A tile's probabilities and the gradients of its scores, transposed, rows are keys and columns queries, (64, 64) bf16;
+ * pairs: [32][64][2], the latter again. */
 typedef struct {
-    float *scores, *dprob;
     bf16 *prob, *dscore, *pairs;
-} scratch;
+} tile;
 
-AVX512BF16 static void walk_back(float *dq, float *dk, float *dv, const packed *q, const packed *dout, const packed *k,
-                                 const bf16 *k_across, const packed *v, const float *lse, const float *inner, int64_t n,
-                                 int64_t dim, int64_t begin, int64_t step, float scale, scratch *s) {
-    for (int64_t first = begin * KEYS_AT_ONCE; first < n; first += step * KEYS_AT_ONCE)
-        for (int64_t query = first; query < n; query += TILE)
-            for (int64_t key = first; key < least(n, first + KEYS_AT_ONCE) && key <= query; key += TILE) {
-                int64_t keys = least(TILE, n - key), sixteens = least(TILE, n - query) / 16;
-                multiply(s->scores, TILE, k->rows + key * dim, dim, q->features + query * dim, 32, 16 * dim, keys,
-                         sixteens, dim / 2, 0);
-                multiply(s->dprob, TILE, v->rows + key * dim, dim, dout->features + query * dim, 32, 16 * dim, keys,
-                         sixteens, dim / 2, 0);
-                tile_gradient(s->prob, s->dscore, s->pairs, s->scores, s->dprob, lse + query, inner + query, keys,
-                              sixteens, query - key, scale);
-                multiply(dv + key * dim, dim, s->prob, TILE, dout->tokens + query * dim, 2 * dim, 32, keys, dim / 16,
-                         8 * sixteens, query > key);
-                multiply(dk + key * dim, dim, s->dscore, TILE, q->tokens + query * dim, 2 * dim, 32, keys, dim / 16,
-                         8 * sixteens, query > key);
-                multiply(dq + query, n, k_across + key, n, s->pairs, 2 * TILE, 32, dim, sixteens, keys / 2, 1);
-            }
+/* ROWS keys, 16 * NG queries from column `at` on; where `own`, key i sees the queries of the first group from lane
+ * `own` - 1 + i on. */
+#define GRADIENT(ROWS, NG)                                                                                            \
+    AVX512BF16 static inline __attribute__((always_inline)) void gradient_##ROWS##_##NG(                              \
+        const tile *to, int64_t row, int64_t at, const bf16 *k, const bf16 *v, const asking *q, int64_t dim, int own, \
+        float scale) {                                                                                                \
+        const __m512 by = _mm512_set1_ps(scale * LOG2E);                                                              \
+        const bf16 *q_right = q->q_features + at * dim, *o_right = q->o_features + at * dim;                          \
+        __m512 s[ROWS][NG], d[ROWS][NG];                                                                              \
+        for (int i = 0; i < ROWS; i++)                                                                                \
+            for (int j = 0; j < NG; j++) s[i][j] = d[i][j] = _mm512_setzero_ps();                                     \
+        for (int64_t f = 0; f < dim; f += 2) {                                                                        \
+            __m512bh q_now[NG], o_now[NG];                                                                            \
+            IN_REGISTERS                                                                                              \
+            for (int j = 0; j < NG; j++) {                                                                            \
+                q_now[j] = (__m512bh)_mm512_loadu_si512(q_right + 16 * (f + j * dim));                                \
+                o_now[j] = (__m512bh)_mm512_loadu_si512(o_right + 16 * (f + j * dim));                                \
+            }                                                                                                         \
+            IN_REGISTERS                                                                                              \
+            for (int i = 0; i < ROWS; i++) {                                                                          \
+                __m512bh left = two_of(k + i * dim + f), right = two_of(v + i * dim + f);                             \
+                IN_REGISTERS                                                                                          \
+                for (int j = 0; j < NG; j++) {                                                                        \
+                    s[i][j] = _mm512_dpbf16_ps(s[i][j], left, q_now[j]);                                              \
+                    d[i][j] = _mm512_dpbf16_ps(d[i][j], right, o_now[j]);                                             \
+                }                                                                                                     \
+            }                                                                                                         \
+        }                                                                                                             \
+        IN_REGISTERS                                                                                                  \
+        for (int j = 0; j < NG; j++) {                                                                                \
+            __m512 level = _mm512_loadu_ps(q->levels + at + 16 * j), minus = _mm512_loadu_ps(q->inner + at + 16 * j); \
+            IN_REGISTERS                                                                                              \
+            for (int i = 0; i < ROWS; i += 2) {                                                                       \
+                int64_t place = (row + i) * TILE + at + 16 * j;                                                       \
+                __m512 p[2], g[2];                                                                                    \
+                for (int e = 0; e < 2; e++) {                                                                         \
+                    p[e] = power_of_two(_mm512_fmsub_ps(s[i + e][j], by, level));                                     \
+                    g[e] = _mm512_sub_ps(d[i + e][j], minus);                                                         \
+                    if (own && j == 0) {                                                                              \
+                        __mmask16 m = (__mmask16)(0xFFFFu << (own - 1 + i + e));                                      \
+                        p[e] = _mm512_maskz_mov_ps(m, p[e]);                                                          \
+                        g[e] = _mm512_maskz_mul_ps(m, p[e], g[e]);                                                    \
+                    } else {                                                                                          \
+                        g[e] = _mm512_mul_ps(p[e], g[e]);                                                             \
+                    }                                                                                                 \
+                    store_bf16(to->prob + place + e * TILE, p[e]);                                                    \
+                }                                                                                                     \
+                __m512i both = (__m512i)_mm512_cvtne2ps_pbh(g[1], g[0]);                                              \
+                _mm256_storeu_si256((__m256i *)(to->dscore + place), _mm512_castsi512_si256(both));                   \
+                _mm256_storeu_si256((__m256i *)(to->dscore + place + TILE), _mm512_extracti64x4_epi64(both, 1));      \
+                _mm512_storeu_si512(to->pairs + (row + i) * TILE + 2 * (at + 16 * j), interleaved(both));             \
+            }                                                                                                         \
+        }                                                                                                             \
+    }
+GRADIENT(8, 1)
+GRADIENT(4, 2)
+
+/* Sixteen keys, those of the tile's rows from `row` on, and the queries from column `at` on, up to `end`; where `own`,
+ * the first sixteen queries are at the places of these keys. */
+OWN_FUNCTION static void gradient(const tile *to, int64_t row, int64_t at, int64_t end, const bf16 *k, const bf16 *v,
+                                  const asking *q, int64_t dim, int own, float scale) {
+#define EACH(ROWS, NG, OWN)                                                                                           \
+    for (int i = 0; i < 16; i += ROWS)                                                                                \
+        gradient_##ROWS##_##NG(to, row + i, at, k + i * dim, v + i * dim, q, dim, (OWN) ? i + 1 : 0, scale)
+    if (own && end - at >= 32) {
+        EACH(4, 2, 1);
+        at += 32;
+    } else if (own) {
+        EACH(8, 1, 1);
+        at += 16;
+    }
+    for (; end - at >= 32; at += 32) EACH(4, 2, 0);
+    if (at < end) EACH(8, 1, 0);
+#undef EACH
 }
 
-AVX512BF16 static float dot(const bf16 *a, const bf16 *b, int64_t dim) {
+/* What up to 64 queries of one head leave behind: their own gradient in q->dq, and those of all keys and values that
+ * they see in dk and dv (tokens, dim), of which the first `reached` rows hold sums already. */
+OWN_FUNCTION static void walk_back(asking *q, float *dk, float *dv, int64_t reached, const bf16 *k,
+                                   const bf16 *k_tokens, const bf16 *v, int64_t dim, float scale, const tile *t) {
+    for (int64_t key = 0; key < q->first + q->m; key += TILE) {
+        int64_t keys = least(TILE, q->first + q->m - key);
+        for (int64_t i = 0; i < keys; i += 16) {
+            /* queries before their own group see nothing of these keys */
+            int own = key == q->first;
+            int64_t at = own ? i : 0, row = key + i;
+            gradient(t, i, at, q->m, k + row * dim, v + row * dim, q, dim, own, scale);
+            multiply(dv + row * dim, dim, t->prob + i * TILE + at, TILE, 2, q->o_tokens + at * dim, 2 * dim, 32,
+                     dim / 16, (q->m - at) / 2, row < reached);
+            multiply(dk + row * dim, dim, t->dscore + i * TILE + at, TILE, 2, q->q_tokens + at * dim, 2 * dim, 32,
+                     dim / 16, (q->m - at) / 2, row < reached);
+        }
+        for (int64_t i = 0; i < q->m; i += 16)
+            multiply(q->dq + i * dim, dim, t->pairs + 2 * i, 2, 2 * TILE, k_tokens + key * dim, 2 * dim, 32, dim / 16,
+                     (key == q->first ? i + 16 : keys) / 2, key > 0);
+    }
+}
+
+/* a += b; n a multiple of 16 */
+AVX512 static void add(float *a, const float *b, int64_t n) {
+    for (int64_t i = 0; i < n; i += 16)
+        _mm512_storeu_ps(a + i, _mm512_add_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i)));
+}
+
+AVX512BF16 static float dot(const bf16 *a, const bf16 *b, int64_t dim, int64_t row) {
     __m512 sum = _mm512_setzero_ps();
+    for (int64_t d = 0; d < dim; d += 32) _mm_prefetch((const char *)(a + 8 * row + d), _MM_HINT_T0);
     for (int64_t d = 0; d < dim; d += 16) sum = _mm512_fmadd_ps(load_bf16(a + d), load_bf16(b + d), sum);
     return _mm512_reduce_add_ps(sum);
+}
+
+/* n queries with what came out, its gradient and their levels, each where the first of them lies. */
+OWN_FUNCTION static void ask(asking *x, const bf16 *q, int64_t q_row, const bf16 *out, const bf16 *dout, int64_t o_row,
+                             const float *lse, int64_t n, int64_t dim, const bf16 *cos, const bf16 *sin, int64_t turns,
+                             int64_t place) {
+    x->m = padded(n);
+    gather(x->rows, q, q_row, n, dim, cos, sin, turns, place);
+    by_features(x->q_features, x->rows, x->m, dim);
+    by_tokens(x->q_tokens, x->rows, x->m, dim);
+    gather(x->rows, dout, o_row, n, dim, NULL, NULL, 1, place);
+    by_features(x->o_features, x->rows, x->m, dim);
+    by_tokens(x->o_tokens, x->rows, x->m, dim);
+    for (int64_t i = 0; i < x->m; i++) {
+        x->levels[i] = i < n ? lse[i] : INFINITY; /* the padding has no part in anything */
+        x->inner[i] = i < n ? dot(out + i * o_row, x->rows + i * dim, dim, o_row) : 0.0f;
+    }
+}
+
+/* The tile of queries that piece `piece` of `pieces` has as its `turn`-th: up and down in turns, so that all pieces
+ * have as many early tiles, which see little, as late ones. */
+static inline int64_t tile_of(int64_t piece, int64_t pieces, int64_t turn) {
+    return turn * pieces + (turn % 2 ? pieces - 1 - piece : piece);
+}
+
+/* How many of n tokens are keys of any tile of such a piece. */
+static int64_t reach(int64_t piece, int64_t pieces, int64_t n) {
+    int64_t rows = 0;
+    for (int64_t turn = 0, b; (b = tile_of(piece, pieces, turn)) * TILE < n; turn++) rows = least(n, (b + 1) * TILE);
+    return rows;
 }
 
 /* dq, dk, dv as q, k, v, each with rows one behind the other.  Returns 0, or 1 where there was no memory. */
@@ -383,100 +527,80 @@ AVX512BF16 int64_t quire_attention_backward(const bf16 *q, int64_t q_row, const 
                                             int64_t dim, float scale, const bf16 *out, const float *lse,
                                             const bf16 *dout, bf16 *dq, bf16 *dk, bf16 *dv) {
     int64_t tokens = starts[segments], share = heads / groups, bad = 0;
-    /* Few heads are shared out badly among threads: then every head is two pieces of work, whatever the threads. */
-    int64_t pieces = heads < 16 ? 2 : 1;
+    /* The queries of a group of heads are so many pieces of work, whatever the threads, each with sums of its own. */
+    const int64_t pieces = (UNITS + groups - 1) / groups;
     int64_t *offsets = room((segments + 1) * sizeof(int64_t));
     if (offsets == NULL) return 1;
     lay_out(offsets, starts, segments);
-    int64_t all = offsets[segments], size = all * dim;
-    bf16 *halves = room((5 * heads + 3 * groups) * size * sizeof(bf16));
-    float *wholes = room(((pieces + 2) * heads * size + 2 * heads * all) * sizeof(float));
-    if (halves == NULL || wholes == NULL) bad = 1;
-    bf16 *q_features = halves, *q_tokens = q_features + heads * size, *o_features = q_tokens + heads * size;
-    bf16 *o_tokens = o_features + heads * size, *k_rows = o_tokens + heads * size, *v_rows = k_rows + groups * size;
-    bf16 *k_across = v_rows + groups * size;
-    float *to_q = wholes, *to_k = to_q + pieces * heads * size, *to_v = to_k + heads * size;
-    float *levels = to_v + heads * size, *inner = levels + heads * all;
+    int64_t size = offsets[segments] * dim;
+    bf16 *k_rows = room(3 * groups * size * sizeof(bf16)), *k_tokens = k_rows + groups * size;
+    bf16 *v_rows = k_tokens + groups * size;
+    float *to_k = room(2 * pieces * groups * size * sizeof(float)), *to_v = to_k + pieces * groups * size;
+    if (k_rows == NULL || to_k == NULL) bad = 1;
     const int64_t go = !bad;
 #pragma omp parallel
     if (go) {
-        bf16 *rows = room(size * sizeof(bf16));
-        float *turned = room(size * sizeof(float));
-        scratch s = {room(TILE * TILE * 4), room(TILE * TILE * 4), room(TILE * TILE * 2), room(TILE * TILE * 2),
-                     room(TILE * TILE * 2)};
-        if (rows == NULL || turned == NULL || !s.scores || !s.dprob || !s.prob || !s.dscore || !s.pairs) {
+        bf16 *halves = room((5 * dim + 3 * TILE) * TILE * sizeof(bf16)), *after = halves + 5 * TILE * dim;
+        float *sums = room(TILE * dim * sizeof(float));
+        if (halves == NULL || sums == NULL) {
 #pragma omp atomic write
             bad = 1;
         }
 #pragma omp barrier
         if (!bad) {
-#pragma omp for schedule(dynamic, 1) collapse(2) nowait
-            for (int64_t h = 0; h < heads; h++)
-                for (int64_t w = 0; w < segments; w++) {
-                    int64_t first = starts[w], n = starts[w + 1] - first, m = padded(n);
-                    int64_t place = h * size + offsets[w] * dim, line = h * all + offsets[w];
-                    gather(rows, q + first * q_row + h * dim, q_row, n, dim, cos, sin, turns, first);
-                    by_features(q_features + place, rows, m, dim);
-                    by_tokens(q_tokens + place, rows, m, dim);
-                    gather(rows, dout + (first * heads + h) * dim, heads * dim, n, dim, NULL, NULL, 1, first);
-                    by_features(o_features + place, rows, m, dim);
-                    by_tokens(o_tokens + place, rows, m, dim);
-                    for (int64_t i = 0; i < m; i++) {
-                        int64_t from = ((first + i) * heads + h) * dim;
-                        levels[line + i] = i < n ? lse[h * tokens + first + i] : INFINITY;
-                        inner[line + i] = i < n ? dot(out + from, dout + from, dim) : 0.0f;
-                    }
-                }
 #pragma omp for schedule(dynamic, 1) collapse(2)
             for (int64_t g = 0; g < groups; g++)
                 for (int64_t w = 0; w < segments; w++) {
-                    int64_t first = starts[w], n = starts[w + 1] - first, m = padded(n), place = g * size + offsets[w] * dim;
-                    bf16 *keys = k_rows + place, *across = k_across + place;
-                    gather(keys, k + first * k_row + g * dim, k_row, n, dim, cos, sin, turns, first);
-                    for (int64_t d = 0; d < dim; d++)
-                        for (int64_t t = 0; t < m; t++) across[d * m + t] = keys[t * dim + d];
+                    int64_t first = starts[w], n = starts[w + 1] - first, place = g * size + offsets[w] * dim;
+                    gather(k_rows + place, k + first * k_row + g * dim, k_row, n, dim, cos, sin, turns, first);
+                    by_tokens(k_tokens + place, k_rows + place, padded(n), dim);
                     gather(v_rows + place, v + first * v_row + g * dim, v_row, n, dim, NULL, NULL, 1, first);
                 }
+            tile t = {after, after + TILE * TILE, after + 2 * TILE * TILE};
+            asking x = {.rows = halves,
+                        .q_features = halves + TILE * dim,
+                        .q_tokens = halves + 2 * TILE * dim,
+                        .o_features = halves + 3 * TILE * dim,
+                        .o_tokens = halves + 4 * TILE * dim,
+                        .dq = sums};
 #pragma omp for schedule(dynamic, 1) collapse(3)
-            for (int64_t h = 0; h < heads; h++)
-                for (int64_t w = 0; w < segments; w++)
+            for (int64_t w = 0; w < segments; w++)
+                for (int64_t g = 0; g < groups; g++)
                     for (int64_t piece = 0; piece < pieces; piece++) {
-                        int64_t m = padded(starts[w + 1] - starts[w]), at = offsets[w] * dim;
-                        int64_t place = h * size + at, shared = h / share * size + at, line = h * all + offsets[w];
-                        packed queries = {NULL, q_features + place, q_tokens + place};
-                        packed results = {NULL, o_features + place, o_tokens + place};
-                        packed keys = {k_rows + shared, NULL, NULL}, values = {v_rows + shared, NULL, NULL};
-                        float *to = to_q + (piece * heads) * size + place;
-                        memset(to, 0, m * dim * sizeof(float));
-                        walk_back(to, to_k + place, to_v + place, &queries, &results, &keys, k_across + shared, &values,
-                                  levels + line, inner + line, m, dim, piece, pieces, scale, &s);
+                        int64_t length = starts[w + 1] - starts[w], place = g * size + offsets[w] * dim, reached = 0;
+                        int64_t own = piece * groups * size + place;
+                        for (int64_t turn = 0; (x.first = tile_of(piece, pieces, turn) * TILE) < length; turn++)
+                            for (int64_t h = g * share; h < (g + 1) * share; h++) {
+                                int64_t n = least(TILE, length - x.first), first = starts[w] + x.first;
+                                int64_t at = (first * heads + h) * dim;
+                                ask(&x, q + first * q_row + h * dim, q_row, out + at, dout + at, heads * dim,
+                                    lse + h * tokens + first, n, dim, cos, sin, turns, first);
+                                walk_back(&x, to_k + own, to_v + own, reached, k_rows + place, k_tokens + place,
+                                          v_rows + place, dim, scale, &t);
+                                reached = x.first + x.m; /* later tiles see more */
+                                scatter(dq + at, heads * dim, sums, n, dim, scale, cos, sin, turns, first);
+                            }
                     }
-#pragma omp for schedule(dynamic, 1) collapse(2) nowait
-            for (int64_t h = 0; h < heads; h++)
-                for (int64_t w = 0; w < segments; w++) {
-                    int64_t first = starts[w], n = starts[w + 1] - first, m = padded(n);
-                    float *sum = to_q + h * size + offsets[w] * dim;
-                    for (int64_t piece = 1; piece < pieces; piece++)
-                        for (int64_t i = 0; i < m * dim; i++) sum[i] += sum[piece * heads * size + i];
-                    transpose(turned, sum, dim, m);
-                    scatter(dq + (first * heads + h) * dim, heads * dim, turned, n, dim, scale, cos, sin, turns, first);
-                }
 #pragma omp for schedule(dynamic, 1) collapse(2)
-            for (int64_t g = 0; g < groups; g++)
-                for (int64_t w = 0; w < segments; w++) {
+            for (int64_t w = 0; w < segments; w++)
+                for (int64_t g = 0; g < groups; g++) {
                     int64_t first = starts[w], n = starts[w + 1] - first;
-                    int64_t place = g * share * size + offsets[w] * dim, to = (first * groups + g) * dim;
-                    for (int64_t h = 1; h < share; h++)
-                        for (int64_t i = 0; i < n * dim; i++) {
-                            to_k[place + i] += to_k[place + h * size + i];
-                            to_v[place + i] += to_v[place + h * size + i];
-                        }
-                    scatter(dk + to, groups * dim, to_k + place, n, dim, scale, cos, sin, turns, first);
-                    scatter(dv + to, groups * dim, to_v + place, n, dim, 1.0f, NULL, NULL, 1, first);
+                    int64_t place = g * size + offsets[w] * dim, to = (first * groups + g) * dim;
+                    float *sum_k = to_k + place, *sum_v = to_v + place;
+                    int64_t rest = reach(0, pieces, n) * dim; /* piece 0 need not have come to the end */
+                    memset(sum_k + rest, 0, (n * dim - rest) * sizeof(float));
+                    memset(sum_v + rest, 0, (n * dim - rest) * sizeof(float));
+                    for (int64_t piece = 1; piece < pieces; piece++) {
+                        int64_t numbers = reach(piece, pieces, n) * dim;
+                        add(sum_k, sum_k + piece * groups * size, numbers);
+                        add(sum_v, sum_v + piece * groups * size, numbers);
+                    }
+                    scatter(dk + to, groups * dim, sum_k, n, dim, scale, cos, sin, turns, first);
+                    scatter(dv + to, groups * dim, sum_v, n, dim, 1.0f, NULL, NULL, 1, first);
                 }
         }
-        free(rows), free(turned), free(s.scores), free(s.dprob), free(s.prob), free(s.dscore), free(s.pairs);
+        free(halves), free(sums);
     }
-    free(halves), free(wholes), free(offsets);
+    free(k_rows), free(to_k), free(offsets);
     return bad;
 }
