@@ -535,8 +535,8 @@ AVX512BF16 int64_t quire_attention_backward(const bf16 *q, int64_t q_row, const 
     int64_t size = offsets[segments] * dim;
     bf16 *k_rows = room(3 * groups * size * sizeof(bf16)), *k_tokens = k_rows + groups * size;
     bf16 *v_rows = k_tokens + groups * size;
-    float *to_k = room(2 * pieces * groups * size * sizeof(float)), *to_v = to_k + pieces * groups * size;
-    if (k_rows == NULL || to_k == NULL) bad = 1;
+    float *to_k = room(pieces * groups * size * sizeof(float)), *to_v = room(pieces * groups * size * sizeof(float));
+    if (k_rows == NULL || to_k == NULL || to_v == NULL) bad = 1;
     const int64_t go = !bad;
 #pragma omp parallel
     if (go) {
@@ -601,6 +601,6 @@ AVX512BF16 int64_t quire_attention_backward(const bf16 *q, int64_t q_row, const 
         }
         free(halves), free(sums);
     }
-    free(k_rows), free(to_k), free(offsets);
+    free(k_rows), free(to_k), free(to_v), free(offsets);
     return bad;
 }
