@@ -193,9 +193,8 @@ AVX512 static void by_features(bf16 *to, const bf16 *from, int64_t n, int64_t di
 
 /* two rows of sixteen bf16 (the halves of x), interleaved */
 AVX512 static inline __m512i interleaved(__m512i x) {
-    const __m512i order =
-        _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3,
-                         18, 2, 17, 1, 16, 0);
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+                                           21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
     return _mm512_permutexvar_epi16(order, x);
 }
 
@@ -455,9 +454,9 @@ OWN_FUNCTION static void gradient(const tile *to, int64_t row, int64_t at, int64
 #undef EACH
 }
 
-/* What up to 64 queries of one head leave behind: their own gradient in q->dq, and those of all keys and values that
- * they see in dk and dv (tokens, dim), of which the first `reached` rows hold sums already. */
-OWN_FUNCTION static void walk_back(asking *q, float *dk, float *dv, int64_t reached, const bf16 *k,
+/* What up to 64 queries of one head leave behind: their own gradient in q->dq, and that of all keys and values that
+ * they see: it is added to dk and dv (tokens, dim) or, where not `add`, begins them. */
+OWN_FUNCTION static void walk_back(asking *q, float *dk, float *dv, int add, const bf16 *k,
                                    const bf16 *k_tokens, const bf16 *v, int64_t dim, float scale, const tile *t) {
     for (int64_t key = 0; key < q->first + q->m; key += TILE) {
         int64_t keys = least(TILE, q->first + q->m - key);
@@ -467,9 +466,9 @@ OWN_FUNCTION static void walk_back(asking *q, float *dk, float *dv, int64_t reac
             int64_t at = own ? i : 0, row = key + i;
             gradient(t, i, at, q->m, k + row * dim, v + row * dim, q, dim, own, scale);
             multiply(dv + row * dim, dim, t->prob + i * TILE + at, TILE, 2, q->o_tokens + at * dim, 2 * dim, 32,
-                     dim / 16, (q->m - at) / 2, row < reached);
+                     dim / 16, (q->m - at) / 2, add);
             multiply(dk + row * dim, dim, t->dscore + i * TILE + at, TILE, 2, q->q_tokens + at * dim, 2 * dim, 32,
-                     dim / 16, (q->m - at) / 2, row < reached);
+                     dim / 16, (q->m - at) / 2, add);
         }
         for (int64_t i = 0; i < q->m; i += 16)
             multiply(q->dq + i * dim, dim, t->pairs + 2 * i, 2, 2 * TILE, k_tokens + key * dim, 2 * dim, 32, dim / 16,
@@ -478,7 +477,7 @@ OWN_FUNCTION static void walk_back(asking *q, float *dk, float *dv, int64_t reac
 }
 
 /* a += b; n a multiple of 16 */
-AVX512 static void add(float *a, const float *b, int64_t n) {
+AVX512 static void add_to(float *a, const float *b, int64_t n) {
     for (int64_t i = 0; i < n; i += 16)
         _mm512_storeu_ps(a + i, _mm512_add_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i)));
 }
@@ -507,17 +506,10 @@ OWN_FUNCTION static void ask(asking *x, const bf16 *q, int64_t q_row, const bf16
     }
 }
 
-/* The tile of queries that piece `piece` of `pieces` has as its `turn`-th: up and down in turns, so that all pieces
- * have as many early tiles, which see little, as late ones. */
-static inline int64_t tile_of(int64_t piece, int64_t pieces, int64_t turn) {
-    return turn * pieces + (turn % 2 ? pieces - 1 - piece : piece);
-}
-
-/* How many of n tokens are keys of any tile of such a piece. */
-static int64_t reach(int64_t piece, int64_t pieces, int64_t n) {
-    int64_t rows = 0;
-    for (int64_t turn = 0, b; (b = tile_of(piece, pieces, turn)) * TILE < n; turn++) rows = least(n, (b + 1) * TILE);
-    return rows;
+/* The tile of queries that piece `piece` of `pieces` has as its `turn`-th, negative after the last: from the end of the
+ * work to its beginning, up and down among the pieces in turns, so that all have as much to do. */
+static inline int64_t tile_of(int64_t tiles, int64_t piece, int64_t pieces, int64_t turn) {
+    return tiles - 1 - turn * pieces - (turn % 2 ? pieces - 1 - piece : piece);
 }
 
 /* dq, dk, dv as q, k, v, each with rows one behind the other.  Returns 0, or 1 where there was no memory. */
@@ -567,33 +559,29 @@ AVX512BF16 int64_t quire_attention_backward(const bf16 *q, int64_t q_row, const 
             for (int64_t w = 0; w < segments; w++)
                 for (int64_t g = 0; g < groups; g++)
                     for (int64_t piece = 0; piece < pieces; piece++) {
-                        int64_t length = starts[w + 1] - starts[w], place = g * size + offsets[w] * dim, reached = 0;
-                        int64_t own = piece * groups * size + place;
-                        for (int64_t turn = 0; (x.first = tile_of(piece, pieces, turn) * TILE) < length; turn++)
+                        int64_t length = starts[w + 1] - starts[w], tiles = (length + TILE - 1) / TILE;
+                        int64_t place = g * size + offsets[w] * dim, own = piece * groups * size + place;
+                        for (int64_t turn = 0; (x.first = tile_of(tiles, piece, pieces, turn) * TILE) >= 0; turn++)
                             for (int64_t h = g * share; h < (g + 1) * share; h++) {
                                 int64_t n = least(TILE, length - x.first), first = starts[w] + x.first;
                                 int64_t at = (first * heads + h) * dim;
                                 ask(&x, q + first * q_row + h * dim, q_row, out + at, dout + at, heads * dim,
                                     lse + h * tokens + first, n, dim, cos, sin, turns, first);
-                                walk_back(&x, to_k + own, to_v + own, reached, k_rows + place, k_tokens + place,
-                                          v_rows + place, dim, scale, &t);
-                                reached = x.first + x.m; /* later tiles see more */
+                                walk_back(&x, to_k + own, to_v + own, turn > 0 || h > g * share, k_rows + place,
+                                          k_tokens + place, v_rows + place, dim, scale, &t);
                                 scatter(dq + at, heads * dim, sums, n, dim, scale, cos, sin, turns, first);
                             }
                     }
 #pragma omp for schedule(dynamic, 1) collapse(2)
             for (int64_t w = 0; w < segments; w++)
                 for (int64_t g = 0; g < groups; g++) {
-                    int64_t first = starts[w], n = starts[w + 1] - first;
+                    int64_t first = starts[w], n = starts[w + 1] - first, tiles = (n + TILE - 1) / TILE;
                     int64_t place = g * size + offsets[w] * dim, to = (first * groups + g) * dim;
                     float *sum_k = to_k + place, *sum_v = to_v + place;
-                    int64_t rest = reach(0, pieces, n) * dim; /* piece 0 need not have come to the end */
-                    memset(sum_k + rest, 0, (n * dim - rest) * sizeof(float));
-                    memset(sum_v + rest, 0, (n * dim - rest) * sizeof(float));
-                    for (int64_t piece = 1; piece < pieces; piece++) {
-                        int64_t numbers = reach(piece, pieces, n) * dim;
-                        add(sum_k, sum_k + piece * groups * size, numbers);
-                        add(sum_v, sum_v + piece * groups * size, numbers);
+                    for (int64_t piece = 1; piece < least(pieces, tiles); piece++) {
+                        int64_t numbers = (tiles - piece) * TILE * dim; /* what its first tile, the latest, sees */
+                        add_to(sum_k, sum_k + piece * groups * size, numbers);
+                        add_to(sum_v, sum_v + piece * groups * size, numbers);
                     }
                     scatter(dk + to, groups * dim, sum_k, n, dim, scale, cos, sin, turns, first);
                     scatter(dv + to, groups * dim, sum_v, n, dim, 1.0f, NULL, NULL, 1, first);
