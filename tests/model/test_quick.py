@@ -20,7 +20,7 @@ from transformers import (
 
 from quire.model.adapters import attach
 from quire.model.lowbit import to_int8
-from quire.model.quick import as_before, is_quick, quicken, works_in
+from quire.model.quick import as_before, is_quick, quicken
 from quire.recipe.method import Lora
 from tiny import build_model
 
@@ -220,9 +220,3 @@ def test_what_we_do_not_know_is_left_alone(family: str, tiny_tokenizer) -> None:
 
 def test_a_model_that_forgets_at_random_is_left_alone() -> None:
     assert not quicken(AutoModelForCausalLM.from_config(LlamaConfig(**SHAPE, attention_dropout=0.1)))
-
-
-def test_works_are_found_by_their_positions() -> None:
-    assert works_in(row()[1], 1) == [0, 40, 41, 71, 96]
-    assert works_in(torch.arange(6)[None], 3) == [0, 6, 12, 18]
-    assert works_in(torch.tensor([[0, 1, 2, 3], [0, 1, 0, 1]]), 2) == [0, 4, 6, 8]

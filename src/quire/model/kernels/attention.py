@@ -43,7 +43,8 @@ def causal_attention(
     kernel = _kernel_for(query, key, value, turns)
     if kernel is None:
         return attention_plain(query, key, value, starts, scale, turns)
-    attended: Tensor = _Attention.apply(query, key, value, tuple(starts), scale, turns)  # type: ignore[no-untyped-call]
+    looks = Looks(torch.tensor(starts), scale, turns)
+    attended: Tensor = _Attention.apply(query, key, value, looks)  # type: ignore[no-untyped-call]
     return attended
 
 
@@ -77,8 +78,35 @@ def turned(x: Tensor, turns: Turns) -> Tensor:
     return x * cos + torch.cat((-high, low), dim=-1) * sin
 
 
+@dataclass(frozen=True)
+class Looks:
+    """How a row of packed works looks back at itself: what `causal_attention` takes beside the three tensors."""
+
+    starts: Tensor  # (works + 1), int64
+    scale: float
+    turns: Turns | None
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, looks: Looks) -> tuple[Tensor, Tensor]:
+    """Natively, without autograd: what `causal_attention` gives, and a level for each row of scores (heads, tokens)."""
+    tokens, heads, _ = query.shape
+    out, levels = torch.empty(query.shape, dtype=query.dtype), torch.empty(heads, tokens)
+    _native().demand("quire_attention_forward", *_inputs(query, key, value, looks), out, levels)
+    return out, levels
+
+
+def attend_back(
+    gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, out: Tensor, levels: Tensor, looks: Looks
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients to query, key and value, each contiguous, of what `attend` gave; the scores are computed again."""
+    to_query, to_key, to_value = (torch.empty(x.shape, dtype=x.dtype) for x in (query, key, value))
+    inputs = _inputs(query, key, value, looks)
+    _native().demand("quire_attention_backward", *inputs, out, levels, gradient, to_query, to_key, to_value)
+    return to_query, to_key, to_value
+
+
 class _Attention(torch.autograd.Function):
-    """Keeps what came in and went out, and one number for each row of scores; the scores are computed again."""
+    """Keeps what came in and went out, and one number for each row of scores."""
 
     @staticmethod
     def forward(
@@ -86,38 +114,28 @@ class _Attention(torch.autograd.Function):
         query: Tensor,
         key: Tensor,
         value: Tensor,
-        starts: tuple[int, ...],
-        scale: float,
-        turns: Turns | None,
+        looks: Looks,
     ) -> Tensor:
-        tokens, heads, _ = query.shape
-        out = torch.empty(query.shape, dtype=query.dtype)
-        levels = torch.empty(heads, tokens)
-        where = torch.tensor(starts)
-        _native().demand("quire_attention_forward", *_inputs(query, key, value, where, scale, turns), out, levels)
-        ctx.save_for_backward(query, key, value, out, levels, where)
-        ctx.scale, ctx.turns = scale, turns  # type: ignore[attr-defined]
+        out, levels = attend(query, key, value, looks)
+        ctx.save_for_backward(query, key, value, out, levels)
+        ctx.looks = looks  # type: ignore[attr-defined]
         return out
 
     @staticmethod
     def backward(ctx: torch.autograd.function.FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        query, key, value, out, levels, where = ctx.saved_tensors  # type: ignore[attr-defined]
-        gradient = gradients[0].contiguous()
-        found = [torch.empty(x.shape, dtype=x.dtype) for x in (query, key, value)]
-        inputs = _inputs(query, key, value, where, ctx.scale, ctx.turns)  # type: ignore[attr-defined]
-        _native().demand("quire_attention_backward", *inputs, out, levels, gradient, *found)
-        return (*found, None, None, None)
+        query, key, value, out, levels = ctx.saved_tensors  # type: ignore[attr-defined]
+        looks: Looks = ctx.looks  # type: ignore[attr-defined]
+        return (*attend_back(gradients[0].contiguous(), query, key, value, out, levels, looks), None)
 
 
-def _inputs(
-    query: Tensor, key: Tensor, value: Tensor, starts: Tensor, scale: float, turns: Turns | None
-) -> list[Tensor | int | float | None]:
+def _inputs(query: Tensor, key: Tensor, value: Tensor, looks: Looks) -> list[Tensor | int | float | None]:
+    starts, turns = looks.starts, looks.turns
     rows: list[Tensor | int | float | None] = []
     for x in (query, key, value):
         rows += [x, x.stride(0)]
     positions = [None, None, 1] if turns is None else [turns.cos, turns.sin, len(turns.cos)]
     shape = [len(starts) - 1, query.shape[1], key.shape[1], query.shape[2]]
-    return [*rows, *positions, starts, *shape, float(scale)]
+    return [*rows, *positions, starts, *shape, float(looks.scale)]
 
 
 def _kernel_for(query: Tensor, key: Tensor, value: Tensor, turns: Turns | None) -> Native | None:
@@ -125,13 +143,18 @@ def _kernel_for(query: Tensor, key: Tensor, value: Tensor, turns: Turns | None) 
     tensors = [query, key, value] + ([turns.cos, turns.sin] if turns is not None else [])
     if any(x.device.type != "cpu" or x.dtype != torch.bfloat16 for x in tensors):
         return None
-    if query.shape[2] % 16 or query.shape[2] > MOST_FEATURES:
+    if not knows_features(query.shape[2]):
         return None
     if any(x.stride(2) != 1 or x.stride(1) != x.shape[2] for x in (query, key, value)):
         return None
     if turns is not None and not (turns.cos.is_contiguous() and turns.sin.is_contiguous()):
         return None
     return native()
+
+
+def knows_features(features: int) -> bool:
+    """Whether the kernel can compute heads of so many features."""
+    return features % 16 == 0 and features <= MOST_FEATURES
 
 
 def _native() -> Native:

@@ -35,25 +35,35 @@ def _suits(gate: Tensor, up: Tensor) -> bool:
     )
 
 
+def gated(gate: Tensor, up: Tensor) -> Tensor:
+    """Natively, without autograd: silu(gate) * up of two contiguous tensors."""
+    library = native()
+    assert library is not None
+    out = torch.empty_like(gate)
+    library.call("silu_times_forward", gate, up, out, gate.numel())
+    return out
+
+
+def gate_back(dy: Tensor, gate: Tensor, up: Tensor, dgate: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradients to gate and to up, all contiguous; the first is written to `dgate`, which may be dy."""
+    library = native()
+    assert library is not None
+    dup = torch.empty_like(gate)
+    library.call("silu_times_backward", dy, gate, up, dgate, dup, gate.numel())
+    return dgate, dup
+
+
 class _SiluTimes(torch.autograd.Function):
     """Keeps gate and up; the sigmoid is computed again."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, gate: Tensor, up: Tensor) -> Tensor:
-        library = native()
-        assert library is not None
         gate, up = gate.contiguous(), up.contiguous()
-        out = torch.empty_like(gate)
-        library.call("silu_times_forward", gate, up, out, gate.numel())
         ctx.save_for_backward(gate, up)
-        return out
+        return gated(gate, up)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, dy: Tensor) -> tuple[Tensor, Tensor]:
-        library = native()
-        assert library is not None
         gate, up = ctx.saved_tensors  # type: ignore[attr-defined]
-        dgate, dup = torch.empty_like(gate), torch.empty_like(up)
-        library.call("silu_times_backward", dy.contiguous(), gate, up, dgate, dup, gate.numel())
-        return dgate, dup
+        return gate_back(dy.contiguous(), gate, up, torch.empty_like(gate))

@@ -32,7 +32,7 @@ def add_low_rank(
         return add_low_rank_on_gpu(y, x, first, second, scale, dropout, seed)
     if native() is None or not _suits(y, x, first, second):
         return add_low_rank_plain(y, x, first, second, scale, dropout, seed)
-    done: Tensor = _AddLowRank.apply(y, x, first, second, scale, threshold_of(dropout), seed)  # type: ignore[no-untyped-call]
+    done: Tensor = _AddLowRank.apply(y, x, first, second, scale, dropout, seed)  # type: ignore[no-untyped-call]
     return done
 
 
@@ -106,10 +106,46 @@ def _suits(y: Tensor, x: Tensor, first: Tensor, second: Tensor) -> bool:
     )
 
 
-class _Gradients(NamedTuple):
-    x: Tensor | None
-    first: Tensor | None
-    second: Tensor | None
+class LowRank(NamedTuple):
+    """What lies beside one frozen layer, as `add_low_rank` takes it; both matrices contiguous float32."""
+
+    first: Tensor
+    second: Tensor
+    scale: float
+    dropout: float
+    seed: int
+
+    def numbers(self, tokens: int) -> tuple[int | float, ...]:
+        """What both kernels take at the end."""
+        (rank, wide), out, threshold = self.first.shape, len(self.second), threshold_of(self.dropout)
+        return tokens, wide, out, rank, self.seed, threshold, _factor(threshold), self.scale
+
+
+def add_products(y: Tensor, x: Tensor, beside: LowRank) -> Tensor:
+    """Natively, without autograd: y (tokens, N) as `add_low_rank` leaves it; drop(x) @ first.T, float32, comes back."""
+    library = native()
+    assert library is not None
+    out, rank = beside.second.shape
+    h = torch.empty(len(x), _up_to(rank, 4), dtype=torch.float32)
+    room = _room_for_dots(rank, x.shape[1]), _room_for_spread(rank, out)
+    library.call("low_rank_forward", y, x, beside.first, beside.second, h, *room, *beside.numbers(len(x)))
+    return h
+
+
+def products_back(
+    dy: Tensor, x: Tensor, beside: LowRank, h: Tensor, dx: Tensor | None, *, add: bool, matrices: bool
+) -> tuple[Tensor | None, Tensor | None]:
+    """The gradients to the two matrices, where they are wanted; that to x is written to `dx`, or added to it."""
+    library = native()
+    assert library is not None
+    first, second = beside.first, beside.second
+    (tokens, wide), (out, rank) = x.shape, second.shape
+    dfirst, dsecond = (torch.empty_like(first), torch.empty_like(second)) if matrices else (None, None)
+    sums = [_floats(_up_to(rank, 4) * _up_to(n, 32)) if matrices else None for n in (wide, out)]
+    room = _room_for_dots(rank, out), _room_for_spread(rank, wide), *sums, torch.empty(tokens, dtype=torch.int64)
+    given = dy, x, first, second, h, torch.empty_like(h), dx, dfirst, dsecond
+    library.call("low_rank_backward", *given, *room, int(add), *beside.numbers(tokens))
+    return dfirst, dsecond
 
 
 class _AddLowRank(torch.autograd.Function):
@@ -117,19 +153,13 @@ class _AddLowRank(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx, y: Tensor, x: Tensor, first: Tensor, second: Tensor, scale: float, threshold: int, seed: int
+        ctx: FunctionCtx, y: Tensor, x: Tensor, first: Tensor, second: Tensor, scale: float, dropout: float, seed: int
     ) -> Tensor:
-        library = native()
-        assert library is not None
         ctx.mark_dirty(y)
-        rows, first, second = rows_of(x), first.contiguous(), second.contiguous()
-        (tokens, wide), (out, rank) = rows.shape, second.shape
-        h = torch.empty(tokens, _up_to(rank, 4), dtype=torch.float32)
-        room = _room_for_dots(rank, wide), _room_for_spread(rank, out)
-        numbers = tokens, wide, out, rank, seed, threshold, _factor(threshold), scale
-        library.call("low_rank_forward", y, rows, first, second, h, *room, *numbers)
+        first, second = first.contiguous(), second.contiguous()
+        h = add_products(y, rows_of(x), LowRank(first, second, scale, dropout, seed))
         ctx.save_for_backward(x, first, second, h)
-        ctx.numbers = numbers  # type: ignore[attr-defined]
+        ctx.numbers = scale, dropout, seed  # type: ignore[attr-defined]
         return y
 
     @staticmethod
@@ -139,40 +169,19 @@ class _AddLowRank(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None, None, None, None]:
         x_needed, first_needed, second_needed = ctx.needs_input_grad[1:4]  # type: ignore[attr-defined]
         x, first, second, h = ctx.saved_tensors  # type: ignore[attr-defined]
-        numbers = ctx.numbers  # type: ignore[attr-defined]
-        grads = _gradients(dy, x, first, second, h, numbers, x_needed, first_needed or second_needed)
+        beside, rows = LowRank(first, second, *ctx.numbers), rows_of(x)  # type: ignore[attr-defined]
+        dx = torch.empty_like(rows) if x_needed else None
+        matrices = first_needed or second_needed
+        dfirst, dsecond = products_back(rows_of(dy), rows, beside, h, dx, add=False, matrices=matrices)
         return (
             dy,
-            grads.x,
-            grads.first if first_needed else None,
-            grads.second if second_needed else None,
+            None if dx is None else dx.view(x.shape),
+            dfirst if first_needed else None,
+            dsecond if second_needed else None,
             None,
             None,
             None,
         )
-
-
-def _gradients(
-    dy: Tensor,
-    x: Tensor,
-    first: Tensor,
-    second: Tensor,
-    h: Tensor,
-    numbers: tuple[int | float, ...],
-    x_needed: bool,
-    matrices_needed: bool,
-) -> _Gradients:
-    library = native()
-    assert library is not None
-    rows = rows_of(x)
-    (tokens, wide), (out, rank) = rows.shape, second.shape
-    dx = torch.empty_like(rows) if x_needed else None
-    dfirst, dsecond = (torch.empty_like(first), torch.empty_like(second)) if matrices_needed else (None, None)
-    sums = [_floats(_up_to(rank, 4) * _up_to(n, 32)) if matrices_needed else None for n in (wide, out)]
-    room = _room_for_dots(rank, out), _room_for_spread(rank, wide), *sums, torch.empty(tokens, dtype=torch.int64)
-    dh = torch.empty_like(h)
-    library.call("low_rank_backward", rows_of(dy), rows, first, second, h, dh, dx, dfirst, dsecond, *room, *numbers)
-    return _Gradients(dx.view(x.shape) if dx is not None else None, dfirst, dsecond)
 
 
 def _room_for_dots(rank: int, columns: int) -> Tensor:

@@ -38,17 +38,30 @@ def _suits(x: Tensor, weight: Tensor) -> bool:
     )
 
 
+def normed(rows: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """Natively, without autograd: of rows (…, n) in order the norm, and 1 / sqrt(mean(x²) + eps) of each, float32."""
+    library = native()
+    assert library is not None
+    y, r = torch.empty_like(rows), torch.empty(rows.numel() // rows.shape[-1], dtype=torch.float32)
+    library.call("rms_norm_forward", rows, weight, y, r, len(r), rows.shape[-1], eps)
+    return y, r
+
+
+def norm_back(dy: Tensor, rows: Tensor, weight: Tensor, r: Tensor, beside: Tensor | None = None) -> Tensor:
+    """The gradient to `rows` of what `normed` made, and what reaches them `beside` it, summed before it is rounded."""
+    library = native()
+    assert library is not None
+    dx = torch.empty_like(rows)
+    library.call("rms_norm_backward", dy, rows, weight, r, beside, dx, len(r), rows.shape[-1])
+    return dx
+
+
 class _RMSNorm(torch.autograd.Function):
     """Keeps x and, for each row, one float32."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor, eps: float) -> Tensor:
-        library = native()
-        assert library is not None
-        rows = rows_of(x)
-        y = torch.empty_like(rows)
-        r = torch.empty(rows.shape[0], dtype=torch.float32)
-        library.call("rms_norm_forward", rows, weight, y, r, *rows.shape, eps)
+        y, r = normed(rows_of(x), weight, eps)
         ctx.save_for_backward(x, weight, r)
         return y.view(x.shape)
 
@@ -60,10 +73,8 @@ class _RMSNorm(torch.autograd.Function):
         x, weight, r = ctx.saved_tensors  # type: ignore[attr-defined]
         x_needed, weight_needed, _ = ctx.needs_input_grad  # type: ignore[attr-defined]
         rows, grads = rows_of(x), rows_of(dy)
-        dx = torch.empty_like(rows) if x_needed else None
+        dx = norm_back(grads, rows, weight, r) if x_needed else None
         dweight = torch.empty_like(weight) if weight_needed else None
-        if dx is not None:
-            library.call("rms_norm_backward", grads, rows, weight, r, dx, *rows.shape)
         if dweight is not None:
             library.call("rms_norm_backward_weight", grads, rows, r, dweight, *rows.shape)
         return dx.view(x.shape) if dx is not None else None, dweight, None

@@ -49,29 +49,31 @@ def rounded(x: Tensor, by: Tensor | None = None) -> Rounded:
     return Rounded(codes, scale, sums, columns, x.dtype)
 
 
-def product(x: Rounded, codes: Tensor, scale: Tensor, bias: Tensor | None = None) -> Tensor:
+def product(x: Rounded, codes: Tensor, scale: Tensor, bias: Tensor | None = None, onto: Tensor | None = None) -> Tensor:
     """x (rows, inputs) times weights, int8 `codes` (outputs, inputs) times `scale` (outputs); to (rows, outputs).
 
+    Added to `onto`, in place, where that is given.
     The sum of products is exact: below 130,000 inputs it cannot exceed a 32-bit number.
     """
-    return _product(x, codes, scale, None if bias is None else bias.float(), codes.shape[0], by_terms=False)
+    return _product(x, codes, scale, None if bias is None else bias.float(), onto, by_terms=False)
 
 
-def product_back(gradient: Rounded, codes: Tensor) -> Tensor:
-    """gradient (rows, outputs) times int8 `codes` (outputs, inputs); to (rows, inputs).
+def product_back(gradient: Rounded, codes: Tensor, onto: Tensor | None = None) -> Tensor:
+    """gradient (rows, outputs) times int8 `codes` (outputs, inputs); to (rows, inputs), or added to `onto`.
 
     The outputs' scales lie along the sum here, so they go into the gradient before it is rounded.
     """
-    return _product(gradient, codes, None, None, codes.shape[1], by_terms=True)
+    return _product(gradient, codes, None, None, onto, by_terms=True)
 
 
 def _product(
-    x: Rounded, codes: Tensor, worth: Tensor | None, bias: Tensor | None, outputs: int, *, by_terms: bool
+    x: Rounded, codes: Tensor, worth: Tensor | None, bias: Tensor | None, onto: Tensor | None, *, by_terms: bool
 ) -> Tensor:
-    rows = len(x.codes)
+    rows, (terms, outputs) = len(x.codes), codes.shape if by_terms else reversed(codes.shape)
     assert codes.dtype == torch.int8
-    assert codes.shape == ((x.columns, outputs) if by_terms else (outputs, x.columns))
-    out = x.scale.new_empty(rows, outputs, dtype=x.dtype)
+    assert terms == x.columns
+    assert onto is None or (onto.shape == (rows, outputs) and onto.dtype == x.dtype and onto.is_contiguous())
+    out = x.scale.new_empty(rows, outputs, dtype=x.dtype) if onto is None else onto
     if x.sums is None:
         # By blocks, so that no sums of the whole are ever there.
         for start in range(0, rows, _BLOCK):
@@ -79,14 +81,15 @@ def _product(
             sums = torch._int_mm(x.codes[part], codes if by_terms else codes.t())
             block = sums.float().mul_(x.scale[part, None])
             block = block if worth is None else block.mul_(worth)
-            out[part] = block if bias is None else block.add_(bias)
+            block = block if bias is None else block.add_(bias)
+            out[part] = block if onto is None else block.add_(onto[part])
         return out
     library = native()
     assert library is not None
     worth = None if worth is None else worth.float().contiguous()
-    stride, terms = x.codes.stride(0), x.columns
     arguments = (x.codes, x.scale, x.sums, codes.contiguous(), worth, bias, out)
-    library.call("quire_bytes_product", *arguments, rows, outputs, terms, stride, int(by_terms))
+    shape = (rows, outputs, terms, x.codes.stride(0))
+    library.call("quire_bytes_product", *arguments, *shape, int(by_terms), int(onto is not None))
     return out
 
 

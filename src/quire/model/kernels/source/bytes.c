@@ -165,6 +165,7 @@ typedef struct {
     const float *worth; /* (outputs) or NULL */
     const float *bias;  /* (outputs) or NULL */
     bf16 *out;          /* (rows, outputs) */
+    int64_t add;        /* to what is there */
     int64_t outputs;
 } Job;
 
@@ -203,7 +204,9 @@ AVX512VNNI static inline __attribute__((always_inline)) void tile(const int heig
             const __m512i exact = _mm512_sub_epi32(sum[r][half], _mm512_set1_epi32(128 * job->sums[row + r]));
             __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(exact), _mm512_set1_ps(job->scale[row + r]));
             y = _mm512_add_ps(_mm512_mul_ps(y, worth), bias);
-            store_bf16_part(job->out + (row + r) * job->outputs + n, y, mask);
+            bf16 *to = job->out + (row + r) * job->outputs + n;
+            if (job->add) y = _mm512_add_ps(y, load_bf16_part(to, mask));
+            store_bf16_part(to, y, mask);
         }
     }
 }
@@ -218,12 +221,12 @@ AVX512VNNI static void some_rows(const Job *job, const uint8_t *panel, int64_t r
     }
 }
 
-/* out (rows, outputs) = codes (rows, terms) · weights · scale · worth + bias.  The weights are (outputs, terms), or
- * (terms, outputs) where `by_terms` is not 0. */
+/* out (rows, outputs) = codes (rows, terms) · weights · scale · worth + bias, or += where `add` is not 0.  The weights
+ * are (outputs, terms), or (terms, outputs) where `by_terms` is not 0. */
 AVX512VNNI void quire_bytes_product(const int8_t *codes, const float *scale, const int32_t *sums, const uint8_t *weights,
                                     const float *worth, const float *bias, bf16 *out, int64_t rows, int64_t outputs,
-                                    int64_t terms, int64_t stride, int64_t by_terms) {
-    const Job job = {codes, scale, sums, stride, terms, worth, bias, out, outputs};
+                                    int64_t terms, int64_t stride, int64_t by_terms, int64_t add) {
+    const Job job = {codes, scale, sums, stride, terms, worth, bias, out, add, outputs};
     const int64_t panels = (outputs + PANEL - 1) / PANEL, size = PANEL * ((terms + STEP - 1) / STEP * STEP);
     /* as many panels at a time as the cache holds, and several turns for each thread; where they lie side by side, two
      * at least, so that whole lines of memory are used at once */

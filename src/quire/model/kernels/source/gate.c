@@ -29,7 +29,7 @@ AVX512BF16 void silu_times_forward(const bf16 *gate, const bf16 *up, bf16 *out, 
     }
 }
 
-/* dgate = dy * up * s * (1 + gate * (1 - s)), dup = dy * bf16(gate * s), s = 1 / (1 + e^-gate) */
+/* dgate = dy * up * s * (1 + gate * (1 - s)), dup = dy * bf16(gate * s), s = 1 / (1 + e^-gate); dgate may be dy */
 AVX512BF16 void silu_times_backward(const bf16 *dy, const bf16 *gate, const bf16 *up, bf16 *dgate, bf16 *dup,
                                     int64_t n) {
     const __m512 one = _mm512_set1_ps(1.0f);

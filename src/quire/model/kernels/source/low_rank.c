@@ -157,7 +157,7 @@ AVX512 static void dots(const bf16 *x, const Drop *drop, int64_t row, int64_t ro
 
 /* ---- spread: a few numbers for each token over many columns ---- */
 
-/* m rows of 64 columns: y (+)= h times a panel, where kept; `columns` of the 64 exist */
+/* m rows of 64 columns: y (+)= h times a panel, where kept (null: everywhere); `columns` of the 64 exist */
 AVX512BF16 ALWAYS void spread_of(const int m, const int add, bf16 *y, int64_t ld, const float *h, int64_t ranks,
                                  const float *panel, int64_t r, const uint32_t *keep, int64_t columns) {
     __m512 s[6][4];
@@ -173,8 +173,8 @@ AVX512BF16 ALWAYS void spread_of(const int m, const int add, bf16 *y, int64_t ld
     UNROLL for (int a = 0; a < m; a++) UNROLL for (int k = 0; k < 4; k++) {
         bf16 *to = y + a * ld + 16 * k;
         __mmask16 part = columns > 16 * k ? first_lanes(columns - 16 * k) : 0;
-        __m512 value = add ? _mm512_add_ps(load_bf16_part(to, part), s[a][k])
-                           : _mm512_maskz_mov_ps((__mmask16)(keep[2 * a + k / 2] >> (16 * (k % 2))), s[a][k]);
+        __m512 value = keep ? _mm512_maskz_mov_ps((__mmask16)(keep[2 * a + k / 2] >> (16 * (k % 2))), s[a][k]) : s[a][k];
+        if (add) value = _mm512_add_ps(load_bf16_part(to, part), value);
         store_bf16_part(to, value, part);
     }
 }
@@ -194,8 +194,8 @@ AVX512BF16 static void spread_onto(bf16 *y, int64_t width, int64_t rows, const f
     }
 }
 
-/* dx (rows, width) = h (rows, R) times the packed matrix, nought where dropped */
-AVX512BF16 static void spread(bf16 *dx, const Drop *drop, int64_t row, int64_t rows, const float *h,
+/* dx (rows, width) (+)= h (rows, R) times the packed matrix, nought where dropped */
+AVX512BF16 static void spread(bf16 *dx, int add, const Drop *drop, int64_t row, int64_t rows, const float *h,
                               const float *packed, int64_t r) {
     int64_t ranks = up_to(r, 4), width = drop->width;
     for (int64_t t = 0; t < rows;) {
@@ -209,8 +209,10 @@ AVX512BF16 static void spread(bf16 *dx, const Drop *drop, int64_t row, int64_t r
                 keep[2 * a + 1] = drop->threshold ? kept(drop, keys[a], c / STRIP + 1) : ~0u;
             }
             bf16 *to = dx + t * width + c;
-            if (m == 6) spread_of(6, 0, to, width, h + t * ranks, ranks, packed + c * r, r, keep, width - c);
-            else spread_of(1, 0, to, width, h + t * ranks, ranks, packed + c * r, r, keep, width - c);
+            const float *from = h + t * ranks, *panel = packed + c * r;
+            if (m == 6 && add) spread_of(6, 1, to, width, from, ranks, panel, r, keep, width - c);
+            else if (m == 6) spread_of(6, 0, to, width, from, ranks, panel, r, keep, width - c);
+            else spread_of(1, add, to, width, from, ranks, panel, r, keep, width - c);
         }
         t += m;
     }
@@ -293,11 +295,11 @@ AVX512BF16 void low_rank_forward(bf16 *y, const bf16 *x, const float *first, con
 }
 
 /* dh = scale * dy second, dsecond = scale * dy' h, dx = factor * mask * (dh first), dfirst = factor * dh' drop(x).
- * dx may be null, and so may dfirst and dsecond together.  room: of second for dots, of first for spread, of sums */
+ * It is added to dx where `add` is not 0; dx may be null, and so may dfirst and dsecond together.  room: of second for dots, of first for spread, of sums */
 AVX512BF16 void low_rank_backward(const bf16 *dy, const bf16 *x, const float *first, const float *second,
                                   const float *h, float *dh, bf16 *dx, float *dfirst, float *dsecond,
                                   float *room_second, float *room_first, float *sums_first, float *sums_second,
-                                  int64_t *row_keys, int64_t tokens, int64_t wide, int64_t out, int64_t r,
+                                  int64_t *row_keys, int64_t add, int64_t tokens, int64_t wide, int64_t out, int64_t r,
                                   int64_t seed, int64_t threshold, float factor, float scale) {
     const Drop drop = {mix64((uint64_t)seed), threshold, wide}, none = {0, 0, out};
     uint64_t *keys = (uint64_t *)row_keys;
@@ -314,7 +316,7 @@ AVX512BF16 void low_rank_backward(const bf16 *dy, const bf16 *x, const float *fi
             for (int64_t t = start; t < end; t += GROUP) {
                 int64_t rows = least(GROUP, end - t);
                 dots(dy + t * out, &none, t, rows, room_second, ranks, dh + t * ranks);
-                if (dx) spread(dx + t * wide, &drop, t, rows, dh + t * ranks, room_first, r);
+                if (dx) spread(dx + t * wide, add != 0, &drop, t, rows, dh + t * ranks, room_first, r);
             }
             if (dfirst) {
                 columns(dy, &none, NULL, start, end - start, h, ranks, sums_second);

@@ -34,9 +34,9 @@ AVX512BF16 void rms_norm_forward(const bf16 *x, const bf16 *weight, bf16 *y, flo
     }
 }
 
-/* dx = r * (g - x * r^2 * mean(g * x)) with g = dy * weight */
-AVX512BF16 void rms_norm_backward(const bf16 *dy, const bf16 *x, const bf16 *weight, const float *r, bf16 *dx,
-                                  int64_t rows, int64_t n) {
+/* dx = r * (g - x * r^2 * mean(g * x)) with g = dy * weight; `beside` (rows, n) is added to it, unless it is null */
+AVX512BF16 void rms_norm_backward(const bf16 *dy, const bf16 *x, const bf16 *weight, const float *r,
+                                  const bf16 *beside, bf16 *dx, int64_t rows, int64_t n) {
 #pragma omp parallel for schedule(static) if (rows * n > 16384)
     for (int64_t t = 0; t < rows; t++) {
         const bf16 *from = x + t * n, *grad = dy + t * n;
@@ -58,7 +58,8 @@ AVX512BF16 void rms_norm_backward(const bf16 *dy, const bf16 *x, const bf16 *wei
             __mmask16 part = first_lanes(n - i);
             __m512 g = _mm512_mul_ps(load_bf16_part(grad + i, part), load_bf16_part(weight + i, part));
             g = _mm512_fnmadd_ps(load_bf16_part(from + i, part), along, g);
-            store_bf16_part(dx + i + t * n, _mm512_mul_ps(g, scale), part);
+            __m512 other = beside ? load_bf16_part(beside + i + t * n, part) : _mm512_setzero_ps();
+            store_bf16_part(dx + i + t * n, _mm512_fmadd_ps(g, scale, other), part);
         }
     }
 }
