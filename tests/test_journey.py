@@ -159,7 +159,9 @@ def test_from_the_file_to_a_judged_voice(
     ending: str, library: dict[str, Path], tiny_base: Path, here: Path, capsys: Shown
 ) -> None:
     book = library[ending]
-    plan = told(capsys, "plan", "--json", *train_command(book, tiny_base)[1:])
+    # What is measured of this machine knows nothing of the book's format: once is enough.
+    how = [] if ending == "epub" else ["--quick"]
+    plan = told(capsys, "plan", "--json", *how, *train_command(book, tiny_base)[1:])
     assert list(here.iterdir()) == [], "a plan leaves nothing behind"
 
     assert run(train_command(book, tiny_base)) == 0
