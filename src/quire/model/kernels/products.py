@@ -1,0 +1,104 @@
+"""Products in bf16 with weights that do not change: forward and for the gradient to the input.
+
+`product` and `product_back` know nothing of autograd.  Natively (source/products.c) sums are float32 and are rounded
+once, also with a bias and with what the product is added to; with 1,024 rows and weights that come from memory they
+reach more of what the processor can do than torch.mm.  The plain versions say the same with torch, which may round once
+more where two things are added.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from quire.model.kernels.native import Native, native
+
+_FEWEST = 4  # rows; with fewer, weights are better multiplied as they come from memory than brought into order
+
+
+def product(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, onto: Tensor | None = None, out: Tensor | None = None
+) -> Tensor:
+    """x (rows, inputs) times weight (outputs, inputs), plus bias (outputs) and onto (rows, outputs) where given.
+
+    The result (rows, outputs) is written to `out` where that is given; it may be `onto` itself.
+    """
+    out = x.new_empty(x.shape[0], weight.shape[0]) if out is None else out
+    library = _library(x, weight, bias, onto, out)
+    if library is None:
+        return plain_product(x, weight, bias, onto, out)
+    _call(library, x, weight, bias, onto, out, by_terms=False)
+    return out
+
+
+def product_back(gradient: Tensor, weight: Tensor, onto: Tensor | None = None, out: Tensor | None = None) -> Tensor:
+    """gradient (rows, outputs) times weight (outputs, inputs), plus onto (rows, inputs) where it is given.
+
+    The result (rows, inputs) is written to `out` where that is given; it may be `onto` itself.
+    """
+    out = gradient.new_empty(gradient.shape[0], weight.shape[1]) if out is None else out
+    library = _library(gradient, weight, None, onto, out)
+    if library is None:
+        return plain_product_back(gradient, weight, onto, out)
+    _call(library, gradient, weight, None, onto, out, by_terms=True)
+    return out
+
+
+def plain_product(x: Tensor, weight: Tensor, bias: Tensor | None, onto: Tensor | None, out: Tensor) -> Tensor:
+    """`product` with torch alone."""
+    if onto is None:
+        return torch.mm(x, weight.t(), out=out) if bias is None else torch.addmm(bias, x, weight.t(), out=out)
+    torch.addmm(onto, x, weight.t(), out=out)
+    return out if bias is None else out.add_(bias)
+
+
+def plain_product_back(gradient: Tensor, weight: Tensor, onto: Tensor | None, out: Tensor) -> Tensor:
+    """`product_back` with torch alone."""
+    return torch.mm(gradient, weight, out=out) if onto is None else torch.addmm(onto, gradient, weight, out=out)
+
+
+def _call(
+    library: Native,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    onto: Tensor | None,
+    out: Tensor,
+    *,
+    by_terms: bool,
+) -> None:
+    rows, terms = x.shape
+    outputs = out.shape[1]
+    assert weight.shape == ((terms, outputs) if by_terms else (outputs, terms))
+    assert out.shape == (rows, outputs)
+    assert onto is None or onto.shape == out.shape
+    assert bias is None or bias.shape == (outputs,)
+    # Kept under names until the call is over: some of them may be copies.
+    x, weight = _by_rows(x), _by_rows(weight)
+    bias = None if bias is None else bias.contiguous()
+    onto = None if onto is None else _by_rows(onto)
+    strides = (x.stride(0), weight.stride(0), 0 if onto is None else onto.stride(0), out.stride(0))
+    library.demand("quire_product", x, weight, bias, onto, out, rows, outputs, terms, *strides, int(by_terms))
+
+
+def _by_rows(x: Tensor) -> Tensor:
+    """A matrix in whose rows the numbers lie side by side; a copy only where they do not."""
+    return x if x.stride(1) == 1 else x.contiguous()
+
+
+def _library(x: Tensor, weight: Tensor, bias: Tensor | None, onto: Tensor | None, out: Tensor) -> Native | None:
+    """The native library where its product fits and is the faster one."""
+    found = native()
+    if found is None or _has_tiles() or len(x) < _FEWEST or 0 in (*x.shape, out.shape[1]):
+        return None
+    given = [tensor for tensor in (x, weight, bias, onto, out) if tensor is not None]
+    fits = all(tensor.dtype == torch.bfloat16 and tensor.device.type == "cpu" for tensor in given)
+    return found if fits and out.stride(1) == 1 else None
+
+
+@cache
+def _has_tiles() -> bool:
+    """Whether the processor multiplies whole tiles of bf16 (AMX), which torch knows and we do not."""
+    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
