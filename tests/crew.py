@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing as mp
 import os
@@ -74,6 +75,7 @@ def expect(answers: Sequence[Any]) -> list[Any]:
 def _serve(number: int, count: int, end: Connection) -> None:
     import torch
 
+    gc.freeze()  # the libraries, which every run would walk through again to collect garbage
     torch.set_num_threads(1)
     os.environ |= {"RANK": str(number), "LOCAL_RANK": str(number), "WORLD_SIZE": str(count)}
     os.environ |= {"LOCAL_WORLD_SIZE": str(count), "OMP_NUM_THREADS": "1"}
