@@ -131,14 +131,14 @@ def test_pages_of_the_bases_file_are_told_but_need_not_be_free() -> None:
 
 
 def test_our_own_layers_keep_what_they_need_alone() -> None:
-    """By hand, TinyLlama with an adapter of rank 8 on queries and values; measured: 3.72 GB at the peak."""
+    """By hand, TinyLlama with an adapter of rank 8 on queries and values; measured: 3.63 GB at the peak."""
     settings = TrainSettings.model_validate(
         {"method": {"lora": {"rank": 8, "dropout": 0, "targets": ["q_proj", "v_proj"]}}, "batch": 1}
     )
     trainable = 22 * 8 * (2 * 2048 + 2048 + 256)
     found = memory_of(settings, TINYLLAMA, choose_batch(settings), "bf16", trainable, kernels=True)
-    norms, gate, attention, attended, adapter = 2 * 2048, 2 * 5632, 2048 + 2 * 256, 2048, 2048
-    numbers = 2 * (norms + gate + attention + attended + adapter) + 4 * (32 + 2 + 2 * 8)
+    norms, gate, attention, attended = 2 * 2048, 2 * 5632, 2048 + 2 * 256, 2048
+    numbers = 2 * (norms + gate + attention + attended) + 4 * (32 + 2 + 2 * 8)
     assert found.activations == round(1024 * 22 * numbers * 1.05)
     block = 2**25 // (32000 * 2)
     assert found.logits == block * 32000 * 2 + 2 * 1024 * 2048 * 2

@@ -265,16 +265,17 @@ def _is_quick(settings: TrainSettings, shape: BaseShape, precision: str, device:
 
 def _quick_layer_per_token(shape: BaseShape, lora: Lora, size: int, device: str) -> float:
     """Bytes that one of our layers keeps of a token: what goes into both norms; queries, keys, values and what
-    attention makes of them, with a sum for each head; both inputs of the gate; and what goes into an adapter, once."""
+    attention makes of them, with a sum for each head; both inputs of the gate; and on a GPU, where a layer is not one
+    step, what goes into an adapter, once."""
     linears = {linear.name: linear for linear in shape.linears}
     targets = shape.targets(lora)
     named = {linear.name for linear in targets}
     kept = 2 * shape.hidden + 2 * shape.intermediate + linears["q_proj"].outputs
     kept += sum(linears[name].outputs for name in ("q_proj", "k_proj", "v_proj"))
-    kept += shape.hidden * (bool(named & {"q_proj", "k_proj", "v_proj"}) + bool(named & {"gate_proj", "up_proj"}))
-    kept += shape.intermediate * ("down_proj" in named)
-    if lora.dropout and device == "cuda":
-        kept += sum(linear.inputs for linear in targets)
+    if device == "cuda":
+        kept += shape.hidden * (bool(named & {"q_proj", "k_proj", "v_proj"}) + bool(named & {"gate_proj", "up_proj"}))
+        kept += shape.intermediate * ("down_proj" in named)
+        kept += sum(linear.inputs for linear in targets) * (lora.dropout > 0)
     return size * kept + 4 * (shape.heads + 2 + lora.rank * len(targets))
 
 
