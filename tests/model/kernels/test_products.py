@@ -28,6 +28,8 @@ SHAPES = [
     (9, 70, 4100),
     (1040, 33, 65),
 ]
+# the last: more turns than one thread sums together, block by block
+THREADED = [(250, 130, 200), (130, 5000, 70), (130, 70, 5000), (1100, 65, 64), (1040, 2100, 650)]
 
 
 @pytest.fixture(autouse=True)
@@ -149,7 +151,7 @@ def test_no_rows_no_inputs_and_no_outputs(way: str, monkeypatch: pytest.MonkeyPa
 
 
 @needs_native
-@pytest.mark.parametrize("shape", [(250, 130, 200), (130, 5000, 70), (130, 70, 5000), (1100, 65, 64)], ids=str)
+@pytest.mark.parametrize("shape", THREADED, ids=str)
 def test_the_number_of_threads_changes_nothing(shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     choose("native", monkeypatch)
     rows, inputs, outputs = shape

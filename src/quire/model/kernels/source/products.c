@@ -14,7 +14,8 @@ int omp_get_max_threads(void);
 int omp_get_thread_num(void);
 
 enum { TILE = 6, PANEL = 64, PARTS = 4, CHUNK = 16, LINE = 64 }; /* rows; outputs; vectors; pairs of terms; bytes */
-enum { PAIRS = 1024, TURNS = 8, LEAST_TILES = 16, MOST_TILES = 171 }; /* how the work is divided, see `planned` */
+/* how the work is divided, see `planned`: pairs of terms; turns for each thread; tiles of a turn; sums in float32 */
+enum { PAIRS = 1024, TURNS = 8, LEAST_TILES = 16, MOST_TILES = 171, SUMS = 640 * 1024 };
 
 typedef struct {
     const bf16 *x, *w, *bias, *onto;
@@ -216,65 +217,84 @@ AVX512BF16 static void some_rows(int64_t height, Job *job, int64_t row, const bf
     }
 }
 
-/* The work: a turn is a panel times a part of the rows, those of one panel one behind the other. */
+/* The work: a turn is a panel times a part of the rows; those of one panel follow one another.  Where the sum is divided
+ * into blocks of terms, a thread takes several turns and does them block by block, so that the rows and the weights of a
+ * block, and the places in memory where they are found, are still at hand for the next turn. */
 typedef struct {
     const Product *product;
-    int64_t parts, tiles, turns;  /* of a panel; of a part; in all */
-    int64_t blocks, pairs;        /* of the sum; of terms in a block */
+    int64_t parts, tiles, turns; /* of a panel; of a part; in all */
+    int64_t blocks, pairs;       /* of the sum; of terms in a block */
+    int64_t together;            /* turns that a thread takes at a time */
+    int64_t threads, *taken;     /* (threads) of each one's share */
 } Plan;
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t over(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 static Plan planned(const Product *p, int64_t threads) {
     const int64_t panels = over(p->outputs, PANEL), tiles = over(p->rows, TILE);
-    /* several turns for each thread, but not so small that a panel is not worth its order */
-    const int64_t wanted = threads > 1 ? over(TURNS * threads, panels) : 1, most = over(tiles, LEAST_TILES);
-    const int64_t some = least(wanted, most), fit = over(tiles, MOST_TILES), parts = some < fit ? fit : some;
+    /* several turns for each thread, but none so small that a panel is not worth its order */
+    const int64_t wanted = threads > 1 ? over(TURNS * threads, panels) : 1;
+    const int64_t parts = most(least(wanted, over(tiles, LEAST_TILES)), over(tiles, MOST_TILES));
+    const int64_t height = over(tiles, parts), turns = panels * over(tiles, height);
     const int64_t blocks = over(p->terms, 2 * PAIRS), pairs = over(over(p->terms, blocks), 2 * CHUNK) * CHUNK;
-    const int64_t height = over(tiles, parts);
-    return (Plan){p, over(tiles, height), height, panels * over(tiles, height), blocks, pairs};
+    const int64_t together = blocks == 1 ? 1 : least(over(turns, threads), over(SUMS, height * TILE * PANEL));
+    return (Plan){p, over(tiles, height), height, turns, blocks, pairs, together, threads, NULL};
 }
 
-/* The weights of block `b` for `turn`, to be fetched */
-static Walk weights(const Plan *plan, int64_t turn, int64_t b) {
+/* a thread's place in the work: a block of terms of one turn, of those from `first` up to `end` */
+typedef struct {
+    int64_t first, end, turn, block;
+} Place;
+
+/* the next turns for a thread: of its own share, then of what others have left */
+static Place take(const Plan *plan, int64_t own) {
+    for (int64_t i = 0; i < plan->threads; i++) {
+        const int64_t who = (own + i) % plan->threads, end = plan->turns * (who + 1) / plan->threads;
+        const int64_t before = __atomic_fetch_add(plan->taken + who, plan->together, __ATOMIC_RELAXED);
+        const int64_t first = plan->turns * who / plan->threads + before;
+        if (first < end) return (Place){first, least(end, first + plan->together), first, 0};
+    }
+    return (Place){plan->turns, plan->turns, plan->turns, 0};
+}
+
+static Place following(const Plan *plan, Place at, int64_t own) {
+    if (at.turn + 1 < at.end) return (Place){at.first, at.end, at.turn + 1, at.block};
+    if (at.block + 1 < plan->blocks) return (Place){at.first, at.end, at.first, at.block + 1};
+    return take(plan, own);
+}
+
+static int64_t same_panel(const Plan *plan, Place a, Place b) {
+    return a.block == b.block && a.turn / plan->parts == b.turn / plan->parts;
+}
+
+/* the weights for a place, to be fetched */
+static Walk weights(const Plan *plan, Place at) {
     const Product *p = plan->product;
-    const int64_t n = turn / plan->parts * PANEL, k = 2 * b * plan->pairs;
+    const int64_t n = at.turn / plan->parts * PANEL, k = 2 * at.block * plan->pairs;
     const int64_t outputs = least(PANEL, p->outputs - n), terms = least(2 * plan->pairs, p->terms - k);
     return p->by_terms ? walk(p->w + k * p->w_stride + n, terms, outputs, p->w_stride)
                        : walk(p->w + n * p->w_stride + k, outputs, terms, p->w_stride);
 }
 
-/* one turn; the panel holds those of turn `before` already, and `next` comes after this one */
-AVX512BF16 static void compute(const Plan *plan, int64_t turn, int64_t before, int64_t next, bf16 *panel, float *sums) {
+/* what is to be done at one place; the panel is that of `before`, and `next` comes after */
+AVX512BF16 static void compute(const Plan *plan, Place before, Place at, Place next, bf16 *panel, float *sums) {
     const Product *p = plan->product;
-    const int64_t row = turn % plan->parts * plan->tiles * TILE, end = least(p->rows, row + plan->tiles * TILE);
-    const int64_t n = turn / plan->parts * PANEL;
-    for (int64_t b = 0; b < plan->blocks; b++) {
-        const int64_t k = 2 * b * plan->pairs, k1 = least(p->terms, k + 2 * plan->pairs), last = b == plan->blocks - 1;
-        if (plan->blocks > 1 || before < 0 || before / plan->parts != turn / plan->parts)
-            (p->by_terms ? pack_columns : pack_rows)(p, n, k, k1, panel);
-        Job job = {p, panel, sums, row, n, k, (k1 - k) / 2, (k1 - k) % 2, b == 0, last, {0}, 0};
-        if (!last || (next < plan->turns && (plan->blocks > 1 || next / plan->parts != turn / plan->parts))) {
-            job.next = weights(plan, last ? next : turn, last ? 0 : b + 1);
-            const int64_t chances = plan->tiles * (job.pairs / CHUNK);
-            job.at_once = chances == 0 ? 0 : over(job.next.rows * over(job.next.length, LINE), chances);
-        }
-        for (int64_t r = row; r < end; r += TILE) {
-            const bf16 *soon = r + TILE < end ? p->x + (r + TILE) * p->x_stride + k : p->x + row * p->x_stride + k1;
-            some_rows(least(TILE, end - r), &job, r, soon);
-        }
+    const int64_t row = at.turn % plan->parts * plan->tiles * TILE, end = least(p->rows, row + plan->tiles * TILE);
+    const int64_t n = at.turn / plan->parts * PANEL;
+    const int64_t k = 2 * at.block * plan->pairs, k1 = least(p->terms, k + 2 * plan->pairs), pairs = (k1 - k) / 2;
+    if (!same_panel(plan, before, at)) (p->by_terms ? pack_columns : pack_rows)(p, n, k, k1, panel);
+    sums += (at.turn - at.first) * plan->tiles * TILE * PANEL;
+    Job job = {p, panel, sums, row, n, k, pairs, (k1 - k) % 2, at.block == 0, at.block == plan->blocks - 1, {0}, 0};
+    if (next.turn < plan->turns && !same_panel(plan, at, next)) {
+        job.next = weights(plan, next);
+        const int64_t lines = job.next.rows * over(job.next.length, LINE);
+        job.at_once = over(lines, most(1, over(end - row, TILE) * (pairs / CHUNK)));
     }
-}
-
-/* the next turn for a thread: of its own share, then of what others have left */
-static int64_t take(const Plan *plan, int64_t *taken, int64_t threads, int64_t own) {
-    for (int64_t i = 0; i < threads; i++) {
-        const int64_t who = (own + i) % threads, from = plan->turns * who / threads;
-        const int64_t turn = from + __atomic_fetch_add(taken + who, 1, __ATOMIC_RELAXED);
-        if (turn < plan->turns * (who + 1) / threads) return turn;
-    }
-    return plan->turns;
+    const bf16 *first = p->x + next.turn % plan->parts * plan->tiles * TILE * p->x_stride + 2 * next.block * plan->pairs;
+    for (int64_t r = row; r < end; r += TILE)
+        some_rows(least(TILE, end - r), &job, r, r + TILE < end ? p->x + (r + TILE) * p->x_stride + k : first);
 }
 
 /* out (rows, outputs) = x (rows, terms) · weights + bias (outputs) + onto (rows, outputs), where the last two are given;
@@ -285,24 +305,23 @@ int quire_product(const bf16 *x, const bf16 *w, const bf16 *bias, const bf16 *on
                   int64_t out_stride, int64_t by_terms) {
     const Product product = {x,     w,        bias,     onto,        out,        rows,    outputs,
                              terms, x_stride, w_stride, onto_stride, out_stride, by_terms};
-    const int64_t threads = omp_get_max_threads();
-    const Plan plan = planned(&product, threads);
-    const int64_t panel = plan.pairs * 2 * PANEL * 2, sums = plan.blocks > 1 ? plan.tiles * TILE * PANEL * 4 : 0;
-    const int64_t each = panel + sums, counters = over(threads * 8, LINE) * LINE;
-    char *memory = aligned_alloc(LINE, (size_t)(counters + threads * each));
+    Plan plan = planned(&product, omp_get_max_threads());
+    const int64_t panel = plan.pairs * 2 * PANEL * 2, part = plan.tiles * TILE * PANEL * 4;
+    const int64_t each = panel + (plan.blocks > 1 ? plan.together * part : 0);
+    const int64_t counters = over(plan.threads * 8, LINE) * LINE;
+    char *memory = aligned_alloc(LINE, (size_t)(counters + plan.threads * each));
     if (memory == NULL) return 1;
-    int64_t *taken = (int64_t *)memory;
-    memset(taken, 0, (size_t)counters);
+    plan.taken = memset(memory, 0, (size_t)counters);
 #pragma omp parallel
     {
         const int64_t own = omp_get_thread_num();
         char *mine = memory + counters + own * each;
-        int64_t before = -1, turn = take(&plan, taken, threads, own);
-        while (turn < plan.turns) {
-            const int64_t next = take(&plan, taken, threads, own);
-            compute(&plan, turn, before, next, (bf16 *)mine, (float *)(mine + panel));
-            before = turn;
-            turn = next;
+        Place before = {-1, -1, -1, -1}, at = take(&plan, own);
+        while (at.turn < plan.turns) {
+            const Place next = following(&plan, at, own);
+            compute(&plan, before, at, next, (bf16 *)mine, (float *)(mine + panel));
+            before = at;
+            at = next;
         }
     }
     free(memory);
