@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,10 +36,19 @@ settings.register_profile(
 settings.load_profile("quire")
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Training collects garbage often, and thousands of tests and the libraries' modules are never any."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What collecting tests makes, and the libraries' modules, are never garbage: no time goes into looking at them.
+
+    Training collects garbage often; without this it would walk through thousands of tests and all of torch each time.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
