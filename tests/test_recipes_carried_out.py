@@ -151,8 +151,12 @@ def test_the_corpus_of_the_small_curriculum_is_whatever_tables_lie_in_its_folder
         assert [Path(shard.name).name for shard in open_corpus(item).shards] == ["fr-1.jsonl.xz", "fr-2.csv"]
 
 
-def test_the_small_curriculum_is_carried_out_as_it_stands(small_novel: Path, tmp_path: Path) -> None:
-    """Its own base, windows, strides, rates and methods; only fewer samples, which are a step of either stage."""
+def test_the_small_curriculum_is_carried_out_as_it_stands(
+    small_novel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own base, windows, strides, rates and methods; only fewer samples, which are a step of either stage, and a
+    shorter look at how fast this machine is."""
+    monkeypatch.setattr("quire.training.pace.SECONDS", 0.05)
     fewer = {"stages.acculturate.samples": 8, "stages.narrative-arc.samples": 4, "write.max_new_tokens": 6}
     run = quire.train(small_novel, run=tmp_path / "run", settings=fewer)
     folder = RunFolder(run.path)
