@@ -1,6 +1,6 @@
 """A whole decoder layer of the Llama family over a frozen base, as one step of autograd, on the processor.
 
-Its parts are the kernels beside this file and torch's products; what is saved is all that lies between them: some
+Its parts are the kernels beside this file; what is saved is all that lies between them: some
 twenty nodes of autograd a layer, sums of gradients that can be formed where a product ends, and states that are kept
 only because the one who made them does not know that they can be made again.  Kept for the way back are what went into
 either half, queries, keys and values, what attention gave, gate and up; the norms are made again from what went in.
@@ -19,11 +19,12 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from quire.model.kernels import products, whole_numbers
 from quire.model.kernels.attention import Looks, attend, attend_back
 from quire.model.kernels.gate import gate_back, gated
 from quire.model.kernels.low_rank import LowRank, add_products, products_back
 from quire.model.kernels.norm import norm_back, normed
-from quire.model.kernels.whole_numbers import Rounded, product, product_back, rounded
+from quire.model.kernels.whole_numbers import Rounded, rounded
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,11 @@ class _DecoderLayer(torch.autograd.Function):
         given = _Given(first)
         query, key, value = (_forward(linear, given, small) for linear in (layer.query, layer.key, layer.value))
         attended, levels = attend(*_heads(query, key, value, layer), looks)
-        between = _forward(layer.output, _Given(attended.flatten(1)), small).add_(x)
+        between = _forward(layer.output, _Given(attended.flatten(1)), small, x)
         second, between_norms = normed(between, layer.before_gate.weight, layer.before_gate.eps)
         given = _Given(second)
         gate, up = (_forward(linear, given, small) for linear in (layer.gate, layer.up))
-        y = _forward(layer.down, _Given(gated(gate, up)), small).add_(between)
+        y = _forward(layer.down, _Given(gated(gate, up)), small, between)
         kept = _Kept(x, x_norms, query, key, value, attended, levels, between, between_norms, gate, up)
         ctx.save_for_backward(*kept, *small)
         ctx.layer, ctx.looks = layer, looks  # type: ignore[attr-defined]
@@ -177,14 +178,13 @@ class _Given:
         return rounded(self.rows)
 
 
-def _forward(linear: FrozenLinear, given: _Given, small: list[Tensor]) -> Tensor:
-    """(tokens, outputs); what the low-rank products need again is put to `small`."""
-    if linear.scale is not None:
-        y = product(given.codes, linear.weight, linear.scale, linear.bias)
-    elif linear.bias is not None:
-        y = torch.addmm(linear.bias, given.rows, linear.weight.t())
+def _forward(linear: FrozenLinear, given: _Given, small: list[Tensor], onto: Tensor | None = None) -> Tensor:
+    """(tokens, outputs), with `onto` added; what the low-rank products need again is put to `small`."""
+    if linear.scale is None:
+        y = products.product(given.rows, linear.weight, linear.bias, onto)
     else:
-        y = torch.mm(given.rows, linear.weight.t())
+        to = None if onto is None else onto.clone()
+        y = whole_numbers.product(given.codes, linear.weight, linear.scale, linear.bias, to)
     small += [add_products(y, given.rows, low) for low in linear.beside]
     return y
 
@@ -217,9 +217,9 @@ class _WayBack:
 
 
 def _frozen_back(linear: FrozenLinear, dy: Tensor, onto: Tensor | None) -> Tensor:
-    if linear.scale is not None:
-        return product_back(rounded(dy, linear.scale), linear.weight, onto)
-    return torch.mm(dy, linear.weight) if onto is None else onto.addmm_(dy, linear.weight)
+    if linear.scale is None:
+        return products.product_back(dy, linear.weight, onto, onto)
+    return whole_numbers.product_back(rounded(dy, linear.scale), linear.weight, onto)
 
 
 def _heads(query: Tensor, key: Tensor, value: Tensor, layer: DecoderLayer) -> tuple[Tensor, Tensor, Tensor]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from quire.model.kernels.native import native
+from quire.model.kernels.products import product, product_back
 
 _LOGITS_BYTES = 32 * 1024**2  # that stand there at once; more was slower, for it comes fresh from the system each time
 _FEWEST_ROWS = 256  # whatever they take: with fewer the head is read too often for the work that it gives
@@ -71,7 +72,7 @@ class _Sum(torch.autograd.Function):
         for part, logits in _logits(states, weight, bias, room):
             total += _losses(logits, words[part], with_gradient=True).sum(dtype=torch.float64)
             if to_states is not None:
-                torch.mm(logits, weight, out=to_states[part])
+                product_back(logits, weight, out=to_states[part])
             if to_weight is not None:
                 to_weight.add(logits.t(), states[part])
             if to_bias is not None:
@@ -127,11 +128,7 @@ def _logits(hidden: Tensor, weight: Tensor, bias: Tensor | None, room: int) -> I
     for start in range(0, rows, max(each, 1)):
         part = slice(start, min(start + each, rows))
         logits = space[: part.stop - part.start]
-        if bias is None:
-            torch.mm(hidden[part], weight.t(), out=logits)
-        else:
-            torch.addmm(bias.to(weight.dtype), hidden[part], weight.t(), out=logits)
-        yield part, logits
+        yield part, product(hidden[part], weight, None if bias is None else bias.to(weight.dtype), out=logits)
 
 
 def _losses(logits: Tensor, targets: Tensor, *, with_gradient: bool) -> Tensor:
