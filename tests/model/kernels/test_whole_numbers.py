@@ -15,8 +15,9 @@ from quire.model.kernels.whole_numbers import Rounded, product, product_back, qu
 FOUND = native()
 needs_native = pytest.mark.skipif(FOUND is None or not FOUND.bytes_too, reason=f"not here: {why_not()}")
 WAYS = [pytest.param("native", marks=needs_native), "plain"]
-# rows, inputs, outputs: one row, tiles of 12 and what is left over, panels of 32, steps of 4, 16 and 64
+# rows, inputs, outputs: one row, tiles of 6 and what is left over, panels of 64, steps of 4 and 64
 SHAPES = [(1, 64, 32), (1, 3, 1), (12, 64, 64), (13, 65, 33), (7, 130, 31), (25, 200, 97), (40, 576, 192)]
+LONG = [(390, 17_000, 5), (390, 5, 17_000), (8, 8193, 130)]  # sums in blocks; several parts of the rows
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +70,7 @@ def test_products_are_exact_but_for_one_rounding(
 
 
 @needs_native
-@pytest.mark.parametrize("shape", [*SHAPES, (390, 17_000, 5), (390, 5, 17_000)], ids=str)  # more rows than at once
+@pytest.mark.parametrize("shape", [*SHAPES, *LONG], ids=str)
 def test_native_and_plain_agree_to_the_last_bit(shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     choose("native", monkeypatch)
     rows, inputs, outputs = shape
@@ -143,10 +144,12 @@ def test_zeros_and_no_rows_at_all(way: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @needs_native
-def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("shape", [(50, 130, 200), (250, 200, 70), (101, 5000, 150)], ids=str)
+def test_the_number_of_threads_changes_nothing(shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     choose("native", monkeypatch)
-    codes, scale = weights(200, 130)
-    x, gradient = numbers(50, 130), numbers(50, 200)
+    rows, inputs, outputs = shape
+    codes, scale = weights(outputs, inputs)
+    x, gradient = numbers(rows, inputs), numbers(rows, outputs)
     found = []
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)

@@ -89,7 +89,7 @@ def _product(
     worth = None if worth is None else worth.float().contiguous()
     arguments = (x.codes, x.scale, x.sums, codes.contiguous(), worth, bias, out)
     shape = (rows, outputs, terms, x.codes.stride(0))
-    library.call("quire_bytes_product", *arguments, *shape, int(by_terms), int(onto is not None))
+    library.demand("quire_bytes_product", *arguments, *shape, int(by_terms), int(onto is not None))
     return out
 
 

@@ -1,17 +1,11 @@
-/* Whole-number products: rows of activations rounded to 8 bits, times weights in 8 bits, back to bf16.
+/* Whole-number products: rows of activations rounded to 8 bits, times weights in 8 bits, back to bf16: shared out as in
+ * turns.h, by fours of terms.
  *
  * The processor multiplies unsigned by signed bytes (vpdpbusd).  The weights are the unsigned ones, raised by 128 while
- * they are brought into the order that it wants; 128 times the sum of a row's codes is taken off again at the end.
+ * they are brought into the order that it wants; 128 times the sum of a row's codes is taken off where its sums begin.
  * Nothing saturates, and what overflows on the way comes back: the sums are those of whole numbers, exactly.
- *
- * Blocks: a tile of 12 rows × 32 outputs stays in registers over the whole sum; a few panels of 32 outputs, reordered,
- * stay in the second cache while rows pass them by.  The weights are read where they lie, in either direction.
  */
-#include "kernels.h"
-
-int omp_get_max_threads(void);
-
-enum { TILE = 12, PANEL = 32, STEP = 64, PANELS_BYTES = 256 * 1024, ROWS_BYTES = 6 * 1024 * 1024 };
+#include "turns.h"
 
 static const float SMALLEST = 1e-30f; /* a row of zeros has a scale too */
 
@@ -68,186 +62,179 @@ AVX512VNNI void quire_quantise_rows(const bf16 *x, const float *by, int8_t *code
         quantise_row(x + r * columns, by, columns, stride, codes + r * stride, scale + r, sums + r);
 }
 
-/* a matrix of 16 × 16 four-byte numbers, rows to columns */
-AVX512VNNI static inline __attribute__((always_inline)) void transpose(__m512i v[16]) {
-    __m512i t[16];
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; i++) {
-        t[2 * i] = _mm512_unpacklo_epi32(v[2 * i], v[2 * i + 1]);
-        t[2 * i + 1] = _mm512_unpackhi_epi32(v[2 * i], v[2 * i + 1]);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        v[4 * i] = _mm512_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
-        v[4 * i + 1] = _mm512_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
-        v[4 * i + 2] = _mm512_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
-        v[4 * i + 3] = _mm512_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        t[i] = _mm512_shuffle_i32x4(v[i], v[i + 4], 0x88);
-        t[i + 4] = _mm512_shuffle_i32x4(v[i], v[i + 4], 0xDD);
-        t[i + 8] = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0x88);
-        t[i + 12] = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0xDD);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        v[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-        v[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xDD);
-        v[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
-        v[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xDD);
-    }
-}
+typedef struct {
+    const float *scale;  /* (rows) */
+    const int32_t *sums; /* (rows) of codes */
+    const float *worth;  /* (outputs) or NULL */
+    const float *bias;   /* (outputs) or NULL */
+    bf16 *out;           /* (rows, outputs) */
+    int64_t add;         /* to what is there */
+} Product;
 
-/* `count` panels of `size` bytes from weights (outputs, terms): for every four terms the four bytes of 32 outputs,
- * raised by 128, one panel behind the other */
-AVX512VNNI static void pack_rows(const uint8_t *w, int64_t outputs, int64_t terms, int64_t first, int64_t count,
-                                 int64_t size, uint8_t *block) {
+/* the first n of sixty-four lanes */
+static inline __mmask64 lanes(int64_t n) { return n >= 64 ? ~0ull : n <= 0 ? 0 : (1ull << n) - 1; }
+
+/* weights (outputs, terms): for every four terms the four bytes of every output, raised by 128 */
+AVX512VNNI static void pack_rows(const Work *work, int64_t n0, int64_t k0, int64_t k1, char *panel) {
     const __m512i raise = _mm512_set1_epi8((char)0x80);
-    for (int64_t half = 0; half < 2 * count; half++) {
-        uint8_t *to = block + half / 2 * size + half % 2 * 64;
-        for (int64_t k = 0; k < terms; k += STEP) {
-            const __mmask64 mask = terms - k >= STEP ? ~0ull : (1ull << (terms - k)) - 1;
+    for (int part = 0; part < PARTS; part++) {
+        for (int64_t k = k0; k < k1; k += 64) {
+            char *to = panel + (k - k0) / 4 * GROUPS + part * 64;
+            const __mmask64 mask = lanes(k1 - k);
             __m512i v[16];
 #pragma GCC unroll 16
             for (int i = 0; i < 16; i++) {
-                const int64_t n = first + 16 * half + i;
-                const uint8_t *from = w + n * terms + k;
-                _mm_prefetch((const char *)(from + 2 * STEP), _MM_HINT_T0);
-                v[i] = n < outputs ? _mm512_maskz_loadu_epi8(mask, from) : _mm512_setzero_si512();
+                const int64_t n = n0 + 16 * part + i;
+                v[i] = _mm512_maskz_loadu_epi8(n < work->outputs ? mask : 0, work->w + n * work->w_stride + k);
             }
             transpose(v);
 #pragma GCC unroll 16
-            for (int i = 0; i < 16; i++)
-                _mm512_store_si512(to + (k + 4 * i) * PANEL, _mm512_xor_si512(v[i], raise));
+            for (int i = 0; i < 16; i++) _mm512_store_si512(to + i * GROUPS, _mm512_xor_si512(v[i], raise));
         }
     }
 }
 
-/* four terms of 32 outputs, raised by 128 */
-AVX512VNNI static inline void pack_four(const uint8_t *w, int64_t outputs, int64_t terms, __mmask32 mask, uint8_t *to) {
-    const __m256i raise = _mm256_set1_epi8((char)0x80);
-    __m256i v[4];
+/* the same out of weights (terms, outputs) */
+AVX512VNNI static void pack_columns(const Work *work, int64_t n0, int64_t k0, int64_t k1, char *panel) {
+    const __m512i raise = _mm512_set1_epi8((char)0x80);
+    /* what is interleaved within a quarter of a vector shall be sixteen outputs side by side over the whole of it */
+    const __m512i order = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+    const __mmask64 mask = lanes(work->outputs - n0);
+    for (int64_t k = k0; k < k1; k += 4, panel += GROUPS) {
+        const char *from = work->w + k * work->w_stride + n0;
+        __m512i v[4];
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        __m256i row = i < terms ? _mm256_maskz_loadu_epi8(mask, w + i * outputs) : _mm256_setzero_si256();
-        v[i] = _mm256_xor_si256(row, raise);
-    }
-    __m256i low = _mm256_unpacklo_epi8(v[0], v[1]), high = _mm256_unpackhi_epi8(v[0], v[1]);
-    __m256i low2 = _mm256_unpacklo_epi8(v[2], v[3]), high2 = _mm256_unpackhi_epi8(v[2], v[3]);
-    __m256i out[4] = {_mm256_unpacklo_epi16(low, low2), _mm256_unpackhi_epi16(low, low2),
-                      _mm256_unpacklo_epi16(high, high2), _mm256_unpackhi_epi16(high, high2)};
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        _mm_store_si128((__m128i *)(to + 16 * i), _mm256_castsi256_si128(out[i]));
-        _mm_store_si128((__m128i *)(to + 64 + 16 * i), _mm256_extracti128_si256(out[i], 1));
+        for (int i = 0; i < 4; i++) {
+            _mm_prefetch(from + (16 + i) * work->w_stride, _MM_HINT_T0);
+            const __m512i row = _mm512_maskz_loadu_epi8(k + i < k1 ? mask : 0, from + i * work->w_stride);
+            v[i] = _mm512_permutexvar_epi32(order, _mm512_xor_si512(row, raise));
+        }
+        const __m512i low = _mm512_unpacklo_epi8(v[0], v[1]), high = _mm512_unpackhi_epi8(v[0], v[1]);
+        const __m512i low2 = _mm512_unpacklo_epi8(v[2], v[3]), high2 = _mm512_unpackhi_epi8(v[2], v[3]);
+        _mm512_store_si512(panel, _mm512_unpacklo_epi16(low, low2));
+        _mm512_store_si512(panel + 64, _mm512_unpackhi_epi16(low, low2));
+        _mm512_store_si512(panel + 128, _mm512_unpacklo_epi16(high, high2));
+        _mm512_store_si512(panel + 192, _mm512_unpackhi_epi16(high, high2));
     }
 }
 
-/* `count` panels of `size` bytes from weights (terms, outputs) */
-AVX512VNNI static void pack_columns(const uint8_t *w, int64_t outputs, int64_t terms, int64_t first, int64_t count,
-                                    int64_t size, uint8_t *block) {
-    for (int64_t k = 0; k * PANEL < size; k += 4) {
-        for (int64_t q = 0; q < count; q++) {
-            const int64_t n = first + q * PANEL, left = outputs - n;
-            const uint8_t *from = w + k * outputs + n;
-            for (int i = 0; i < 4; i++) _mm_prefetch((const char *)(from + (16 + i) * outputs), _MM_HINT_T0);
-            pack_four(from, outputs, terms - k, left >= PANEL ? ~0u : (1u << left) - 1, block + q * size + k * PANEL);
+#define FOUR                                                                                     \
+    {                                                                                            \
+        __m512i w[PARTS];                                                                        \
+        _Pragma("GCC unroll 4") for (int v = 0; v < PARTS; v++)                                  \
+            w[v] = _mm512_load_si512(panel + 64 * v);                                            \
+        _Pragma("GCC unroll 6") for (int r = 0; r < height; r++) {                               \
+            int32_t four;                                                                        \
+            memcpy(&four, half[r / 3] + (r % 3) * stride, GROUP);                                \
+            const __m512i a = _mm512_set1_epi32(four);                                           \
+            _Pragma("GCC unroll 4") for (int v = 0; v < PARTS; v++)                              \
+                sum[r][v] = _mm512_dpbusd_epi32(sum[r][v], w[v], a);                             \
+        }                                                                                        \
+        panel += GROUPS;                                                                         \
+        half[0] += GROUP;                                                                        \
+        half[1] += GROUP;                                                                        \
+    }
+
+/* sums of whole numbers as what they are worth */
+AVX512VNNI static inline __attribute__((always_inline)) __m512 valued(__m512i sum, const Product *p, int64_t row,
+                                                                      __m512 worth, __m512 bias) {
+    __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(p->scale[row]));
+    if (p->worth != NULL) y = _mm512_mul_ps(y, worth);
+    return p->bias == NULL ? y : _mm512_add_ps(y, bias);
+}
+
+AVX512VNNI static inline __attribute__((always_inline)) void tile(const int height, Job *job, int64_t row,
+                                                                  const char *soon) {
+    const Work *work = job->work;
+    const Product *p = work->product;
+    const int64_t stride = work->x_stride, outputs = work->outputs, fours = over(job->k1 - job->k0, GROUP);
+    const char *x = work->x + row * stride + job->k0, *panel = job->panel;
+    const char *half[2] = {x, x + 3 * stride};
+    bf16 *out = p->out + row * outputs + job->n0;
+    int32_t *sums = (int32_t *)job->sums + (row - job->start) * PANEL;
+    const int64_t at_once = job->next.rows > 0 ? job->at_once : 0;
+    __m512i sum[TILE][PARTS];
+#pragma GCC unroll 6
+    for (int r = 0; r < height; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < PARTS; v++)
+            sum[r][v] = job->is_first ? _mm512_set1_epi32(-128 * p->sums[row + r])
+                                      : _mm512_load_si512(sums + r * PANEL + 16 * v);
+    int64_t k = 0;
+    for (; k + CHUNK <= fours; k += CHUNK) {
+        for (int64_t i = 0; i < at_once; i++) go_on(&job->next);
+        for (int r = 0; r < TILE; r++) _mm_prefetch(soon + r * stride + GROUP * k, _MM_HINT_T1);
+        for (int64_t r = k / CHUNK * 2; r < least(height, k / CHUNK * 2 + 2); r++)
+            for (int i = 0; i < PANEL; i += 32) __builtin_prefetch(out + r * outputs + i, 1);
+        for (int i = 0; i < CHUNK; i += 2) {
+            FOUR
+            FOUR
         }
     }
-}
-
-typedef struct {
-    const int8_t *codes; /* (rows, stride) */
-    const float *scale;  /* (rows) */
-    const int32_t *sums; /* (rows) */
-    int64_t stride, terms;
-    const float *worth; /* (outputs) or NULL */
-    const float *bias;  /* (outputs) or NULL */
-    bf16 *out;          /* (rows, outputs) */
-    int64_t add;        /* to what is there */
-    int64_t outputs;
-} Job;
-
-/* `height` rows from `row` on times one panel */
-AVX512VNNI static inline __attribute__((always_inline)) void tile(const int height, const Job *job, const uint8_t *panel,
-                                                                  int64_t row, int64_t first) {
-    __m512i sum[TILE][2];
-#pragma GCC unroll 12
-    for (int r = 0; r < height; r++) sum[r][0] = sum[r][1] = _mm512_setzero_si512();
-    const int64_t stride = job->stride;
-    const int8_t *base = job->codes + row * stride;
-    const int8_t *third[4] = {base, base + 3 * stride, base + 6 * stride, base + 9 * stride};
-    for (int64_t k = 0; k < job->terms; k += 16) { /* zeros behind the last */
+    for (; k < fours; k++) FOUR
+    if (!job->is_last) {
+#pragma GCC unroll 6
+        for (int r = 0; r < height; r++)
 #pragma GCC unroll 4
-        for (int64_t i = k; i < k + 16; i += 4) {
-            const __m512i low = _mm512_load_si512(panel + i * PANEL), high = _mm512_load_si512(panel + i * PANEL + 64);
-#pragma GCC unroll 12
+            for (int v = 0; v < PARTS; v++) _mm512_store_si512(sums + r * PANEL + 16 * v, sum[r][v]);
+        return;
+    }
+    const __m512 none = _mm512_setzero_ps();
+    if (job->n0 + PANEL <= outputs && !p->add) {
+#pragma GCC unroll 2
+        for (int v = 0; v < PARTS; v += 2) {
+            __m512 worth[2] = {none, none}, bias[2] = {none, none};
+#pragma GCC unroll 2
+            for (int i = 0; i < 2; i++) {
+                if (p->worth != NULL) worth[i] = _mm512_loadu_ps(p->worth + job->n0 + 16 * (v + i));
+                if (p->bias != NULL) bias[i] = _mm512_loadu_ps(p->bias + job->n0 + 16 * (v + i));
+            }
+#pragma GCC unroll 6
             for (int r = 0; r < height; r++) {
-                int32_t four;
-                memcpy(&four, third[r / 3] + (r % 3) * stride + i, 4);
-                const __m512i a = _mm512_set1_epi32(four);
-                sum[r][0] = _mm512_dpbusd_epi32(sum[r][0], low, a);
-                sum[r][1] = _mm512_dpbusd_epi32(sum[r][1], high, a);
+                const __m512 a = valued(sum[r][v], p, row + r, worth[0], bias[0]);
+                const __m512 b = valued(sum[r][v + 1], p, row + r, worth[1], bias[1]);
+                _mm512_storeu_si512(out + r * outputs + 16 * v, (__m512i)_mm512_cvtne2ps_pbh(b, a));
             }
         }
+        return;
     }
-#pragma GCC unroll 2
-    for (int half = 0; half < 2; half++) {
-        const int64_t n = first + 16 * half;
-        if (n >= job->outputs) break;
-        const __mmask16 mask = first_lanes(job->outputs - n);
-        const __m512 worth = job->worth == NULL ? _mm512_set1_ps(1.0f) : _mm512_maskz_loadu_ps(mask, job->worth + n);
-        const __m512 bias = job->bias == NULL ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(mask, job->bias + n);
-#pragma GCC unroll 12
+#pragma GCC unroll 4
+    for (int v = 0; v < PARTS; v++) {
+        const int64_t n = job->n0 + 16 * v;
+        if (n >= outputs) break;
+        const __mmask16 mask = first_lanes(outputs - n);
+        const __m512 worth = p->worth == NULL ? none : _mm512_maskz_loadu_ps(mask, p->worth + n);
+        const __m512 bias = p->bias == NULL ? none : _mm512_maskz_loadu_ps(mask, p->bias + n);
+#pragma GCC unroll 6
         for (int r = 0; r < height; r++) {
-            const __m512i exact = _mm512_sub_epi32(sum[r][half], _mm512_set1_epi32(128 * job->sums[row + r]));
-            __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(exact), _mm512_set1_ps(job->scale[row + r]));
-            y = _mm512_add_ps(_mm512_mul_ps(y, worth), bias);
-            bf16 *to = job->out + (row + r) * job->outputs + n;
-            if (job->add) y = _mm512_add_ps(y, load_bf16_part(to, mask));
+            __m512 y = valued(sum[r][v], p, row + r, worth, bias);
+            bf16 *to = out + r * outputs + 16 * v;
+            if (p->add) y = _mm512_add_ps(y, load_bf16_part(to, mask));
             store_bf16_part(to, y, mask);
         }
     }
 }
 
 #define SIZE(n) \
-    case n: tile(n, job, panel, row, first); break;
+    case n: tile(n, job, row, soon); break;
 
-AVX512VNNI static void some_rows(const Job *job, const uint8_t *panel, int64_t row, int64_t height, int64_t first) {
+AVX512VNNI static void some_rows(int64_t height, Job *job, int64_t row, const char *soon) {
     switch (height) {
-        SIZE(1) SIZE(2) SIZE(3) SIZE(4) SIZE(5) SIZE(6) SIZE(7) SIZE(8) SIZE(9) SIZE(10) SIZE(11)
-    default: tile(TILE, job, panel, row, first);
+        SIZE(1) SIZE(2) SIZE(3) SIZE(4) SIZE(5)
+    default: tile(TILE, job, row, soon);
     }
 }
 
 /* out (rows, outputs) = codes (rows, terms) · weights · scale · worth + bias, or += where `add` is not 0.  The weights
- * are (outputs, terms), or (terms, outputs) where `by_terms` is not 0. */
-AVX512VNNI void quire_bytes_product(const int8_t *codes, const float *scale, const int32_t *sums, const uint8_t *weights,
-                                    const float *worth, const float *bias, bf16 *out, int64_t rows, int64_t outputs,
-                                    int64_t terms, int64_t stride, int64_t by_terms, int64_t add) {
-    const Job job = {codes, scale, sums, stride, terms, worth, bias, out, add, outputs};
-    const int64_t panels = (outputs + PANEL - 1) / PANEL, size = PANEL * ((terms + STEP - 1) / STEP * STEP);
-    /* as many panels at a time as the cache holds, and several turns for each thread; where they lie side by side, two
-     * at least, so that whole lines of memory are used at once */
-    const int64_t turn = panels / (4 * omp_get_max_threads()), most = PANELS_BYTES / size, least = by_terms ? 2 : 1;
-    const int64_t fitting = turn < most ? turn : most, together = fitting < least ? least : fitting;
-    const int64_t groups = (panels + together - 1) / together;
-    /* as many rows at a time as a larger cache holds: they pass by once for every group of panels */
-    const int64_t tiles = ROWS_BYTES / (TILE * stride), many = (tiles < 32 ? 32 : tiles) * TILE;
-    const int64_t turns = (rows + many - 1) / many * groups;
-#pragma omp parallel
-    {
-        uint8_t *block = aligned_alloc(64, (size_t)(together * size));
-#pragma omp for schedule(dynamic)
-        for (int64_t t = 0; t < turns; t++) {
-            const int64_t p = t % groups * together, count = p + together < panels ? together : panels - p;
-            const int64_t start = t / groups * many, end = start + many < rows ? start + many : rows;
-            (by_terms ? pack_columns : pack_rows)(weights, outputs, terms, p * PANEL, count, size, block);
-            for (int64_t row = start; row < end; row += TILE)
-                for (int64_t q = 0; q < count; q++)
-                    some_rows(&job, block + q * size, row, end - row < TILE ? end - row : TILE, (p + q) * PANEL);
-        }
-        free(block);
-    }
+ * are (outputs, terms), or (terms, outputs) where `by_terms` is not 0.  `stride` is that of the codes, with zeros behind
+ * a row's terms.  Returns 1 where no memory is found, otherwise 0. */
+int quire_bytes_product(const int8_t *codes, const float *scale, const int32_t *sums, const int8_t *weights,
+                        const float *worth, const float *bias, bf16 *out, int64_t rows, int64_t outputs, int64_t terms,
+                        int64_t stride, int64_t by_terms, int64_t add) {
+    const Product product = {scale, sums, worth, bias, out, add};
+    const Work work = {.x = (const char *)codes, .w = (const char *)weights, .rows = rows, .outputs = outputs,
+                       .terms = terms, .x_stride = stride, .w_stride = by_terms ? outputs : terms, .by_terms = by_terms,
+                       .bytes = 1, .pack = by_terms ? pack_columns : pack_rows, .some_rows = some_rows,
+                       .product = &product};
+    return multiplied(&work);
 }
