@@ -8,6 +8,7 @@ special, or learns itself, it goes through its parts one by one, and those throu
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -25,25 +26,41 @@ from quire.model.kernels.native import native
 from quire.model.kernels.norm import rms_norm
 from quire.model.lowbit import Int8Linear, multiplies_bytes
 
+# Where transformers keeps what it hangs on layers to hand out their states and attention.
+OUTPUT_CAPTURING = "transformers.utils.output_capturing"
+
 
 class Places(tuple[Tensor, Tensor]):
-    """Where the tokens of some rows stand: cos and sin, as transformers hands them on to its layers, and `starts`."""
+    """Where the tokens of some rows stand: cos and sin, as transformers hands them on to its layers, and what is found
+    out from their positions once for all layers, when the first of them asks."""
 
-    starts: list[int]  # as `works_in` tells them
+    positions: Tensor  # (1 or rows, length)
+    rows: int
 
+    @cached_property
+    def starts(self) -> list[int]:
+        """Where works begin, as `works_in` tells it."""
+        return works_in(self.positions, self.rows)
+
+    @cached_property
     def turns(self) -> Turns:
         """cos and sin of all rows, one behind the other."""
-        cos, sin = (x.reshape(-1, x.shape[-1]) for x in self)
+        cos, sin = (x.reshape(-1, x.shape[-1]).contiguous() for x in self)
         return Turns(cos, sin)
+
+    @cached_property
+    def starts_in_memory(self) -> Tensor:
+        """The same as the kernels read it."""
+        return torch.tensor(self.starts)
 
 
 class Rotary(nn.Module):
-    """Made once for all layers; so that here is the place to ask where works begin."""
+    """Computed once for all layers; the layers find the positions with it."""
 
     def forward(self, x: Tensor, position_ids: Tensor) -> Places:
-        """x (rows, …), only for its format; position_ids (1 or rows, length)."""
+        """x (rows, …), for its format and number of rows; position_ids (1 or rows, length)."""
         places = Places(super().forward(x, position_ids))
-        places.starts = works_in(position_ids, len(x))
+        places.positions, places.rows = position_ids, len(x)
         return places
 
 
@@ -74,7 +91,7 @@ class Attention(nn.Module):
         assert isinstance(position_embeddings, Places)
         rows, length, _ = hidden_states.shape
         query, key, value = (x.reshape(rows * length, -1, self.head_dim) for x in self._projected(hidden_states))
-        starts, turns = position_embeddings.starts, position_embeddings.turns()
+        starts, turns = position_embeddings.starts, position_embeddings.turns
         attended = causal_attention(query, key, value, starts, self.scaling, turns)
         return self.o_proj(attended.reshape(rows, length, -1)), None
 
@@ -170,8 +187,8 @@ class Layer(nn.Module):
             )
             return before
         assert isinstance(position_embeddings, Places)
-        starts, scale = torch.tensor(position_embeddings.starts), self.self_attn.scaling
-        return decoder_layer(hidden_states, parts, Looks(starts, scale, position_embeddings.turns()))
+        looks = Looks(position_embeddings.starts_in_memory, self.self_attn.scaling, position_embeddings.turns)
+        return decoder_layer(hidden_states, parts, looks)
 
     def _parts(self, states: Tensor) -> DecoderLayer | None:
         """The layer as the kernels take it, or None where they cannot."""
@@ -179,61 +196,68 @@ class Layer(nn.Module):
         known = isinstance(attention, Attention) and isinstance(gated, Gated) and gated.is_silu()
         if not known or not _is_computed_here(states) or not knows_features(attention.head_dim):
             return None
-        norms = [self.input_layernorm, *attention.norms(), self.post_attention_layernorm]
-        linears = [*attention.linears(), gated.gate_proj, gated.up_proj, gated.down_proj]
-        if not all(map(_is_frozen_norm, norms)) or not all(map(_is_frozen_linear, linears)):
+        if _is_watched(attention) or _is_watched(gated):
             return None
-        if any(map(_is_watched, (attention, gated, *norms, *linears))):
+        own = (self.input_layernorm, *attention.norms(), self.post_attention_layernorm)
+        projections = (*attention.linears(), gated.gate_proj, gated.up_proj, gated.down_proj)
+        norms = [norm for norm in map(_norm_of, own) if norm is not None]
+        linears = [linear for linear in map(_linear_of, projections) if linear is not None]
+        if len(norms) < len(own) or len(linears) < len(projections):
             return None
-        first, *of_heads, second = map(_norm_of, norms)
-        query, key, value, output, gate, up, down = map(_linear_of, linears)
+        first, *of_heads, second = norms
+        query, key, value, output, gate, up, down = linears
         heads = (of_heads[0], of_heads[1]) if of_heads else None
-        features = attention.head_dim
-        return DecoderLayer(first, query, key, value, heads, output, second, gate, up, down, features)
+        return DecoderLayer(first, query, key, value, heads, output, second, gate, up, down, attention.head_dim)
 
 
 def _is_computed_here(states: Tensor) -> bool:
-    return states.device.type == "cpu" and states.dtype == torch.bfloat16 and native() is not None
+    return states.device.type == "cpu" and states.dtype == torch.bfloat16 and native() is not None and len(states) > 0
 
 
 def _is_watched(module: nn.Module) -> bool:
-    """Whether somebody waits to be called when it computes."""
-    return bool(
-        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
+    """Whether somebody waits to be called when it computes, or computes in its place.
+
+    transformers, once asked for states or attention, waits for ever: for what this attention never gives.
+    """
+    waiting = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
+    others = any(hook.__module__ != OUTPUT_CAPTURING for hooks in waiting for hook in hooks.values())
+    return others or "forward" in vars(module)
+
+
+def _norm_of(module: nn.Module) -> Norm | None:
+    """What the kernels take for a norm, where they can."""
+    if not isinstance(module, RootNorm) or _is_watched(module):
+        return None
+    fits = module.weight.dtype == torch.bfloat16 and not module.weight.requires_grad
+    return Norm(module.weight, module.variance_epsilon) if fits else None
+
+
+def _linear_of(module: nn.Module) -> FrozenLinear | None:
+    """What the kernels take for a linear layer, where they can."""
+    if _is_watched(module):
+        return None
+    if not isinstance(module, QuickLinear):
+        return _frozen(module, ())
+    if not module.is_plain() or _is_watched(module.base_layer):
+        return None
+    beside = tuple(module.beside())
+    fits = all(
+        matrix.dtype == torch.float32 and matrix.is_contiguous() and 0 < len(low.first) <= MOST_RANKS
+        for low in beside
+        for matrix in low[:2]
     )
+    return _frozen(module.base_layer, beside) if fits else None
 
 
-def _is_frozen_norm(module: nn.Module) -> bool:
-    return isinstance(module, RootNorm) and module.weight.dtype == torch.bfloat16 and not module.weight.requires_grad
-
-
-def _norm_of(module: nn.Module) -> Norm:
-    assert isinstance(module, RootNorm)
-    return Norm(module.weight, module.variance_epsilon)
-
-
-def _is_frozen_linear(module: nn.Module) -> bool:
-    if isinstance(module, QuickLinear):
-        matrices = [matrix for low in module.matrices() for matrix in low]
-        fits = all(matrix.dtype == torch.float32 and matrix.is_contiguous() for matrix in matrices)
-        ranks = all(0 < len(first) <= MOST_RANKS for first, _ in module.matrices())
-        base = module.base_layer
-        return module.is_plain() and fits and ranks and not _is_watched(base) and _is_frozen_linear(base)
+def _frozen(module: nn.Module, beside: tuple[LowRank, ...]) -> FrozenLinear | None:
     if isinstance(module, Int8Linear):
-        return multiplies_bytes("cpu") and (module.bias is None or not module.bias.requires_grad)
+        fits = multiplies_bytes("cpu") and (module.bias is None or not module.bias.requires_grad)
+        return FrozenLinear(module.codes, module.scale, module.bias, beside) if fits else None
     if type(module) is not nn.Linear:
-        return False
+        return None
     own = [module.weight] if module.bias is None else [module.weight, module.bias]
-    return all(x.dtype == torch.bfloat16 and not x.requires_grad for x in own)
-
-
-def _linear_of(module: nn.Module) -> FrozenLinear:
-    beside = tuple(module.beside()) if isinstance(module, QuickLinear) else ()
-    base = module.base_layer if isinstance(module, QuickLinear) else module
-    if isinstance(base, Int8Linear):
-        return FrozenLinear(base.codes, base.scale, base.bias, beside)
-    assert isinstance(base, nn.Linear)
-    return FrozenLinear(base.weight, None, base.bias, beside)
+    fits = all(x.dtype == torch.bfloat16 and not x.requires_grad and type(x) is nn.Parameter for x in own)
+    return FrozenLinear(module.weight, None, module.bias, beside) if fits else None
 
 
 class QuickLinear(PeftLinear):

@@ -23,6 +23,13 @@ def test_it_is_built_from_what_lies_there(tmp_path: Path) -> None:
 
 
 @compiles
+def test_the_compiler_has_nothing_to_say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An install goes through with warnings; ours does without."""
+    monkeypatch.setattr(building, "FLAGS", (*building.FLAGS, "-Werror"))
+    assert building.build(tmp_path / "made.so") is None
+
+
+@compiles
 def test_a_compiler_that_fails_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "false")
     assert "false failed" in (building.build(tmp_path / "made.so") or "")

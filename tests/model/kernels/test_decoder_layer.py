@@ -240,4 +240,27 @@ def test_less_is_kept_for_the_way_back_than_its_parts_would_keep() -> None:
     states = TOKENS * 2 * (2 * WIDTH + 2 * HEADS * FEATURES + 2 * GROUPS * FEATURES + 2 * INSIDE)
     # a number for each norm and row of scores, four for each low rank, float32
     numbers = TOKENS * 4 * (2 + HEADS + 2 * 4)
-    assert sum(kept) == states + numbers
+    matrices = 4 * 3 * sum(sum(SIZES[name]) for name in ("q_proj", "v_proj"))
+    assert sum(kept) == states + numbers + matrices
+
+
+def test_a_matrix_that_changed_in_between_is_noticed() -> None:
+    beside = low_ranks(("v_proj",))
+    x, gradient = inputs()
+    y = decoder_layer(x, our_layer(others_layer("plain"), beside), looks())
+    with torch.no_grad():
+        beside["v_proj"].first.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.backward(gradient)
+
+
+def test_whole_numbers_serve_as_scale_and_as_epsilon() -> None:
+    x, _ = inputs()
+    frozen = our_layer(others_layer("plain"), {})
+    found = []
+    for number in (float, int):
+        low = low_ranks(("v_proj",))["v_proj"]._replace(scale=number(2))
+        norm = replace(frozen.before_gate, eps=number(1))
+        layer = replace(frozen, value=replace(frozen.value, beside=(low,)), before_gate=norm)
+        found.append(decoder_layer(x, layer, looks()))
+    assert torch.equal(*found)

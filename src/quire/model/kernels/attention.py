@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from quire.model.kernels.blocks import empty
 from quire.model.kernels.native import Native, native
 
 MOST_FEATURES = 256  # of a head; wider ones are left to torch
@@ -90,7 +92,7 @@ class Looks:
 def attend(query: Tensor, key: Tensor, value: Tensor, looks: Looks) -> tuple[Tensor, Tensor]:
     """Natively, without autograd: what `causal_attention` gives, and a level for each row of scores (heads, tokens)."""
     tokens, heads, _ = query.shape
-    out, levels = torch.empty(query.shape, dtype=query.dtype), torch.empty(heads, tokens)
+    out, levels = empty(query.shape, query.dtype), torch.empty(heads, tokens, dtype=torch.float32)
     _native().demand("quire_attention_forward", *_inputs(query, key, value, looks), out, levels)
     return out, levels
 
@@ -99,7 +101,7 @@ def attend_back(
     gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, out: Tensor, levels: Tensor, looks: Looks
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The gradients to query, key and value, each contiguous, of what `attend` gave; the scores are computed again."""
-    to_query, to_key, to_value = (torch.empty(x.shape, dtype=x.dtype) for x in (query, key, value))
+    to_query, to_key, to_value = (empty(x.shape, x.dtype) for x in (query, key, value))
     inputs = _inputs(query, key, value, looks)
     _native().demand("quire_attention_backward", *inputs, out, levels, gradient, to_query, to_key, to_value)
     return to_query, to_key, to_value
@@ -122,6 +124,7 @@ class _Attention(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: torch.autograd.function.FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value, out, levels = ctx.saved_tensors  # type: ignore[attr-defined]
         looks: Looks = ctx.looks  # type: ignore[attr-defined]
@@ -130,6 +133,10 @@ class _Attention(torch.autograd.Function):
 
 def _inputs(query: Tensor, key: Tensor, value: Tensor, looks: Looks) -> list[Tensor | int | float | None]:
     starts, turns = looks.starts, looks.turns
+    angles = () if turns is None else (turns.cos, turns.sin)
+    assert all(x.dtype == torch.bfloat16 for x in (query, key, value, *angles))
+    assert all(x.stride(2) == 1 and x.stride(1) == x.shape[2] for x in (query, key, value))
+    assert all(x.is_contiguous() for x in angles)
     rows: list[Tensor | int | float | None] = []
     for x in (query, key, value):
         rows += [x, x.stride(0)]

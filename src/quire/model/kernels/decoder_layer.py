@@ -26,6 +26,8 @@ from quire.model.kernels.low_rank import LowRank, add_products, products_back
 from quire.model.kernels.norm import norm_back, normed
 from quire.model.kernels.whole_numbers import Rounded, rounded
 
+QUERY, KEY, VALUE, OUTPUT, GATE, UP, DOWN = range(7)
+
 
 @dataclass(frozen=True)
 class FrozenLinear:
@@ -62,7 +64,7 @@ class DecoderLayer:
     features: int  # of a head
 
     def linears(self) -> tuple[FrozenLinear, ...]:
-        """In their order."""
+        """In their order: QUERY to DOWN."""
         return self.query, self.key, self.value, self.output, self.gate, self.up, self.down
 
 
@@ -95,7 +97,7 @@ class _Kept(NamedTuple):
 
 class _DecoderLayer(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, states: Tensor, layer: DecoderLayer, looks: Looks, *_: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, states: Tensor, layer: DecoderLayer, looks: Looks, *matrices: Tensor) -> Tensor:
         x = states.reshape(-1, states.shape[-1]).contiguous()
         small: list[Tensor] = []
         first, x_norms = normed(x, layer.before_attention.weight, layer.before_attention.eps)
@@ -108,7 +110,8 @@ class _DecoderLayer(torch.autograd.Function):
         gate, up = (_forward(linear, given, small) for linear in (layer.gate, layer.up))
         y = _forward(layer.down, _Given(gated(gate, up)), small, between)
         kept = _Kept(x, x_norms, query, key, value, attended, levels, between, between_norms, gate, up)
-        ctx.save_for_backward(*kept, *small)
+        # the matrices too: autograd then sees whether somebody changed them in between
+        ctx.save_for_backward(*kept, *small, *matrices)
         ctx.layer, ctx.looks = layer, looks  # type: ignore[attr-defined]
         return y.view(states.shape)
 
@@ -127,22 +130,21 @@ class _DecoderLayer(torch.autograd.Function):
 
 def _back(way: _WayBack, kept: _Kept, layer: DecoderLayer, looks: Looks, dy: Tensor, x_wanted: bool) -> Tensor | None:
     """The gradient to x, where it is wanted; below the lowest one that is wanted nothing is computed."""
-    query, key, value, output, *_ = range(7)
-    heads_wanted = x_wanted or way.learns(query, key, value)
-    between_wanted = heads_wanted or way.learns(output)
+    heads_wanted = x_wanted or way.learns(QUERY, KEY, VALUE)
+    between_wanted = heads_wanted or way.learns(OUTPUT)
     dbetween = _gate_back(way, kept, layer, dy, between_wanted)
     if dbetween is None:
         return None
-    dattended = way.back(output, dbetween, lambda: kept.attended.flatten(1), None, heads_wanted)
+    dattended = way.back(OUTPUT, dbetween, lambda: kept.attended.flatten(1), None, heads_wanted)
     if dattended is None:
         return None
     heads = _heads(kept.query, kept.key, kept.value, layer)
     dheads = attend_back(dattended.view_as(kept.attended), *heads, kept.attended, kept.levels, looks)
     dquery, dkey, dvalue = _heads_back(*dheads, kept, layer)
     first = cache(lambda: _anew(layer.before_attention, kept.x))
-    dfirst = way.back(query, dquery, first, None, x_wanted)
-    dfirst = way.back(key, dkey, first, dfirst, x_wanted)
-    dfirst = way.back(value, dvalue, first, dfirst, x_wanted)
+    dfirst = way.back(QUERY, dquery, first, None, x_wanted)
+    dfirst = way.back(KEY, dkey, first, dfirst, x_wanted)
+    dfirst = way.back(VALUE, dvalue, first, dfirst, x_wanted)
     if dfirst is None:
         return None
     return norm_back(dfirst, kept.x, layer.before_attention.weight, kept.x_norms, dbetween)
@@ -150,14 +152,13 @@ def _back(way: _WayBack, kept: _Kept, layer: DecoderLayer, looks: Looks, dy: Ten
 
 def _gate_back(way: _WayBack, kept: _Kept, layer: DecoderLayer, dy: Tensor, wanted: bool) -> Tensor | None:
     """Through the second half: the gradient to what went into it, where it is wanted."""
-    *_, gate, up, down = range(7)
-    dgated = way.back(down, dy, lambda: gated(kept.gate, kept.up), None, wanted or way.learns(gate, up))
+    dgated = way.back(DOWN, dy, lambda: gated(kept.gate, kept.up), None, wanted or way.learns(GATE, UP))
     if dgated is None:
         return None
     dgate, dup = gate_back(dgated, kept.gate, kept.up, dgated)
     second = cache(lambda: _anew(layer.before_gate, kept.between))
-    dsecond = way.back(gate, dgate, second, None, wanted)
-    dsecond = way.back(up, dup, second, dsecond, wanted)
+    dsecond = way.back(GATE, dgate, second, None, wanted)
+    dsecond = way.back(UP, dup, second, dsecond, wanted)
     if dsecond is None:
         return None
     return norm_back(dsecond, kept.between, layer.before_gate.weight, kept.between_norms, dy)

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
+from quire.model.kernels.blocks import empty_like
 from quire.model.kernels.native import native
 
 
@@ -39,7 +40,7 @@ def gated(gate: Tensor, up: Tensor) -> Tensor:
     """Natively, without autograd: silu(gate) * up of two contiguous tensors."""
     library = native()
     assert library is not None
-    out = torch.empty_like(gate)
+    out = empty_like(gate)
     library.call("silu_times_forward", gate, up, out, gate.numel())
     return out
 
@@ -48,7 +49,7 @@ def gate_back(dy: Tensor, gate: Tensor, up: Tensor, dgate: Tensor) -> tuple[Tens
     """The gradients to gate and to up, all contiguous; the first is written to `dgate`, which may be dy."""
     library = native()
     assert library is not None
-    dup = torch.empty_like(gate)
+    dup = empty_like(gate)
     library.call("silu_times_backward", dy, gate, up, dgate, dup, gate.numel())
     return dgate, dup
 
@@ -66,4 +67,4 @@ class _SiluTimes(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: FunctionCtx, dy: Tensor) -> tuple[Tensor, Tensor]:
         gate, up = ctx.saved_tensors  # type: ignore[attr-defined]
-        return gate_back(dy.contiguous(), gate, up, torch.empty_like(gate))
+        return gate_back(dy.contiguous(), gate, up, empty_like(gate))

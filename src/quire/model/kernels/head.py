@@ -37,7 +37,7 @@ def summed_cross_entropy(
 def token_losses(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> Tensor:
     """Cross-entropy in nats of each row, as above: (rows), float32, without gradients."""
     _require_words(targets, weight)
-    losses = torch.empty(len(targets), device=hidden.device)
+    losses = torch.empty(len(targets), dtype=torch.float32, device=hidden.device)
     for part, logits in _logits(hidden, weight, bias, _LOGITS_BYTES):
         losses[part] = _losses(logits, targets[part], with_gradient=False)
     return losses
@@ -124,7 +124,7 @@ def _logits(hidden: Tensor, weight: Tensor, bias: Tensor | None, room: int) -> I
     most = max(room // (words * weight.element_size()), _FEWEST_ROWS)
     blocks = -(-rows // most)
     each = -(-rows // max(blocks, 1))
-    space = hidden.new_empty(each, words)
+    space = hidden.new_empty(each, words)  # no block: it would lie idle while the layers' gradients need room
     for start in range(0, rows, max(each, 1)):
         part = slice(start, min(start + each, rows))
         logits = space[: part.stop - part.start]
@@ -140,7 +140,7 @@ def _losses(logits: Tensor, targets: Tensor, *, with_gradient: bool) -> Tensor:
     library = native() if logits.device.type == "cpu" and logits.dtype == torch.bfloat16 else None
     if library is None:
         return _losses_plain(logits, targets, with_gradient=with_gradient)
-    losses = torch.empty(len(logits))
+    losses = torch.empty(len(logits), dtype=torch.float32)
     targets = targets.long().contiguous()
     library.call("quire_cross_entropy", logits, targets, losses, *logits.shape, int(with_gradient))
     return losses

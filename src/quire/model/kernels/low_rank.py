@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
+from quire.model.kernels.blocks import empty_like
 from quire.model.kernels.native import native, rows_of
 
 MOST_RANKS = 256
@@ -118,7 +119,7 @@ class LowRank(NamedTuple):
     def numbers(self, tokens: int) -> tuple[int | float, ...]:
         """What both kernels take at the end."""
         (rank, wide), out, threshold = self.first.shape, len(self.second), threshold_of(self.dropout)
-        return tokens, wide, out, rank, self.seed, threshold, _factor(threshold), self.scale
+        return tokens, wide, out, rank, self.seed, threshold, _factor(threshold), float(self.scale)
 
 
 def add_products(y: Tensor, x: Tensor, beside: LowRank) -> Tensor:
@@ -170,7 +171,7 @@ class _AddLowRank(torch.autograd.Function):
         x_needed, first_needed, second_needed = ctx.needs_input_grad[1:4]  # type: ignore[attr-defined]
         x, first, second, h = ctx.saved_tensors  # type: ignore[attr-defined]
         beside, rows = LowRank(first, second, *ctx.numbers), rows_of(x)  # type: ignore[attr-defined]
-        dx = torch.empty_like(rows) if x_needed else None
+        dx = empty_like(rows) if x_needed else None
         matrices = first_needed or second_needed
         dfirst, dsecond = products_back(rows_of(dy), rows, beside, h, dx, add=False, matrices=matrices)
         return (

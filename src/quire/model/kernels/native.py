@@ -18,7 +18,10 @@ OFF = "QUIRE_PLAIN"
 
 @dataclass(frozen=True)
 class Native:
-    """The library and what this processor has for it."""
+    """The library and what this processor has for it.
+
+    A number is handed over by its Python type: int as int64_t, float as float.
+    """
 
     library: ctypes.CDLL
     bytes_too: bool  # instructions for whole-number products
@@ -80,6 +83,7 @@ def _load() -> tuple[Native | None, str | None]:
 def _as_c(argument: Tensor | int | float | None) -> object:
     if isinstance(argument, Tensor):
         assert argument.device.type == "cpu"
+        assert argument.data_ptr() or not argument.numel(), "a tensor that only stands for others has no numbers"
         return ctypes.c_void_p(argument.data_ptr())
     if argument is None:
         return ctypes.c_void_p(None)

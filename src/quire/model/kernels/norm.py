@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from quire.model.kernels.blocks import empty_like
 from quire.model.kernels.native import native, rows_of
 
 
@@ -42,8 +43,8 @@ def normed(rows: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     """Natively, without autograd: of rows (…, n) in order the norm, and 1 / sqrt(mean(x²) + eps) of each, float32."""
     library = native()
     assert library is not None
-    y, r = torch.empty_like(rows), torch.empty(rows.numel() // rows.shape[-1], dtype=torch.float32)
-    library.call("rms_norm_forward", rows, weight, y, r, len(r), rows.shape[-1], eps)
+    y, r = empty_like(rows), torch.empty(rows.numel() // rows.shape[-1], dtype=torch.float32)
+    library.call("rms_norm_forward", rows, weight, y, r, len(r), rows.shape[-1], float(eps))
     return y, r
 
 
@@ -51,7 +52,7 @@ def norm_back(dy: Tensor, rows: Tensor, weight: Tensor, r: Tensor, beside: Tenso
     """The gradient to `rows` of what `normed` made, and what reaches them `beside` it, summed before it is rounded."""
     library = native()
     assert library is not None
-    dx = torch.empty_like(rows)
+    dx = empty_like(rows)
     library.call("rms_norm_backward", dy, rows, weight, r, beside, dx, len(r), rows.shape[-1])
     return dx
 

@@ -13,6 +13,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from quire.model.kernels.blocks import empty
 from quire.model.kernels.native import Native, native
 
 _FEWEST = 4  # rows; with fewer, weights are better multiplied as they come from memory than brought into order
@@ -25,7 +26,7 @@ def product(
 
     The result (rows, outputs) is written to `out` where that is given; it may be `onto` itself.
     """
-    out = x.new_empty(x.shape[0], weight.shape[0]) if out is None else out
+    out = _room(x, weight.shape[0]) if out is None else out
     library = _library(x, weight, bias, onto, out)
     if library is None:
         return plain_product(x, weight, bias, onto, out)
@@ -38,7 +39,7 @@ def product_back(gradient: Tensor, weight: Tensor, onto: Tensor | None = None, o
 
     The result (rows, inputs) is written to `out` where that is given; it may be `onto` itself.
     """
-    out = gradient.new_empty(gradient.shape[0], weight.shape[1]) if out is None else out
+    out = _room(gradient, weight.shape[1]) if out is None else out
     library = _library(gradient, weight, None, onto, out)
     if library is None:
         return plain_product_back(gradient, weight, onto, out)
@@ -79,8 +80,14 @@ def _call(
     x, weight = _by_rows(x), _by_rows(weight)
     bias = None if bias is None else bias.contiguous()
     onto = None if onto is None else _by_rows(onto)
+    given = (x, weight, bias, onto)
+    assert not (torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in given))
     strides = (x.stride(0), weight.stride(0), 0 if onto is None else onto.stride(0), out.stride(0))
     library.demand("quire_product", x, weight, bias, onto, out, rows, outputs, terms, *strides, int(by_terms))
+
+
+def _room(x: Tensor, columns: int) -> Tensor:
+    return empty((len(x), columns), x.dtype) if x.device.type == "cpu" else x.new_empty(len(x), columns)
 
 
 def _by_rows(x: Tensor) -> Tensor:
