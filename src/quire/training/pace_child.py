@@ -5,6 +5,7 @@ It decides threads, precision and checkpointing by the functions that training d
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -69,3 +70,4 @@ def _stage(folder: Path, run: Path, settings: TrainSettings) -> dict[str, Any]:
 
 if __name__ == "__main__":
     main()
+    gc.freeze()  # not all that the libraries made is looked through once more, as in `quire.cli.main`

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -44,3 +45,4 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     main()
+    gc.freeze()  # not all that the libraries made is looked through once more, as in `quire.cli.main`
