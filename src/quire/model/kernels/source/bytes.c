@@ -9,11 +9,16 @@
 
 static const float SMALLEST = 1e-30f; /* a row of zeros has a scale too */
 
+/* the first n of sixty-four lanes */
+static inline __mmask64 lanes(int64_t n) { return n >= 64 ? ~0ull : n <= 0 ? 0 : (1ull << n) - 1; }
+
+/* four bytes of every quarter of a vector behind one another: what instructions do within quarters goes over the whole */
+#define ACROSS _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0)
+
 /* sixteen numbers of a row, times those of `by` where it is given */
-AVX512VNNI static inline __attribute__((always_inline)) __m512 sixteen(const bf16 *x, const float *by, int64_t at,
-                                                                       __mmask16 mask) {
-    __m512 v = load_bf16_part(x + at, mask);
-    return by == NULL ? v : _mm512_mul_ps(v, _mm512_maskz_loadu_ps(mask, by + at));
+AVX512VNNI static inline __attribute__((always_inline)) __m512 sixteen(const bf16 *x, const float *by, __mmask16 mask) {
+    const __m512 v = load_bf16_part(x, mask);
+    return by == NULL ? v : _mm512_mul_ps(v, _mm512_maskz_loadu_ps(mask, by));
 }
 
 /* x / worth, to the nearest whole number: the quotient by `inverse`, and what it leaves divided once more, which makes
@@ -23,34 +28,63 @@ AVX512VNNI static inline __m512i divided(__m512 x, __m512 worth, __m512 inverse)
     return _mm512_cvtps_epi32(_mm512_fmadd_ps(_mm512_fnmadd_ps(near, worth, x), inverse, near));
 }
 
+/* the largest |x| of sixteen or thirty-two, and of what was found before: the bits, as whole numbers in the order of what
+ * they stand for, infinity and then NaN at the end */
+AVX512VNNI static inline __attribute__((always_inline)) __m512i largest(__m512i found, const bf16 *x, const float *by,
+                                                                        __mmask32 mask) {
+    if (by == NULL) {
+        const __m512i v = _mm512_and_si512(_mm512_maskz_loadu_epi16(mask, x), _mm512_set1_epi16(0x7FFF));
+        return _mm512_max_epu16(found, v);
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; i++) {
+        const __m512i v = _mm512_castps_si512(sixteen(x + 16 * i, by + 16 * i, (__mmask16)(mask >> 16 * i)));
+        found = _mm512_max_epu32(found, _mm512_and_si512(v, _mm512_set1_epi32(0x7FFFFFFF)));
+    }
+    return found;
+}
+
+/* the codes of the first n of sixty-four numbers, 0 for the others */
+AVX512VNNI static inline __attribute__((always_inline)) __m512i coded(const bf16 *x, const float *by, int64_t n,
+                                                                      __m512 worth, __m512 inverse) {
+    const __mmask64 mask = lanes(n);
+    __m512i q[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+        q[i] = divided(sixteen(x + 16 * i, by == NULL ? NULL : by + 16 * i, (__mmask16)(mask >> 16 * i)), worth, inverse);
+    const __m512i packed = _mm512_packs_epi16(_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3]));
+    /* each quarter has four of every sixteen */
+    return _mm512_permutexvar_epi32(ACROSS, packed);
+}
+
 AVX512VNNI static inline __attribute__((always_inline)) void quantise_row(const bf16 *x, const float *by,
                                                                           int64_t columns, int64_t stride,
                                                                           int8_t *codes, float *scale, int32_t *sum) {
-    /* As whole numbers the bits of |x| lie in its order, with infinity and then NaN at the end. */
-    const __m512i magnitude = _mm512_set1_epi32(0x7FFFFFFF);
-    const int64_t full = columns / 16 * 16;
-    const __mmask16 rest = first_lanes(columns - full);
-    __m512i largest = _mm512_and_si512(_mm512_castps_si512(sixteen(x, by, full, rest)), magnitude);
-    for (int64_t i = 0; i < full; i += 16) {
-        const __m512i v = _mm512_castps_si512(sixteen(x, by, i, 0xFFFF));
-        largest = _mm512_max_epi32(largest, _mm512_and_si512(v, magnitude));
-    }
-    const int32_t bits = _mm512_reduce_max_epi32(largest);
+    __m512i found = _mm512_setzero_si512(), total = found;
+    int64_t i = 0;
+    for (; i + 32 <= columns; i += 32) found = largest(found, x + i, by == NULL ? NULL : by + i, ~0u);
+    if (i < columns) found = largest(found, x + i, by == NULL ? NULL : by + i, (__mmask32)lanes(columns - i));
+    if (by == NULL) /* two of sixteen bits, each the upper half of a number */
+        found = _mm512_max_epu32(_mm512_slli_epi32(found, 16), _mm512_and_si512(found, _mm512_set1_epi32(-65536)));
+    const uint32_t bits = _mm512_reduce_max_epu32(found);
     float worth;
     memcpy(&worth, &bits, sizeof worth);
     worth = (worth < SMALLEST ? SMALLEST : worth) / 127.0f;
     const __m512 w = _mm512_set1_ps(worth), inverse = _mm512_set1_ps(1.0f / worth);
-    __m512i total = _mm512_setzero_si512();
-    for (int64_t i = 0; i < full; i += 16) {
-        const __m512i q = divided(sixteen(x, by, i, 0xFFFF), w, inverse);
-        total = _mm512_add_epi32(total, q);
-        _mm_storeu_si128((__m128i *)(codes + i), _mm512_cvtsepi32_epi8(q));
+    const __m512i ones = _mm512_set1_epi8(1);
+    for (i = 0; i + 64 <= columns; i += 64) {
+        const __m512i q = coded(x + i, by == NULL ? NULL : by + i, 64, w, inverse);
+        total = _mm512_dpbusd_epi32(total, ones, q);
+        _mm512_storeu_si512(codes + i, q);
     }
-    memset(codes + full, 0, (size_t)(stride - full));
-    const __m512i q = divided(sixteen(x, by, full, rest), w, inverse);
-    _mm_mask_storeu_epi8(codes + full, rest, _mm512_cvtsepi32_epi8(q));
+    for (; i < stride; i += 64) {
+        __m512i q = _mm512_setzero_si512();
+        if (i < columns) q = coded(x + i, by == NULL ? NULL : by + i, columns - i, w, inverse);
+        total = _mm512_dpbusd_epi32(total, ones, q);
+        _mm512_storeu_si512(codes + i, q);
+    }
     *scale = worth;
-    *sum = _mm512_reduce_add_epi32(_mm512_add_epi32(total, q));
+    *sum = _mm512_reduce_add_epi32(total);
 }
 
 /* codes (rows, stride): x (rows, columns), times by (columns) where it is given, over scale (rows); 0 from `columns` on;
@@ -58,8 +92,11 @@ AVX512VNNI static inline __attribute__((always_inline)) void quantise_row(const 
 AVX512VNNI void quire_quantise_rows(const bf16 *x, const float *by, int8_t *codes, float *scale, int32_t *sums,
                                     int64_t rows, int64_t columns, int64_t stride) {
 #pragma omp parallel for schedule(static)
-    for (int64_t r = 0; r < rows; r++)
-        quantise_row(x + r * columns, by, columns, stride, codes + r * stride, scale + r, sums + r);
+    for (int64_t r = 0; r < rows; r++) {
+        const bf16 *row = x + r * columns;
+        if (by == NULL) quantise_row(row, NULL, columns, stride, codes + r * stride, scale + r, sums + r);
+        else quantise_row(row, by, columns, stride, codes + r * stride, scale + r, sums + r);
+    }
 }
 
 typedef struct {
@@ -70,9 +107,6 @@ typedef struct {
     bf16 *out;           /* (rows, outputs) */
     int64_t add;         /* to what is there */
 } Product;
-
-/* the first n of sixty-four lanes */
-static inline __mmask64 lanes(int64_t n) { return n >= 64 ? ~0ull : n <= 0 ? 0 : (1ull << n) - 1; }
 
 /* weights (outputs, terms): for every four terms the four bytes of every output, raised by 128 */
 AVX512VNNI static void pack_rows(const Work *work, int64_t n0, int64_t k0, int64_t k1, char *panel) {
@@ -97,8 +131,6 @@ AVX512VNNI static void pack_rows(const Work *work, int64_t n0, int64_t k0, int64
 /* the same out of weights (terms, outputs) */
 AVX512VNNI static void pack_columns(const Work *work, int64_t n0, int64_t k0, int64_t k1, char *panel) {
     const __m512i raise = _mm512_set1_epi8((char)0x80);
-    /* what is interleaved within a quarter of a vector shall be sixteen outputs side by side over the whole of it */
-    const __m512i order = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
     const __mmask64 mask = lanes(work->outputs - n0);
     for (int64_t k = k0; k < k1; k += 4, panel += GROUPS) {
         const char *from = work->w + k * work->w_stride + n0;
@@ -107,7 +139,7 @@ AVX512VNNI static void pack_columns(const Work *work, int64_t n0, int64_t k0, in
         for (int i = 0; i < 4; i++) {
             _mm_prefetch(from + (16 + i) * work->w_stride, _MM_HINT_T0);
             const __m512i row = _mm512_maskz_loadu_epi8(k + i < k1 ? mask : 0, from + i * work->w_stride);
-            v[i] = _mm512_permutexvar_epi32(order, _mm512_xor_si512(row, raise));
+            v[i] = _mm512_permutexvar_epi32(ACROSS, _mm512_xor_si512(row, raise));
         }
         const __m512i low = _mm512_unpacklo_epi8(v[0], v[1]), high = _mm512_unpackhi_epi8(v[0], v[1]);
         const __m512i low2 = _mm512_unpacklo_epi8(v[2], v[3]), high2 = _mm512_unpackhi_epi8(v[2], v[3]);

@@ -23,7 +23,7 @@ int omp_get_thread_num(void);
 /* rows; outputs; vectors; groups of terms done together; bytes of a group, of a panel's group and of a line */
 enum { TILE = 6, PANEL = 64, PARTS = 4, CHUNK = 16, GROUP = 4, GROUPS = PANEL * GROUP, LINE = 64 };
 /* how the work is divided, see `planned`: groups of a block; turns for each thread; tiles of a turn; sums held */
-enum { BLOCK = 1024, TURNS = 8, LEAST_TILES = 16, MOST_TILES = 171, SUMS = 640 * 1024 };
+enum { BLOCK = 1408, TURNS = 8, LEAST_TILES = 16, MOST_TILES = 171, SUMS = 640 * 1024 };
 
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
