@@ -12,7 +12,7 @@ static const float SMALLEST = 1e-30f; /* a row of zeros has a scale too */
 /* the first n of sixty-four lanes */
 static inline __mmask64 lanes(int64_t n) { return n >= 64 ? ~0ull : n <= 0 ? 0 : (1ull << n) - 1; }
 
-/* four bytes of every quarter of a vector behind one another: what instructions do within quarters goes over the whole */
+/* four bytes of every quarter of a vector behind one another: what instructions do in quarters goes over the whole */
 #define ACROSS _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0)
 
 /* sixteen numbers of a row, times those of `by` where it is given */
@@ -28,8 +28,8 @@ AVX512VNNI static inline __m512i divided(__m512 x, __m512 worth, __m512 inverse)
     return _mm512_cvtps_epi32(_mm512_fmadd_ps(_mm512_fnmadd_ps(near, worth, x), inverse, near));
 }
 
-/* the largest |x| of sixteen or thirty-two, and of what was found before: the bits, as whole numbers in the order of what
- * they stand for, infinity and then NaN at the end */
+/* the largest |x| of thirty-two, and of what was found before: the bits, as whole numbers in the order of what they
+ * stand for, infinity and then NaN at the end */
 AVX512VNNI static inline __attribute__((always_inline)) __m512i largest(__m512i found, const bf16 *x, const float *by,
                                                                         __mmask32 mask) {
     if (by == NULL) {
@@ -51,7 +51,8 @@ AVX512VNNI static inline __attribute__((always_inline)) __m512i coded(const bf16
     __m512i q[4];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++)
-        q[i] = divided(sixteen(x + 16 * i, by == NULL ? NULL : by + 16 * i, (__mmask16)(mask >> 16 * i)), worth, inverse);
+        q[i] = divided(sixteen(x + 16 * i, by == NULL ? NULL : by + 16 * i, (__mmask16)(mask >> 16 * i)), worth,
+                       inverse);
     const __m512i packed = _mm512_packs_epi16(_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3]));
     /* each quarter has four of every sixteen */
     return _mm512_permutexvar_epi32(ACROSS, packed);
@@ -87,8 +88,8 @@ AVX512VNNI static inline __attribute__((always_inline)) void quantise_row(const 
     *sum = _mm512_reduce_add_epi32(total);
 }
 
-/* codes (rows, stride): x (rows, columns), times by (columns) where it is given, over scale (rows); 0 from `columns` on;
- * sums (rows) of the codes.  `stride` is a multiple of 64. */
+/* codes (rows, stride): x (rows, columns), times by (columns) where it is given, over scale (rows); 0 from `columns`
+ * on; sums (rows) of the codes.  `stride` is a multiple of 64. */
 AVX512VNNI void quire_quantise_rows(const bf16 *x, const float *by, int8_t *codes, float *scale, int32_t *sums,
                                     int64_t rows, int64_t columns, int64_t stride) {
 #pragma omp parallel for schedule(static)

@@ -1,5 +1,5 @@
-/* Products of rows in bf16 with weights that do not change, summed in float32 and rounded once: shared out as in turns.h,
- * by pairs of terms. */
+/* Products of rows in bf16 with weights that do not change, summed in float32 and rounded once: shared out as in
+ * turns.h, by pairs of terms. */
 #include "turns.h"
 
 typedef struct {

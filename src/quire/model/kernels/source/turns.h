@@ -2,8 +2,8 @@
  *
  * Blocks: a tile of 6 rows × 64 outputs stays in registers over the sum; a panel of 64 outputs, brought into the order
  * that the processor's instruction wants (groups of terms, four bytes of each output side by side), stays in the second
- * cache while the rows pass it by.  The weights are read where they lie, in either direction.  Six rows also go together
- * in the first cache where they lie a multiple of 4096 bytes apart: twelve would drive each other out.
+ * cache while the rows pass it by.  The weights are read where they lie, in either direction.  Six rows go together in
+ * the first cache also where they lie a multiple of 4096 bytes apart: twelve would drive each other out.
  *
  * A turn is a panel times a part of the rows; those of one panel follow one another.  Where the sum is divided into
  * blocks of terms, a thread takes several turns and does them block by block, so that the rows and the weights of a
@@ -23,7 +23,7 @@ int omp_get_thread_num(void);
 /* rows; outputs; vectors; groups of terms done together; bytes of a group, of a panel's group and of a line */
 enum { TILE = 6, PANEL = 64, PARTS = 4, CHUNK = 16, GROUP = 4, GROUPS = PANEL * GROUP, LINE = 64 };
 /* how the work is divided, see `planned`: groups of a block; turns for each thread; tiles of a turn; sums held */
-enum { BLOCK = 1408, TURNS = 8, LEAST_TILES = 16, MOST_TILES = 171, SUMS = 640 * 1024 };
+enum { BLOCK = 1408, TURNS = 16, LEAST_TILES = 16, MOST_TILES = 171, SUMS = 640 * 1024 };
 
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -166,7 +166,8 @@ static inline void compute(const Plan *plan, Place before, Place at, Place next,
     Job job = {w, panel, sums, row, n, k, k1, at.block == 0, at.block == plan->blocks - 1, {0}, 0};
     if (next.turn < plan->turns && !same_panel(plan, at, next)) {
         job.next = weights_of(plan, next);
-        const int64_t lines = job.next.rows * over(job.next.length, LINE), chunks = (k1 - k) * w->bytes / (CHUNK * GROUP);
+        const int64_t chunks = (k1 - k) * w->bytes / (CHUNK * GROUP);
+        const int64_t lines = job.next.rows * over(job.next.length, LINE);
         job.at_once = over(lines, most(1, over(end - row, TILE) * chunks));
     }
     const char *first = w->x + next.turn % plan->parts * height * w->x_stride + next.block * plan->terms * w->bytes;
