@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Each worker of the tests takes one core; the libraries' own threads would only get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help venv demo test test-all crash-test fault-test check format docs bench bench-reading bench-streaming bench-preparing bench-copies bench-hostile bench-plan bench-imprint bench-methods bench-seeking bench-peers bench-alarms bench-cluster fuzz clean
+.PHONY: help venv demo test test-all crash-test fault-test check format docs bench bench-reading bench-streaming bench-preparing bench-copies bench-hostile bench-plan bench-imprint bench-methods bench-seeking bench-peers bench-writing bench-alarms bench-cluster fuzz clean
 .DEFAULT_GOAL := help
 
 help:  ## What can be made
@@ -105,6 +105,12 @@ SHAPE ?= 135M
 
 bench-peers: $(STAMP)  ## Tokens a second of other trainers beside Quire's, each in its own environment (SHAPE=1B)
 	$(BIN)/python -m benchmarks.peers --shape $(SHAPE)
+
+PRECISION ?= bf16
+TEXTS ?= 1
+
+bench-writing: $(STAMP)  ## Tokens a second written by Quire, llama.cpp and transformers (SHAPE=1B PRECISION=int8 TEXTS=8)
+	$(BIN)/python -m benchmarks.peers.writing --shape $(SHAPE) --precision $(PRECISION) --texts $(TEXTS)
 
 SEEDS ?= 3
 

@@ -20,6 +20,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from benchmarks.beside import goals_table, peers_machine, peers_table, writers_table
 from benchmarks.costs import curriculum_text, novel_text, show_rate
 
 RESULTS = Path(__file__).parent / "results" / "speed.json"
@@ -141,6 +142,7 @@ def tables(kept: Mapping[str, Any]) -> dict[str, str]:
     """The generated parts of docs/performance.md by their names."""
     entries = kept["entries"]
     training = [entry for entry in entries if entry["of"].startswith("training/")]
+    peers, writing = (_read(RESULTS.with_name(name)) for name in ("peers.json", "writing.json"))
     return {
         "machine": machine_text(kept),
         "training": training_table(training),
@@ -148,6 +150,10 @@ def tables(kept: Mapping[str, Any]) -> dict[str, str]:
         "house": house_table([entry for entry in entries if entry["of"] in (BASE, HOUSE)]),
         "novel": novel_text(training),
         "curriculum": curriculum_text(training),
+        "goals": goals_table(training, peers, writing),
+        "peers": peers_table(peers),
+        "versions": peers_machine(peers),
+        "writers": writers_table(writing),
     }
 
 
@@ -223,6 +229,11 @@ def with_tables(text: str, made: Mapping[str, str]) -> str:
 def write_docs(kept: Mapping[str, Any], target: Path = DOCS) -> None:
     """Put the figures into the page."""
     target.write_text(with_tables(target.read_text(encoding="utf-8"), tables(kept)), encoding="utf-8")
+
+
+def _read(results: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(results.read_text(encoding="utf-8"))
+    return found
 
 
 def _shown(value: float, unit: str) -> str:

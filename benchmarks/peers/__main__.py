@@ -12,13 +12,12 @@ kernels, for the 8B shape nf4 too) nothing has been run yet, for want of a GPU.
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.peers.environments import python_of
@@ -63,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text = Path(place) / "book.txt"
         windows = max(LEAST_TEXT, 2 * (steps + WARM))
         text.write_text(excerpt(book_text(asked.book), base, windows * window), encoding="utf-8")
-        for number, entrant in itertools.product(range(1, asked.rounds + 1), chosen):
+        for number, entrant in turns(chosen, asked.rounds):
             out = Path(place) / f"{entrant.name}-{number}"
             job = Job(
                 str(base), str(text), str(out), window, steps, WARM, adapter.rank, adapter.alpha, adapter.targets,
@@ -77,6 +76,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if outcomes:
         print(table(summary(outcomes)))
     return int(len(outcomes) < asked.rounds * len(chosen))
+
+
+def turns(chosen: Sequence[Entrant], rounds: int) -> Iterator[tuple[int, Entrant]]:
+    """Who trains when: every second round backwards, so that a machine that grows slower or quicker favours nobody."""
+    for number in range(1, rounds + 1):
+        yield from ((number, one) for one in (chosen if number % 2 else chosen[::-1]))
 
 
 def carry_out(

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ratios = [f"{figures['quire'][key] / told[key]:.2f}" for key in FIGURES] if "quire" in figures else []
         print(f"  {writer:<16}" + "".join(f"{one:<22}" for one in shown) + "quire is " + " / ".join(ratios) + " ×")
     kept = json.loads(asked.results.read_text(encoding="utf-8")) if asked.results.exists() else {}
-    facts = {"machine": machine(), "prompt": asked.prompt, "new": asked.new}
+    versions = {name: version(name) for name in ("torch", "transformers")}
+    facts = {"machine": machine(), "versions": versions, "prompt": asked.prompt, "new": asked.new}
     case = f"{asked.shape} {asked.precision}, texts {asked.texts}, threads {asked.threads}"
     kept[case] = {**facts, "writers": figures, "others": round(max(others), 2)}
     asked.results.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")

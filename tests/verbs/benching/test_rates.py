@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 import torch
 
+from quire.model.kernels.native import native
 from quire.verbs.benching.rates import Format, Rates
 from quire.verbs.benching.shapes import SHAPES
 
@@ -29,9 +30,21 @@ def test_each_round_measures_every_format_once_and_the_median_is_told(monkeypatc
 
 @pytest.mark.parametrize("name", [name for name in get_args(Format) if name != "fp16"])
 def test_every_format_is_multiplied_both_ways(name: Format) -> None:
-    forward, backward = Rates(SHAPE, 32, (name,), "cpu")._products((704, 256), name)()  # type: ignore[misc]
-    assert (forward.shape, backward.shape) == ((32, 704), (32, 256))
-    assert forward.dtype == (torch.int32 if name == "int8" else {"fp32": torch.float32, "bf16": torch.bfloat16}[name])
+    ways = Rates(SHAPE, 32, (name,), "cpu")._ways((704, 256), name)
+    assert len(ways) == (1 if name == "fp32" or native() is None else 2)
+    for number, both in enumerate(ways):
+        forward, backward = both()
+        assert (forward.shape, backward.shape) == ((32, 704), (32, 256))
+        sums = torch.int32 if number == 0 else torch.bfloat16
+        assert forward.dtype == {"fp32": torch.float32, "bf16": torch.bfloat16, "int8": sums}[name]
+
+
+def test_the_quicker_way_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = Rates(SHAPE, 32, ("fp32",), "cpu")
+    monkeypatch.setattr(rates, "_ways", lambda _size, _name: ["slow", "quick"])
+    monkeypatch.setattr(rates, "_median", lambda way, _seconds: {"slow": 2.0, "quick": 0.5}[way])
+    rates.measure()
+    assert rates.medians()["fp32"] == rates.operations / (0.5 * 7)
 
 
 def test_a_rate_is_measured() -> None:

@@ -11,6 +11,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from quire.model.kernels import products, whole_numbers
+from quire.model.kernels.native import native
+from quire.model.kernels.whole_numbers import rounded
 from quire.model.machine import DTYPES
 from quire.planner.shape import BaseShape
 
@@ -20,8 +23,8 @@ SECONDS = 0.12  # of a format's round, but for two passes over all sizes, howeve
 
 class Rates:
     """Operations a second of the products that a layer's matrices (outputs, inputs) take part in for a row of `window`
-    tokens: forward, and for the gradient of what went in.  int8 is `torch._int_mm`, a product of bytes into whole
-    numbers, without the rounding that training needs around it.
+    tokens: forward, and for the gradient of what went in; by torch or by our own kernels, whichever is quicker.  int8
+    is a product of bytes, without the rounding of rows that training needs before it: `torch._int_mm`, or ours.
 
     Each `measure` is a round; `medians` are over all of them.  Between rounds nothing is held.
     """
@@ -47,10 +50,14 @@ class Rates:
         return {name: statistics.median(rates) for name, rates in self.found.items()}
 
     def _seconds(self, size: tuple[int, int], name: Format) -> float:
-        """Of both products with a matrix of this size, the median of a few after a first."""
-        both = self._products(size, name)
+        """Of both products with a matrix of this size, by the quicker of the ways."""
+        ways = self._ways(size, name)
+        return min(self._median(both, SECONDS / len(self.sizes) / len(ways)) for both in ways)
+
+    def _median(self, both: Callable[[], object], seconds: float) -> float:
+        """Of a few after a first."""
         found: list[float] = []
-        until = time.perf_counter() + SECONDS / len(self.sizes)
+        until = time.perf_counter() + seconds
         while len(found) < 2 or time.perf_counter() < until:
             self._wait()
             started = time.perf_counter()
@@ -59,11 +66,21 @@ class Rates:
             found.append(time.perf_counter() - started)
         return statistics.median(found[1:])
 
-    def _products(self, size: tuple[int, int], name: Format) -> Callable[[], object]:
+    def _ways(self, size: tuple[int, int], name: Format) -> list[Callable[[], tuple[Tensor, Tensor]]]:
+        """Both products, by torch and, where they are others, by our kernels."""
         outputs, inputs = size
         weight, x, gradient = (self._numbers(*of, name) for of in (size, (self.window, inputs), (self.window, outputs)))
         multiply = torch._int_mm if name == "int8" else torch.matmul
-        return lambda: (multiply(x, weight.t()), multiply(gradient, weight))
+        by_torch = [lambda: (multiply(x, weight.t()), multiply(gradient, weight))]
+        if self.device != "cpu" or native() is None or name not in ("bf16", "int8"):
+            return by_torch
+        if name == "bf16":
+            return [*by_torch, lambda: (products.product(x, weight), products.product_back(gradient, weight))]
+        scale, rows, back = torch.ones(outputs), rounded(x.bfloat16()), rounded(gradient.bfloat16())
+        return [
+            *by_torch,
+            lambda: (whole_numbers.product(rows, weight, scale), whole_numbers.product_back(back, weight)),
+        ]
 
     def _numbers(self, rows: int, columns: int, name: Format) -> Tensor:
         """As a trained base has them; products of zeros or ones draw less power on some hardware."""
