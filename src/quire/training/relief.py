@@ -19,6 +19,7 @@ import torch
 from transformers import PreTrainedModel
 
 from quire.errors import OutOfMemory
+from quire.model.kernels.blocks import release
 from quire.model.machine import give_freed_memory_back, trim_heap
 from quire.recipe.resolved import StageDecided
 from quire.run.events import JSON
@@ -109,6 +110,7 @@ def begin_peak(device: str) -> int | None:
         torch.cuda.reset_peak_memory_stats()
         return torch.cuda.memory_allocated()
     gc.collect()
+    release()
     trimmed = trim_heap()
     with suppress(OSError):
         _CLEAR.write_text("5", encoding="ascii")  # resets VmHWM: proc_pid_clear_refs(5)
