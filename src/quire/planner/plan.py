@@ -201,8 +201,9 @@ def _flop_per_token(settings: TrainSettings, shape: BaseShape) -> float:
 def _speed(settings: TrainSettings, shape: BaseShape, machine: MachineFacts | None, precision: str) -> Speed | None:
     """The rate of matrix products, and how much of it a step of such a base gets.
 
-    The shares come from the field notes' measurements: 0.4 for a 135M base, 0.7 for a 1B one.  The 0.2 for bases as
-    small as the embedded one was measured with it (docs/measurements.md).
+    The shares without our kernels come from the field notes' measurements: 0.4 for a 135M base, 0.7 for a 1B one.  The
+    0.2 for bases as small as the embedded one was measured with it, and the three with kernels as docs/performance.md
+    tells it (6,300 tokens a second; 510; 88).
     """
     if machine is None:
         return None
@@ -211,5 +212,7 @@ def _speed(settings: TrainSettings, shape: BaseShape, machine: MachineFacts | No
         rate, basis = 2 * fp32, f"{precision} taken as twice the fp32 rate measured here"
     if rate is None:
         return None
-    used = 0.2 if shape.hidden < 512 else 0.4 if shape.hidden < 1024 else 0.7
+    quick = machine.kernels and settings.method.adapter is not None and precision in ("bf16", "int8")
+    small, middle, large = (0.4, 0.75, 0.85) if quick else (0.2, 0.4, 0.7)
+    used = small if shape.hidden < 512 else middle if shape.hidden < 1024 else large
     return Speed(_flop_per_token(settings, shape), rate, used, basis)

@@ -173,7 +173,8 @@ AVX512BF16 ALWAYS void spread_of(const int m, const int add, bf16 *y, int64_t ld
     UNROLL for (int a = 0; a < m; a++) UNROLL for (int k = 0; k < 4; k++) {
         bf16 *to = y + a * ld + 16 * k;
         __mmask16 part = columns > 16 * k ? first_lanes(columns - 16 * k) : 0;
-        __m512 value = keep ? _mm512_maskz_mov_ps((__mmask16)(keep[2 * a + k / 2] >> (16 * (k % 2))), s[a][k]) : s[a][k];
+        __m512 value = s[a][k];
+        if (keep) value = _mm512_maskz_mov_ps((__mmask16)(keep[2 * a + k / 2] >> (16 * (k % 2))), value);
         if (add) value = _mm512_add_ps(load_bf16_part(to, part), value);
         store_bf16_part(to, value, part);
     }
@@ -295,7 +296,8 @@ AVX512BF16 void low_rank_forward(bf16 *y, const bf16 *x, const float *first, con
 }
 
 /* dh = scale * dy second, dsecond = scale * dy' h, dx = factor * mask * (dh first), dfirst = factor * dh' drop(x).
- * It is added to dx where `add` is not 0; dx may be null, and so may dfirst and dsecond together.  room: of second for dots, of first for spread, of sums */
+ * It is added to dx where `add` is not 0; dx may be null, and so may dfirst and dsecond together.
+ * room: of second for dots, of first for spread, of sums */
 AVX512BF16 void low_rank_backward(const bf16 *dy, const bf16 *x, const float *first, const float *second,
                                   const float *h, float *dh, bf16 *dx, float *dfirst, float *dsecond,
                                   float *room_second, float *room_first, float *sums_first, float *sums_second,

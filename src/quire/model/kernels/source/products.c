@@ -139,7 +139,7 @@ AVX512BF16 static void some_rows(int64_t height, Job *job, int64_t row, const ch
     }
 }
 
-/* out (rows, outputs) = x (rows, terms) · weights + bias (outputs) + onto (rows, outputs), where the last two are given;
+/* out (rows, outputs) = x (rows, terms) · weights + bias (outputs) + onto (rows, outputs), the last two where given;
  * onto may be out.  The weights are (outputs, terms), or (terms, outputs) where `by_terms` is not 0.  The strides are
  * those of rows.  Returns 1 where no memory is found, otherwise 0. */
 int quire_product(const bf16 *x, const bf16 *w, const bf16 *bias, const bf16 *onto, bf16 *out, int64_t rows,
