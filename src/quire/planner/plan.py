@@ -213,6 +213,6 @@ def _speed(settings: TrainSettings, shape: BaseShape, machine: MachineFacts | No
     if rate is None:
         return None
     quick = machine.kernels and settings.method.adapter is not None and precision in ("bf16", "int8")
-    small, middle, large = (0.4, 0.75, 0.85) if quick else (0.2, 0.4, 0.7)
+    small, middle, large = (0.4, 0.7, 0.85) if quick else (0.2, 0.4, 0.7)
     used = small if shape.hidden < 512 else middle if shape.hidden < 1024 else large
     return Speed(_flop_per_token(settings, shape), rate, used, basis)
