@@ -80,6 +80,12 @@ def _load() -> tuple[Native | None, str | None]:
     return Native(library, bool(library.quire_has_vnni())), None
 
 
+@cache
+def has_tiles(numbers: str) -> bool:
+    """Whether the processor multiplies whole tiles (AMX) of `numbers`, bf16 or int8; torch knows them, we do not."""
+    return bool(torch.cpu.get_capabilities().get(f"amx_{numbers}", False))
+
+
 def _as_c(argument: Tensor | int | float | None) -> object:
     if isinstance(argument, Tensor):
         assert argument.device.type == "cpu"

@@ -8,13 +8,11 @@ more where two things are added.
 
 from __future__ import annotations
 
-from functools import cache
-
 import torch
 from torch import Tensor
 
 from quire.model.kernels.blocks import empty
-from quire.model.kernels.native import Native, native
+from quire.model.kernels.native import Native, has_tiles, native
 
 _FEWEST = 4  # rows; with fewer, weights are better multiplied as they come from memory than brought into order
 
@@ -98,14 +96,8 @@ def _by_rows(x: Tensor) -> Tensor:
 def _library(x: Tensor, weight: Tensor, bias: Tensor | None, onto: Tensor | None, out: Tensor) -> Native | None:
     """The native library where its product fits and is the faster one."""
     found = native()
-    if found is None or _has_tiles() or len(x) < _FEWEST or 0 in (*x.shape, out.shape[1]):
+    if found is None or has_tiles("bf16") or len(x) < _FEWEST or 0 in (*x.shape, out.shape[1]):
         return None
     given = [tensor for tensor in (x, weight, bias, onto, out) if tensor is not None]
     fits = all(tensor.dtype == torch.bfloat16 and tensor.device.type == "cpu" for tensor in given)
     return found if fits and out.stride(1) == 1 else None
-
-
-@cache
-def _has_tiles() -> bool:
-    """Whether the processor multiplies whole tiles of bf16 (AMX), which torch knows and we do not."""
-    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))

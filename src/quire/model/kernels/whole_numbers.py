@@ -8,12 +8,12 @@ say the same with torch._int_mm, and agree with the native ones bit for bit.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 from torch import Tensor
 
-from quire.model.kernels.native import Native, native, rows_of
+from quire.model.kernels.blocks import empty
+from quire.model.kernels.native import Native, has_tiles, native, rows_of
 
 LEVELS = 127  # of a signed byte; -128 is left out, so that the scale is the same on both sides
 _SMALLEST = 1e-30  # a row of zeros has a scale too
@@ -42,8 +42,8 @@ def rounded(x: Tensor, by: Tensor | None = None) -> Rounded:
         return Rounded(codes, scale[:, 0], None, columns, x.dtype)
     lines = -(-columns // _LINE)
     stride = (lines + 1 - lines % 2) * _LINE  # an odd number: rows shall not compete for the same places of the cache
-    codes = torch.empty(rows, stride, dtype=torch.int8)
-    scale, sums = torch.empty(rows), torch.empty(rows, dtype=torch.int32)
+    codes = empty((rows, stride), torch.int8)
+    scale, sums = torch.empty(rows, dtype=torch.float32), torch.empty(rows, dtype=torch.int32)
     by = None if by is None else by.float().contiguous()
     library.call("quire_quantise_rows", x, by, codes, scale, sums, rows, columns, stride)
     return Rounded(codes, scale, sums, columns, x.dtype)
@@ -73,7 +73,7 @@ def _product(
     assert codes.dtype == torch.int8
     assert terms == x.columns
     assert onto is None or (onto.shape == (rows, outputs) and onto.dtype == x.dtype and onto.is_contiguous())
-    out = x.scale.new_empty(rows, outputs, dtype=x.dtype) if onto is None else onto
+    out = onto if onto is not None else _room(x.scale.device, rows, outputs, x.dtype)
     if x.sums is None:
         # By blocks, so that no sums of the whole are ever there.
         for start in range(0, rows, _BLOCK):
@@ -91,6 +91,11 @@ def _product(
     shape = (rows, outputs, terms, x.codes.stride(0))
     library.demand("quire_bytes_product", *arguments, *shape, int(by_terms), int(onto is not None))
     return out
+
+
+def _room(device: torch.device, rows: int, columns: int, dtype: torch.dtype) -> Tensor:
+    cpu = device.type == "cpu"
+    return empty((rows, columns), dtype) if cpu else torch.empty(rows, columns, dtype=dtype, device=device)
 
 
 def quantise_rows(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -111,10 +116,4 @@ def _library(x: Tensor) -> Native | None:
     """The native library where its product is the fastest for x."""
     found = native()
     fits = x.device.type == "cpu" and x.dtype == torch.bfloat16
-    return found if fits and found is not None and found.bytes_too and not _has_tiles() else None
-
-
-@cache
-def _has_tiles() -> bool:
-    """Whether the processor multiplies whole tiles of bytes (AMX), which torch knows and we do not."""
-    return bool(torch.cpu.get_capabilities().get("amx_int8", False))
+    return found if fits and found is not None and found.bytes_too and not has_tiles("int8") else None
