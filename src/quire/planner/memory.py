@@ -50,7 +50,7 @@ SCATTERED_LARGE = 1.05
 QUICK = ("llama", "mistral", "qwen2", "qwen3")
 PLAIN_ENDINGS = (*QUICK, "gpt2", "gpt_neo", "gpt_neox")
 # The loss's blocks (model.kernels.head): bytes of logits, and rows at least.
-LOSS_BLOCK, LOSS_ROWS = 32 * 2**20, 256
+LOSS_BLOCK, LOSS_ROWS = 16 * 2**20, 256
 
 # With activations computed twice, two layers' worth is there at once; what is freed leaves the process then
 # (model.machine.give_freed_memory_back), but for some.

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from quire.model.kernels.blocks import release
 from quire.model.kernels.native import native
 from quire.model.kernels.products import product, product_back
 
-_LOGITS_BYTES = 32 * 1024**2  # that stand there at once; more was slower, for it comes fresh from the system each time
+_LOGITS_BYTES = 16 * 1024**2  # that stand there at once; more was slower, for it comes fresh from the system each time
 _FEWEST_ROWS = 256  # whatever they take: with fewer the head is read too often for the work that it gives
 
 
@@ -124,6 +125,7 @@ def _logits(hidden: Tensor, weight: Tensor, bias: Tensor | None, room: int) -> I
     most = max(room // (words * weight.element_size()), _FEWEST_ROWS)
     blocks = -(-rows // most)
     each = -(-rows // max(blocks, 1))
+    release()  # what the layers let go of on the way here would lie idle beside the largest tensor of all
     space = hidden.new_empty(each, words)  # no block: it would lie idle while the layers' gradients need room
     for start in range(0, rows, max(each, 1)):
         part = slice(start, min(start + each, rows))

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from quire.model.kernels import products, whole_numbers
+from quire.model.kernels.blocks import release
 from quire.model.kernels.native import native
 from quire.model.kernels.whole_numbers import rounded
 from quire.model.machine import DTYPES
 from quire.planner.shape import BaseShape
 
 Format = Literal["fp32", "bf16", "fp16", "int8"]
-SECONDS = 0.12  # of a format's round, but for two passes over all sizes, however long they take
+SECONDS = 0.4  # of a format's round, but for two passes over all sizes, however long they take
 
 
 class Rates:
@@ -39,6 +40,7 @@ class Rates:
         for name in self.formats:
             seconds = sum(count * self._seconds(size, name) for size, count in self.sizes.items())
             self.found[name].append(self.operations / seconds)
+        release()
 
     @property
     def operations(self) -> int:
