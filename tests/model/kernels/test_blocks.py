@@ -73,6 +73,13 @@ def test_a_new_block_takes_the_place_of_idle_ones() -> None:
     assert idle_bytes() == 0
 
 
+def test_what_was_lent_when_all_was_given_back_comes_back_too() -> None:
+    x = empty((1024, 1024), torch.float32)
+    release()
+    del x
+    assert idle_bytes() == 2**22
+
+
 @given(st.lists(st.integers(SMALLEST // 2, 4 * SMALLEST), min_size=2, max_size=12), st.randoms(use_true_random=False))
 def test_no_two_that_live_lie_in_one_place(sizes: list[int], random) -> None:
     living = []
