@@ -110,7 +110,7 @@ def kept_results(results: Path, machine: Mapping[str, Any], whole: bool) -> dict
             f"error: {results} was measured on another machine ({other[0]} {kept['machine'][other[0]]})\n"
             "try: python -m benchmarks.speed, which measures all, or another file with --results"
         )
-    return kept
+    return {**kept, "machine": dict(machine)}  # of the latest figures; each entry has its own date and commit
 
 
 def merged(entries: Sequence[Mapping[str, Any]], key: str, found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
