@@ -60,7 +60,7 @@ docs: $(STAMP)  ## Write docs/cli.md and docs/settings.md from the program itsel
 	$(BIN)/python -m quire.cli.reference > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
 	$(BIN)/python -m quire.recipe.reference > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
 
-bench: $(STAMP)  ## How fast this machine reads, trains and writes, into docs/performance.md: a quarter of an hour (ONLY='training/1B/*')
+bench: $(STAMP)  ## How fast this machine reads, trains and writes, into docs/performance.md: under half an hour (ONLY='training/1B/*')
 	@set -f; $(BIN)/python -m benchmarks.speed $(if $(ONLY),--only $(ONLY))
 
 MAKERS := import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, ("fpdf", "reportlab", "typst", "weasyprint"))))
