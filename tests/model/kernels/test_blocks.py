@@ -62,6 +62,25 @@ def test_rows_of_nearly_one_length_share_a_block() -> None:
     assert empty((1010, 4096), torch.bfloat16).data_ptr() == place
 
 
+def test_a_shorter_row_borrows_the_blocks_of_a_long_one() -> None:
+    long = [empty((1024, width), torch.bfloat16) for width in (2048, 5632)]
+    places = {x.data_ptr() for x in long}
+    del long
+    held = idle_bytes()
+    short = [empty((673, width), torch.bfloat16) for width in (5632, 2048)]
+    assert {x.data_ptr() for x in short} == places
+    del short
+    assert idle_bytes() == held
+
+
+def test_nothing_narrow_borrows_the_block_of_something_wide() -> None:
+    wide = empty((1024, 5632), torch.bfloat16)
+    del wide
+    narrow = empty((1024, 2048), torch.bfloat16)
+    del narrow
+    assert idle_bytes() == 1024 * 2048 * 2, "a block of its own, in the place of the wide one"
+
+
 def test_a_new_block_takes_the_place_of_idle_ones() -> None:
     several = [empty((2**20,), torch.float32) for _ in range(5)]
     del several
@@ -91,6 +110,6 @@ def test_no_two_that_live_lie_in_one_place(sizes: list[int], random) -> None:
     assert all(end <= start for (_, end), (start, _) in zip(places[:-1], places[1:], strict=True))
 
 
-def test_a_block_is_an_eighth_too_large_at_most() -> None:
+def test_a_new_block_is_an_eighth_too_large_at_most() -> None:
     for wanted in (SMALLEST, SMALLEST + 1, 3 * SMALLEST - 1, 10**7, 2**25):
         assert wanted <= blocks._size_for(wanted) <= wanted * 9 / 8

@@ -3,8 +3,9 @@
 What is asked of the system anew comes page by page, each cleared first: an eighth of the time of a 1B base in a
 window of 1,024.  Left on glibc's heap it is not cleared, but what lives long and what is freed soon lie mixed there,
 and 0.3 GB became holes (both measured).  Here a block is lent to one tensor, comes back when the last that looks into
-it is gone, and is lent again to whoever wants about as much; where nobody does, blocks that lie idle are let go before
-a new one is made, so that no more is held than was once in use, or nearly so.
+it is gone, and is lent again to whoever wants as much, or half of it at least: the shorter row at a chapter's end, and
+the whole one behind it.  Where nobody does, blocks that lie idle are let go before a new one is made, so that no more
+is held than was once in use, or nearly so.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 SMALLEST = 2**20  # bytes; below, the heap serves as well
+# How much larger than what is wanted a lent block may be.  Below the ratio of a layer's wide tensors to its narrow ones
+# (2.7 and more), so that in a row of one length each keeps to blocks of its own.
+LARGER = 2
 
 _idle: dict[int, list[NDArray[np.uint8]]] = {}
 
@@ -29,9 +33,10 @@ def empty(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
     if wanted < SMALLEST:
         return torch.empty(shape, dtype=dtype)
     size = _size_for(wanted)
-    block = _idle[size].pop() if _idle.get(size) else _new(size)
+    fitting = min((other for other, blocks in _idle.items() if blocks and size <= other <= LARGER * size), default=None)
+    block = _new(size) if fitting is None else _idle[fitting].pop()
     lent = block[:wanted]  # an object of its own, which lives as long as a tensor looks into it
-    weakref.finalize(lent, _idle.setdefault(size, []).append, block).atexit = False
+    weakref.finalize(lent, _idle.setdefault(block.size, []).append, block).atexit = False
     return torch.from_numpy(lent).view(dtype).view(*shape)
 
 
