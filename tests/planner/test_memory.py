@@ -119,13 +119,16 @@ def test_the_peak_is_the_largest_of_loading_a_step_and_checking_the_voice() -> N
 
 
 def test_pages_of_the_bases_file_are_told_but_need_not_be_free() -> None:
-    """Measured on a base of 189M: 2.97 bytes of resident memory for each weight while one is loaded into 8 bits."""
+    """A quarter of a GiB of them while a base is loaded into 8 bits, and those of embeddings and head, by hand."""
     int8 = memory(method="qlora", window=8, precision="int8", shape=TINYLLAMA)
-    assert int8.loading - int8.runtime == pytest.approx(2.97 * TINYLLAMA.parameters, rel=1e-3)
-    assert int8.needed < int8.total - 1.5 * TINYLLAMA.parameters
-    bf16 = memory(method="lora", window=8, shape=TINYLLAMA)  # the voice's base and the learner's share one file
-    assert bf16.checking - bf16.filed < bf16.step < bf16.checking
-    assert bf16.needed == bf16.step
+    embeddings_and_head = 2 * 2 * 32000 * 2048
+    assert int8.filed == pytest.approx(2**28 + embeddings_and_head, rel=1e-3)
+    assert int8.loading == int8.runtime + int8.weights + int8.filed
+    assert int8.needed == int8.total - int8.filed
+    bf16 = memory(method="lora", window=8, shape=TINYLLAMA)  # the learner's are let go before the voice's are read
+    assert bf16.checking < bf16.step == bf16.total == bf16.needed
+    fp32 = memory(method="lora", window=8, precision="fp32", shape=TINYLLAMA)
+    assert fp32.checking - fp32.runtime > 2 * fp32.weights
     gpu = memory("nf4", TINYLLAMA, "cuda", method="qlora", window=8)
     assert gpu.filed == 0
 

@@ -21,7 +21,9 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from quire.errors import RecipeError
+from quire.model.file_pages import let_file_pages_go
 from quire.model.kernels.whole_numbers import dequantise, product, product_back, quantise_rows, rounded
+from quire.planner.memory import FILE_AT_ONCE
 from quire.planner.precision import has_nf4
 
 
@@ -157,6 +159,7 @@ def require_nf4() -> None:
 
 def _exchange(model: PreTrainedModel, make: Callable[[Tensor, nn.Parameter | None], nn.Linear]) -> None:
     """Put what `make` gives for (weight (outputs, inputs), bias) in the place of every linear layer but the head."""
+    read = 0
     for parent, name in list(_linear_layers(model)):  # only names: a layer that is held could not be freed
         layer = parent.get_submodule(name)
         assert isinstance(layer, nn.Linear | Conv1D)
@@ -165,6 +168,10 @@ def _exchange(model: PreTrainedModel, make: Callable[[Tensor, nn.Parameter | Non
         if bias is not None:
             bias.requires_grad_(False)
         setattr(parent, name, make(weight, bias).train(layer.training))
+        read += weight.nbytes
+        if read > FILE_AT_ONCE:
+            let_file_pages_go()
+            read = 0
 
 
 def _linear_layers(model: PreTrainedModel) -> Iterator[tuple[nn.Module, str]]:
