@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import LogitsProcessorList
@@ -38,17 +39,49 @@ def make_processors(settings: WriteSettings) -> LogitsProcessorList:
     if settings.top_k > 0:
         made.append(TopKLogitsWarper(settings.top_k))
     if settings.top_p < 1:
-        made.append(TopPLogitsWarper(settings.top_p))
+        made.append(Nucleus(settings.top_p))
     if settings.min_p > 0:
         made.append(MinPLogitsWarper(settings.min_p))
     return made
+
+
+class Nucleus(TopPLogitsWarper):
+    """transformers' top-p, which sorts the whole vocabulary, without the sorting where a processor would do it.
+
+    Sums are in float64 and go over values that share their first sixteen bits at once; only those among which the cut
+    falls are put in order.  Of equals at the cut those with the larger numbers stay, as after a stable sort; torch's is
+    none, so that transformers may keep as many others of them.
+    """
+
+    def __call__(self, input_ids: torch.LongTensor, scores: Tensor) -> Tensor:
+        """scores (1, vocabulary), float32."""
+        if scores.device.type != "cpu":
+            left: Tensor = super().__call__(input_ids, scores)
+            return left
+        chances = scores.softmax(dim=-1)[0].numpy()
+        if np.isnan(chances[0]):  # as all are where the model's scores are no numbers, or none is left
+            return scores
+        groups = chances.view(np.int32) >> 16  # numbers above nought are in the order of their bits
+        sums = np.bincount(groups, chances).cumsum()
+        outside = sums[-1] * (1 - self.top_p)
+        cut = min(int(np.searchsorted(sums, outside, side="right")), len(sums) - 1)
+        among = np.flatnonzero(groups == cut)
+        among = among[np.argsort(chances[among], kind="stable")]
+        below = sums[cut - 1] if cut else 0.0
+        upwards = below + chances[among].cumsum(dtype=np.float64)
+        # The last is not asked: where rounding left nothing inside, it alone is.
+        count = int(np.searchsorted(upwards[:-1], outside, side="right"))
+        gone = groups < cut
+        gone[among[:count]] = True
+        return scores.masked_fill(torch.from_numpy(gone), self.filter_value)
 
 
 def choose(scores: Tensor, generator: torch.Generator | None) -> int | None:
     """The next token from processed float32 scores (1, vocabulary): drawn, or without a generator the likeliest.
 
     None where the processors left no token at all.  The draw happens on the CPU, so that a seed means the same
-    everywhere.  Raises VoiceError where the model's scores are no numbers.
+    everywhere: one number of 53 bits, looked up among the summed chances.  Raises VoiceError where the model's scores
+    are no numbers.
     """
     best = scores.max().item()
     if math.isnan(best):
@@ -60,5 +93,7 @@ def choose(scores: Tensor, generator: torch.Generator | None) -> int | None:
         return None
     if generator is None:
         return int(scores.argmax(dim=-1).item())
-    chances = scores.softmax(dim=-1).cpu()
-    return int(torch.multinomial(chances, num_samples=1, generator=generator).item())
+    sums = scores.softmax(dim=-1).cpu()[0].double().cumsum(dim=0)
+    drawn = torch.rand(1, dtype=torch.float64, generator=generator) * sums[-1]
+    # The first sum above it: never a token without a chance, whose sum is that of the one before.
+    return int(torch.searchsorted(sums, drawn, right=True).item())
