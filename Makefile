@@ -74,9 +74,9 @@ ROWS ?= 200000
 bench-streaming: $(STAMP)  ## A corpus row by row: rows a second, memory from first to last (ROWS=2000000)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.streaming --rows $(ROWS)
 
-WINDOWS ?= 1500
+WINDOWS ?= 10000
 
-bench-preparing: $(STAMP)  ## A corpus into windows: tokens a second, memory as it grows tenfold (WINDOWS=1500)
+bench-preparing: $(STAMP)  ## A corpus into windows: tokens a second, memory as it grows tenfold: some minutes (WINDOWS=10000)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.preparing --windows $(WINDOWS)
 
 CORPUS ?= ../shared/data/base_corpus

@@ -25,6 +25,7 @@ from typing import Any
 
 import yaml
 
+from benchmarks import facts
 from quire.errors import QuireError, Stopped
 from quire.recipe.resolved import load_resolved
 from quire.run.events import Event, read_events
@@ -118,6 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", type=Path, default=None, help="where runs stay")
     parser.add_argument("--write", action="store_true", help=f"keep the figures in {RESULTS.name}")
     asked = parser.parse_args(arguments)
+    machine = facts.machine()
     with tempfile.TemporaryDirectory(prefix="quire-alarms-") as temporary:
         home = asked.keep or Path(temporary)
         texts = write_texts(home / "texts")
@@ -133,9 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     figures = summed(outcomes)
     print(json.dumps(figures, indent=2))
     if asked.write:
-        RESULTS.write_text(
-            json.dumps(figures | {"runs": [asdict(one) for one in outcomes]}, indent=1, ensure_ascii=False) + "\n"
-        )
+        facts.write(RESULTS, {"machine": machine, **figures, "runs": [asdict(one) for one in outcomes]})
     good = figures["false_alarms"] == 0 and figures["noticed_share"] >= PROVOKED_SHARE and figures["same_again"]
     return 0 if good else 1
 

@@ -1,18 +1,18 @@
 """The imprint dial, measured: one voice for each of its positions on the same book, and where each ended.
 
-Written to benchmarks/results/imprint.json.  `python -m benchmarks.imprint [BOOK] [--base BASE]`
+Written to benchmarks/results/imprint.json, with the machine.  `python -m benchmarks.imprint [BOOK] [--base BASE]`
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import quire
+from benchmarks import facts
 from quire.recipe.advice import DIAL
 from quire.run.events import read_events
 from quire.run.folder import RunFolder
@@ -27,14 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--base", default="embedded")
     parser.add_argument("--only", action="append", choices=list(DIAL), help="this position alone")
     asked = parser.parse_args(arguments)
-    rows = []
+    rows, machine = [], facts.machine()
     with tempfile.TemporaryDirectory(prefix="quire-imprint-") as home:
         for position in asked.only or DIAL:
             rows.append(measure(asked.book, asked.base, position, Path(home) / position))
             print(line_of(rows[-1]), flush=True)
     if asked.only:
         return 0
-    RESULTS.write_text(json.dumps({"book": Path(asked.book).name, "base": asked.base, "rows": rows}, indent=2) + "\n")
+    facts.write(RESULTS, {"machine": machine, "book": Path(asked.book).name, "base": asked.base, "rows": rows})
     shares = [row["memory_share"] or 0.0 for row in rows]
     return 0 if shares == sorted(shares) else 1
 

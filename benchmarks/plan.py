@@ -2,7 +2,8 @@
 
 Bases of several shapes with random weights are really trained for a few steps by `quire train` on the bundled novella,
 each case in a process of its own, so that its peak of memory is its own.  Before, in another process, the same case is
-planned, its time from a measurement of a few layers.  Both are written to benchmarks/results/plan.json.
+planned, its time from a measurement of a few layers.  Both are written to benchmarks/results/plan.json, with the
+machine; `--only` measures some cases again and leaves the others as they are.
 
 On a machine that others use too, `--clock cpu` compares seconds of one processor core instead of those of the wall.
 """
@@ -12,15 +13,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from benchmarks import facts
 
 RESULTS = Path(__file__).parent / "results" / "plan.json"
 BOOK = "sample:novella"
@@ -66,6 +68,7 @@ LARGE: tuple[Case, ...] = (
     Case("1.1B", {"method": QV, "window": 256, "effective_batch": 1}, 2),
     Case("1.1B", {"method": "qlora", "window": 256, "checkpointing": True, "effective_batch": 1}, 2),
 )
+ORDER: tuple[dict[str, Any], ...] = tuple(asdict(case) for case in (*CASES, *LARGE))
 
 
 @dataclass(frozen=True)
@@ -89,9 +92,17 @@ class Outcome:
         """Foretold over measured."""
         return self.foretold_seconds / self.measured_seconds
 
-    def to_json(self) -> dict[str, Any]:
-        """One of `cases` in the results."""
-        return {**asdict(self), "memory": round(self.memory, 3), "seconds": round(self.seconds, 3)}
+    def to_json(self, clock: str, machine: Mapping[str, Any]) -> dict[str, Any]:
+        """One of `cases` in the results: measured by that clock, with so many threads, when, and of which commit."""
+        return {
+            **asdict(self),
+            "memory": round(self.memory, 3),
+            "seconds": round(self.seconds, 3),
+            "clock": clock,
+            "threads": os.environ.get("OMP_NUM_THREADS", ""),
+            "date": machine["date"],
+            "commit": machine["commit"],
+        }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -104,29 +115,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     cases = [*CASES, *(LARGE if asked.large else ())]
     chosen = [cases[number] for number in asked.only] if asked.only else cases
+    machine = facts.machine()
+    kept = cases_kept(asked.results, machine, chosen)
     print("| base | training | memory foretold | measured | ratio | time foretold | measured | ratio |")
     print("|---|---|---|---|---|---|---|---|")
-    found = []
     with tempfile.TemporaryDirectory(prefix="quire-bench-plan-") as home:
         for case in chosen:
-            found.append(carry_out(case, Path(home), asked.clock))
-            print(line(found[-1]), flush=True)
-            write(found, asked.clock, asked.results)
+            found = carry_out(case, Path(home), asked.clock)
+            print(line(found), flush=True)
+            kept = facts.merged(kept, [found.to_json(asked.clock, machine)], "case", ORDER)
+            write(kept, machine, asked.results)
 
 
-def write(found: Sequence[Outcome], clock: str, results: Path) -> None:
-    """Keep what was found so far."""
-    facts = {
-        "clock": clock,
-        "threads": os.environ.get("OMP_NUM_THREADS", ""),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "largest_error": {
-            "memory": round(max(abs(one.memory - 1) for one in found), 3),
-            "seconds": round(max(abs(one.seconds - 1) for one in found), 3),
-        },
-        "cases": [one.to_json() for one in found],
-    }
-    results.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+def cases_kept(results: Path, machine: Mapping[str, Any], chosen: Sequence[Case]) -> list[dict[str, Any]]:
+    """The cases of the results as they are.  Figures of two machines do not go together: those of another one, or of
+    one that is not told, go where all of them are `chosen` to be measured again, and otherwise nothing is measured."""
+    before = facts.read(results)
+    kept: list[dict[str, Any]] = before.get("cases", [])
+    known = isinstance(before.get("machine"), dict)
+    other = facts.other_machine(before["machine"], machine) if known else "one that is not told"
+    if other is None:
+        return kept
+    again = [asdict(case) for case in chosen]
+    if any(one["case"] not in again for one in kept):
+        sys.exit(
+            f"error: {results} was measured on another machine ({other})\n"
+            "try: python -m benchmarks.plan --large, which measures all, or another file with --results"
+        )
+    return []
+
+
+def write(cases: Sequence[Mapping[str, Any]], machine: Mapping[str, Any], results: Path) -> None:
+    """Keep what there is so far; the machine is as it was at the latest figures."""
+    largest = {key: round(max(abs(one[key] - 1) for one in cases), 3) for key in ("memory", "seconds")}
+    facts.write(results, {"machine": dict(machine), "largest_error": largest, "cases": [dict(one) for one in cases]})
 
 
 def line(one: Outcome) -> str:

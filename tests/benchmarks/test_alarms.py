@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,14 @@ def test_every_case_is_a_recipe(case: Case) -> None:
 def test_names_of_cases_are_their_own() -> None:
     names = [case.name for case in (*alarms.HEALTHY, *alarms.PROVOKED)]
     assert len(names) == len(set(names))
+
+
+def test_what_is_kept_says_on_which_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "alarms.json"
+    monkeypatch.setattr(alarms, "RESULTS", target)
+    monkeypatch.setattr(alarms, "make_base", lambda _home: "base")
+    monkeypatch.setattr(alarms, "carry_out", lambda *_asked: outcome(True, True))
+    assert alarms.main(["--seeds", "1", "--only", "tale", "--only", "plain", "--write"]) == 0
+    told = json.loads(target.read_text())
+    assert told["machine"].keys() >= {"processor", "torch", "commit", "date"}
+    assert (told["false_alarms"], len(told["runs"])) == (0, 1)
