@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module, util
 from typing import Any
 
@@ -17,8 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from kernelchecks import distance
 from quire.model.kernels import gpu
-from quire.model.kernels.attention import Turns, attention_plain, turned
+from quire.model.kernels.attention import Turns, attention_on_gpu, attention_plain, turned
 from quire.model.kernels.gate import silu_times_plain
 from quire.model.kernels.low_rank import add_low_rank_plain
 from quire.model.kernels.norm import rms_norm_plain
@@ -28,11 +30,6 @@ SCALE = 0.7
 
 def drawn(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
-
-
-def distance(found: Tensor, wanted: Tensor) -> float:
-    found, wanted = found.detach(), wanted.detach()
-    return float((found.double() - wanted.double()).norm() / wanted.double().norm().clamp_min(1e-30))
 
 
 def with_gradients(make: Callable[..., Tensor], leaves: list[Tensor], gradient: Tensor) -> list[Tensor]:
@@ -289,20 +286,70 @@ def test_what_flash_attention_lacks_is_left_to_torch():
 def test_without_a_gpu_everything_is_the_plain_version():
     query, key, value = (drawn(20, heads, 8, seed=heads, dtype=torch.float32) for heads in (4, 2, 2))
     angles = drawn(10, 4, dtype=torch.float32).repeat(1, 2)
-    arguments = (query, key, value, [0, 10, 20], 0.3, Turns(angles.cos(), angles.sin()))
-    assert distance(gpu.attention_on_gpu(*arguments), attention_plain(*arguments)) < 1e-5
-    assert distance(gpu.silu_times_on_gpu(query, query), silu_times_plain(query, query)) < 1e-6
-    weight = drawn(8, dtype=torch.float32)
-    assert distance(gpu.rms_norm_on_gpu(query, weight, 1e-5), rms_norm_plain(query, weight, 1e-5)) < 1e-6
+    turns = Turns(angles.cos(), angles.sin())
+    arguments = (query, key, value, [0, 10, 20], 0.3, turns)
+    assert distance(attention_on_gpu(*arguments), attention_plain(*arguments)) < 1e-5
+    assert gpu.attention_by_flash(query, key, value, [0, 10, 20], 0.3) is None
+    assert gpu.turned_by_liger(query, key, turns.cos, turns.sin) is None
+    assert gpu.gate_by_liger(query, query) is None
+    assert gpu.norm_by_liger(query, drawn(8, dtype=torch.float32), 1e-5) is None
+
+
+def test_halves_without_a_gpu_are_left_to_torch_too():
+    query, key, value = (drawn(20, heads, 8, seed=heads, dtype=torch.bfloat16) for heads in (4, 2, 2))
+    assert gpu.suits_flash(query, key, value)
+    assert gpu.attention_by_flash(query, key, value, [0, 10, 20], 0.3) is None
+
+
+@dataclass
+class OnGpu:
+    """What calls itself a tensor on a GPU: enough for the first branch of each function."""
+
+    shape: tuple[int, ...]
+    is_cuda: bool = True
+    dtype: torch.dtype = torch.bfloat16
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def is_contiguous(self) -> bool:
+        return True
+
+
+def test_what_lies_on_a_gpu_is_offered_to_the_gpu_first(monkeypatch):
+    from quire.model.kernels import attention, gate, head, low_rank, norm
+
+    asked: list[str] = []
+
+    def answering(name: str) -> Callable[..., str]:
+        return lambda *_given, **_words: asked.append(name) or name
+
+    ways = {
+        (norm, "norm_by_liger"): lambda x: norm.rms_norm(x, x, 1e-5),
+        (gate, "gate_by_liger"): lambda x: gate.silu_times(x, x),
+        (attention, "attention_by_flash"): lambda x: attention.causal_attention(x, x, x, [0, 4], 1.0),
+        (low_rank, "add_low_rank_on_gpu"): lambda x: low_rank.add_low_rank(x, x, x, x, 1.0, 0.0, 0),
+        (head, "losses_on_gpu"): lambda x: head._losses(x, x, with_gradient=False),
+    }
+    for module, name in ways:
+        monkeypatch.setattr(module, name, answering(name))
+    found = [call(OnGpu((4, 2, 8))) for call in ways.values()]
+    assert found == asked == [name for _, name in ways]
 
 
 def test_the_doctor_hears_what_is_there_and_why_not():
     lines = gpu.kernels_on_gpu()
     assert [line.split(":")[0] for line in lines] == ["attention", "positions, norms and gates", "adapters, loss"]
     if not torch.cuda.is_available():
-        assert "no GPU" in lines[0]
+        assert lines[0] == "attention: torch's, one work after the other, for no GPU is to be had"
     if util.find_spec("liger_kernel") is None:
         assert "pip install" in lines[1]
+
+
+def test_the_doctor_hears_that_flash_attention_takes_all_works_at_once(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(gpu, "_why_no_flash", lambda device: None)
+    assert gpu.kernels_on_gpu()[0] == "attention: torch's flash attention, all works of a row in one call"
 
 
 # liger's kernels, interpreted.
@@ -347,13 +394,19 @@ def compare(found: Callable[..., Tensor], plain: Callable[..., Tensor], leaves: 
     assert all(torch.equal(x, y) for x, y in zip((*leaves, gradient), kept, strict=True))
 
 
+def taken(found: Tensor | None) -> Tensor:
+    """What liger's kernel computed: here it must not leave it to others."""
+    assert found is not None
+    return found
+
+
 @interpreted
 @FORMATS
 @pytest.mark.parametrize("shape", [(1, 1), (3, 33), (2, 5, 64)])
 def test_norm(liger, shape, dtype):
     x, weight, gradient = drawn(*shape, dtype=dtype), drawn(shape[-1], seed=1, dtype=dtype), drawn(*shape, seed=2)
     compare(
-        lambda x, w: gpu.rms_norm_on_gpu(x, w, 1e-5),
+        lambda x, w: taken(gpu.norm_by_liger(x, w, 1e-5)),
         lambda x, w: rms_norm_plain(x, w, 1e-5) if x.dtype != torch.float64 else exact_norm(x, w),
         [x, weight],
         gradient.to(dtype),
@@ -369,7 +422,7 @@ def exact_norm(x: Tensor, weight: Tensor) -> Tensor:
 @pytest.mark.parametrize("shape", [(1, 1), (3, 33), (2, 5, 64)])
 def test_gate(liger, shape, dtype):
     gate, up, gradient = (drawn(*shape, seed=i, dtype=dtype) for i in range(3))
-    compare(gpu.silu_times_on_gpu, silu_times_plain, [gate, up], gradient)
+    compare(lambda gate, up: taken(gpu.gate_by_liger(gate, up)), silu_times_plain, [gate, up], gradient)
 
 
 @interpreted
@@ -389,7 +442,8 @@ def test_positions(liger, rows, length, heads, groups, features, dtype):
         return turned(query, own), turned(key, own)
 
     gradient = drawn(tokens, heads + groups, features, seed=3, dtype=dtype)
-    compare(joined(lambda q, k: gpu.turn_by_liger(q, k, turns, liger.turn)), joined(plain), [query, key], gradient)
+    own = joined(lambda q, k: gpu.turn_copies(q, k, turns.cos, turns.sin, liger.turn))
+    compare(own, joined(plain), [query, key], gradient)
 
 
 @interpreted
@@ -401,7 +455,7 @@ def test_attention_with_turned_heads_is_the_plain_one(liger):
     gradient = drawn(20, 4, 8, seed=7, dtype=torch.float32)
     found, wanted = (
         with_gradients(lambda q, k, v, by=by: by(q, k, v, *arguments), [query, key, value], gradient)
-        for by in (gpu.attention_on_gpu, attention_plain)
+        for by in (attention_on_gpu, attention_plain)
     )
     for one, other in zip(found, wanted, strict=True):
         assert distance(one, other) < 1e-5

@@ -1,7 +1,7 @@
-"""Causal attention over rows of packed works: each work by itself, no mask, no matrix of all scores.
+"""Causal attention over rows of packed works: none sees another, without a mask or a matrix of all scores.
 
-On processors with AVX512-BF16 a kernel of our own (source/attention.c), on GPUs torch's for works of any length
-(kernels/gpu.py); elsewhere torch's for one work, one after the other.
+On processors with AVX512-BF16 a kernel of our own (source/attention.c), on GPUs torch's flash attention, all works of a
+row in one call (kernels/gpu.py); elsewhere torch's for one work, one after the other.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from quire.model.kernels.blocks import empty
+from quire.model.kernels.gpu import attention_by_flash, turned_by_liger
 from quire.model.kernels.native import Native, native
 
 MOST_FEATURES = 256  # of a head; wider ones are left to torch
@@ -39,8 +40,6 @@ def causal_attention(
     assert starts[0] == 0
     assert starts[-1] == len(query)
     if query.is_cuda:
-        from quire.model.kernels.gpu import attention_on_gpu  # it builds on this file
-
         return attention_on_gpu(query, key, value, starts, scale, turns)
     kernel = _kernel_for(query, key, value, turns)
     if kernel is None:
@@ -48,6 +47,17 @@ def causal_attention(
     looks = Looks(torch.tensor(starts), scale, turns)
     attended: Tensor = _Attention.apply(query, key, value, looks)  # type: ignore[no-untyped-call]
     return attended
+
+
+def attention_on_gpu(
+    query: Tensor, key: Tensor, value: Tensor, starts: Sequence[int], scale: float, turns: Turns | None = None
+) -> Tensor:
+    """The same with what is made for GPUs, each part plainly where that is not to be had."""
+    if turns is not None:
+        by_liger = turned_by_liger(query, key, turns.cos, turns.sin)
+        query, key = (turned(query, turns), turned(key, turns)) if by_liger is None else by_liger
+    by_flash = attention_by_flash(query, key, value, starts, scale)
+    return attention_plain(query, key, value, starts, scale) if by_flash is None else by_flash
 
 
 def attention_plain(

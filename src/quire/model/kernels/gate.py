@@ -8,15 +8,14 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
 from quire.model.kernels.blocks import empty_like
+from quire.model.kernels.gpu import gate_by_liger
 from quire.model.kernels.native import native
 
 
 def silu_times(gate: Tensor, up: Tensor) -> Tensor:
     """silu(gate) * up, both of one shape; the first factor is rounded to their precision before the product is."""
-    if gate.is_cuda:
-        from quire.model.kernels.gpu import silu_times_on_gpu  # it builds on this file
-
-        return silu_times_on_gpu(gate, up)
+    if gate.is_cuda and (fused := gate_by_liger(gate, up)) is not None:
+        return fused
     if native() is None or not _suits(gate, up):
         return silu_times_plain(gate, up)
     done: Tensor = _SiluTimes.apply(gate, up)  # type: ignore[no-untyped-call]

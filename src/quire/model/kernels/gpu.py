@@ -1,8 +1,13 @@
 """On GPUs: attention by torch's flash kernels, elementwise work by liger-kernel's, LoRA's products in 16 bits.
 
-Every function computes what the plain version beside the native kernel of its name computes, but for rounding, and
-takes that one where a GPU or this installation lacks what it needs.  Those that are torch alone (`low_rank_linear`,
-`losses_on_gpu`) run anywhere, so that a processor can test them.
+The functions of the files beside this one come here first with what lies on a GPU, as they come to the native library
+with what does not.  Those named after whose kernels they take (`…_by_flash`, `…_by_liger`) answer None where the GPU or
+this installation lacks them, and the caller computes plainly.  Those that are torch alone (`low_rank_linear`,
+`add_low_rank_on_gpu`, `losses_on_gpu`) run anywhere, so that a processor can test them.
+
+The loss is `kernels.head`'s blocks with `losses_on_gpu`, not liger-kernel's fused linear cross-entropy.  That is no
+finding: neither was measured on a GPU, and the size of the blocks is the one that suited a processor.  Ours is there
+without liger-kernel.  `benchmarks.gpu_check` times both.
 """
 
 from __future__ import annotations
@@ -19,10 +24,7 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional
 
-from quire.model.kernels.attention import Turns, attention_plain, turned
-from quire.model.kernels.gate import silu_times_plain
 from quire.model.kernels.native import OFF
-from quire.model.kernels.norm import rms_norm_plain
 
 HALVES = (torch.bfloat16, torch.float16)
 MOST_FEATURES = 192  # of a head: wider ones have no way back on every GPU with flash attention
@@ -40,45 +42,42 @@ Gate = Callable[[Tensor, Tensor], Tensor]
 def kernels_on_gpu() -> tuple[str, ...]:
     """What computes on the GPU, and why not something faster: a line for each, for people."""
     why = _why_no_flash(torch.device("cuda", 0)) if torch.cuda.is_available() else "no GPU is to be had"
-    attention = "torch's flash attention, work by work" if why is None else f"torch's, for {why}"
+    flash, plain = "torch's flash attention, all works of a row in one call", "torch's, one work after the other"
+    attention = flash if why is None else f"{plain}, for {why}"
     found, version_or_why = _liger()
     fused = f"liger-kernel {version_or_why}" if found is not None else f"torch's, for {version_or_why}"
     return f"attention: {attention}", f"positions, norms and gates: {fused}", "adapters, loss: our own, in torch"
 
 
-def attention_on_gpu(
-    query: Tensor, key: Tensor, value: Tensor, starts: Sequence[int], scale: float, turns: Turns | None = None
-) -> Tensor:
-    """`causal_attention` on a GPU; shapes as there."""
-    if turns is not None:
-        query, key = _turned_on_gpu(query, key, turns)
+def attention_by_flash(query: Tensor, key: Tensor, value: Tensor, starts: Sequence[int], scale: float) -> Tensor | None:
+    """`causal_attention` of turned heads, shapes as there: all works of a row in one call."""
     if torch.is_autocast_enabled("cuda"):  # which torch's own attention heeds by itself
         query, key, value = (x.to(torch.get_autocast_dtype("cuda")) for x in (query, key, value))
     if not suits_flash(query, key, value) or _why_no_flash(query.device) is not None:
-        return attention_plain(query, key, value, starts, scale)
+        return None
     ends, longest = _ends_of(tuple(starts), query.device)
     return attention_by_works(query, key, value, ends, longest, scale)
 
 
-def rms_norm_on_gpu(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """`rms_norm` on a GPU."""
+def norm_by_liger(x: Tensor, weight: Tensor, eps: float) -> Tensor | None:
+    """`rms_norm`; shapes as there."""
     kernels, _ = _liger()
     fits = x.dtype == weight.dtype and x.dtype in (*HALVES, torch.float32) and x.shape[-1] <= MOST_COLUMNS
     if kernels is None or not fits or not x.numel():
-        return rms_norm_plain(x, weight, eps)
+        return None
     # Not in place: the gradient that comes in may be somebody else's too.
     return kernels.norm(x, weight, eps, 0.0, "llama", False)
 
 
-def silu_times_on_gpu(gate: Tensor, up: Tensor) -> Tensor:
-    """`silu_times` on a GPU.
+def gate_by_liger(gate: Tensor, up: Tensor) -> Tensor | None:
+    """`silu_times`; shapes as there.
 
     liger's way back writes the gradients over `gate` and `up`: give it what nobody reads afterwards, and go back once.
     """
     kernels, _ = _liger()
     fits = gate.shape == up.shape and gate.dtype == up.dtype and gate.dtype in (*HALVES, torch.float32)
     if kernels is None or not fits or not gate.numel() or gate.shape[-1] > MOST_COLUMNS:
-        return silu_times_plain(gate, up)
+        return None
     return kernels.gate(gate, up)
 
 
@@ -134,7 +133,7 @@ def add_low_rank_on_gpu(
 def frozen_weight(layer: nn.Module, dtype: torch.dtype) -> Frozen | None:
     """What `low_rank_linear` takes for a layer and an x of this format: the weight of a plain layer, a function for one
     in 8 bits or in bitsandbytes' 4; None for others."""
-    from quire.model.lowbit import Int8Linear
+    from quire.model.lowbit import Int8Linear  # it brings transformers, which kernels do without
 
     if type(layer) is nn.Linear:
         return layer.weight if layer.weight.dtype == dtype and not layer.weight.requires_grad else None
@@ -149,7 +148,8 @@ def frozen_weight(layer: nn.Module, dtype: torch.dtype) -> Frozen | None:
 
 
 def attention_by_works(query: Tensor, key: Tensor, value: Tensor, ends: Tensor, longest: int, scale: float) -> Tensor:
-    """Works apart in one call; `ends` (works + 1, int32) are where they begin, and the end, on the tensors' device."""
+    """All works in one call, none of which sees another; `ends` (works + 1, int32) are where they begin, and the end,
+    on the tensors' device."""
     from torch.nn.attention.varlen import varlen_attn
 
     if torch_version() < (2, 12):
@@ -176,20 +176,28 @@ def suits_flash(query: Tensor, key: Tensor, value: Tensor) -> bool:
     )
 
 
-def turn_by_liger(query: Tensor, key: Tensor, turns: Turns, turn: Turn) -> tuple[Tensor, Tensor]:
+def turned_by_liger(query: Tensor, key: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Both turned by `cos` and `sin` (rows, features), as `attention.turned` does it."""
+    kernels, _ = _liger()
+    if kernels is None or not len(query) or cos.shape[1] != query.shape[2]:
+        return None
+    return turn_copies(query, key, cos, sin, kernels.turn)
+
+
+def turn_copies(query: Tensor, key: Tensor, cos: Tensor, sin: Tensor, turn: Turn) -> tuple[Tensor, Tensor]:
     """Both turned; (tokens, heads, features) as they were.
 
     The kernel turns in place: it gets copies.  Of cos and sin it reads the first half of the features; the second says
     the same in every family that `quick` knows.
     """
-    rows = len(query) // len(turns.cos)
+    rows = len(query) // len(cos)
     shapes = query.shape, key.shape
     # In memory (rows, length, heads, features); the kernel wants heads before length, and changes them back.
     query, key = (
         x.clone(memory_format=torch.contiguous_format).view(rows, -1, *x.shape[1:]).transpose(1, 2)
         for x in (query, key)
     )
-    query, key = turn(query, key, turns.cos[None], turns.sin[None])
+    query, key = turn(query, key, cos[None], sin[None])
     return query.transpose(1, 2).reshape(shapes[0]), key.transpose(1, 2).reshape(shapes[1])
 
 
@@ -323,13 +331,6 @@ def _kept(x: Tensor, dropout: float, seed: int) -> Tensor | None:
 
 def _given(weight: Tensor) -> Callable[[], Tensor]:
     return lambda: weight
-
-
-def _turned_on_gpu(query: Tensor, key: Tensor, turns: Turns) -> tuple[Tensor, Tensor]:
-    kernels, _ = _liger()
-    if kernels is None or not len(query) or turns.cos.shape[1] != query.shape[2]:
-        return turned(query, turns), turned(key, turns)
-    return turn_by_liger(query, key, turns, kernels.turn)
 
 
 @lru_cache(maxsize=4)

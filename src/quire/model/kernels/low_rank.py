@@ -10,6 +10,7 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
 from quire.model.kernels.blocks import empty_like
+from quire.model.kernels.gpu import add_low_rank_on_gpu
 from quire.model.kernels.native import native, rows_of
 
 MOST_RANKS = 256
@@ -28,8 +29,6 @@ def add_low_rank(
     `seed` says alone (see `draw_seed`).
     """
     if y.is_cuda and y.dtype == x.dtype and y.is_contiguous():
-        from quire.model.kernels.gpu import add_low_rank_on_gpu  # it builds on this file
-
         return add_low_rank_on_gpu(y, x, first, second, scale, dropout, seed)
     if native() is None or not _suits(y, x, first, second):
         return add_low_rank_plain(y, x, first, second, scale, dropout, seed)

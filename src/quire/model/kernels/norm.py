@@ -7,15 +7,14 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from quire.model.kernels.blocks import empty_like
+from quire.model.kernels.gpu import norm_by_liger
 from quire.model.kernels.native import native, rows_of
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """x (…, n) / sqrt(mean(x²) + eps) * weight (n); statistics in float32, the quotient rounded to x's precision."""
-    if x.is_cuda:
-        from quire.model.kernels.gpu import rms_norm_on_gpu  # it builds on this file
-
-        return rms_norm_on_gpu(x, weight, eps)
+    if x.is_cuda and (fused := norm_by_liger(x, weight, eps)) is not None:
+        return fused
     if native() is None or not _suits(x, weight):
         return rms_norm_plain(x, weight, eps)
     done: Tensor = _RMSNorm.apply(x, weight, eps)  # type: ignore[no-untyped-call]
