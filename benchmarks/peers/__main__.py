@@ -6,13 +6,13 @@
 One trainer at a time, in turns, round after round, each in an environment and a process of its own.  Only tokens of the
 book that are trained count, over the steps behind the first window.  Written to benchmarks/results/peers.json, which
 keeps the other shapes' figures.  With `--device cuda` (packed 2048, rank 16 on every linear layer, TRL with Liger's
-kernels, for the 8B shape nf4 too) nothing has been run yet, for want of a GPU.
+kernels, for the 8B shape nf4 too, memory and speed told in one: tokens a second for each gigabyte of the GPU) nothing
+has been run yet, for want of a GPU.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -20,12 +20,13 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmarks import facts
 from benchmarks.peers.environments import python_of
 from benchmarks.peers.job import Job
 from benchmarks.peers.lineup import ADAPTERS, PEERS, SHAPES, Entrant, entrants
 from benchmarks.peers.material import ROOT, base_of, book_text, default_book, excerpt
 from benchmarks.peers.meter import said
-from benchmarks.peers.results import Onlooker, Outcome, machine, summary, table, to_json
+from benchmarks.peers.results import Onlooker, Outcome, summary, table, to_json
 
 HOME = ROOT / ".bench"
 RESULTS = ROOT / "benchmarks" / "results" / "peers.json"
@@ -53,9 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     steps = asked.steps or adapter.steps or shape.steps
     pythons = {peer: python_of(peer, HOME / "envs", asked.device) for peer in {one.peer for one in chosen}}
     base = base_of(shape, HOME)
-    facts = {"shape": shape.name, "device": asked.device, "window": window, "steps": steps, "threads": asked.threads}
-    facts |= {"book": Path(asked.book).name, "rank": adapter.rank, "targets": list(adapter.targets)}
-    facts |= {"machine": machine()}
+    asked_for = {"shape": shape.name, "device": asked.device, "window": window, "steps": steps}
+    asked_for |= {"threads": asked.threads, "book": Path(asked.book).name}
+    asked_for |= {"rank": adapter.rank, "targets": list(adapter.targets), "machine": facts.machine()}
     name = f"{shape.name} {asked.device} {window}" + (f" threads={asked.threads}" if asked.threads else "")
     outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory(prefix="quire-peers-") as place:
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             outcome = carry_out(entrant, job, pythons[entrant.peer], number, asked.threads, asked.patience)
             if outcome is not None:
                 outcomes.append(outcome)
-                keep(name, to_json(outcomes, facts), asked.results)
+                keep(name, to_json(outcomes, asked_for), asked.results)
                 print(f"round {number}  {entrant.name:<12} {outcome.tokens_per_second:8.1f} tokens/s", flush=True)
     if outcomes:
         print(table(summary(outcomes)))
@@ -127,8 +128,7 @@ def surroundings(job: Job, threads: int | None) -> dict[str, str]:
 
 def keep(name: str, told: dict[str, object], target: Path) -> None:
     """Put one shape's figures beside those of the others."""
-    before = json.loads(target.read_text(encoding="utf-8")) if target.exists() else {}
-    target.write_text(json.dumps({**before, name: told}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    facts.write(target, {**facts.read(target), name: told})
 
 
 if __name__ == "__main__":

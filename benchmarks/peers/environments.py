@@ -1,4 +1,5 @@
-"""An environment for each peer, made once with pip from the package index, in `.bench/envs` (which git ignores).
+"""An environment for each peer and kind of device, made once with pip from the package index, in `.bench/envs` (which
+git ignores): `trl` is for a CPU, `trl-cuda` for a GPU.
 
 torch is installed first and held, so that no peer draws in another build of it.  Unsloth needs two things more on a
 machine without a GPU.  Its requirements bring a torchvision that is built for CUDA, which does not load beside a torch
@@ -31,13 +32,18 @@ def python_of(peer: str, home: Path, device: str) -> Path:
     """The Python of a peer's environment, which is made where it is not whole; Quire's is this one."""
     if peer == "quire":
         return Path(sys.executable)
-    folder = home / peer
+    folder = folder_of(peer, home, device)
     python, done = folder / "bin" / "python", folder / f"made-for-{device}"
     if not done.exists():
-        print(f"making an environment for {peer}: some minutes, once", flush=True)
+        print(f"making an environment for {peer} on {device}: some minutes, once", flush=True)
         _make(peer, folder, python, device)
         done.touch()
     return python
+
+
+def folder_of(peer: str, home: Path, device: str) -> Path:
+    """Where it lies.  What is taken out of, or put into, the one for a CPU has no part in the one for a GPU."""
+    return home / (peer if device == "cpu" else f"{peer}-{device}")
 
 
 def steps_of(peer: str, device: str) -> list[list[str]]:

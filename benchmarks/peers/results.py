@@ -1,9 +1,8 @@
-"""What the rounds gave: medians, ratios round by round, the table, the machine."""
+"""What the rounds gave: medians, ratios round by round, the table, how busy the machine was."""
 
 from __future__ import annotations
 
 import os
-import platform
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -12,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 OURS = "quire"
+RIVAL = "unsloth"  # with whom memory and speed are compared on a GPU
 QUIET = 0.1  # of the machine
 LOOK = 3.0  # seconds
-FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,33 @@ def ratios(outcomes: Sequence[Outcome], ours: str = OURS, *, by_work: bool = Fal
     return found
 
 
+def product(outcome: Outcome) -> float | None:
+    """Memory and speed in one, where a GPU computed: tokens a second for each gigabyte (10⁹ bytes) that the GPU held at
+    the peak."""
+    peak = gpu_peak(outcome)
+    return outcome.tokens_per_second / (peak / 1e9) if peak else None
+
+
+def gpu_peak(outcome: Outcome) -> int | None:
+    """The most bytes of a GPU that a trainer's tensors held."""
+    notes: Mapping[str, Any] = outcome.told.get("notes", {})
+    peak = notes.get("gpu_peak_bytes")
+    return int(peak) if peak else None
+
+
+def product_times(outcomes: Sequence[Outcome]) -> dict[str, list[float]]:
+    """`product` over that of Unsloth in the same precision, round by round; rounds that lack either are left out."""
+    found: dict[str, list[float]] = {}
+    products = {(one.entrant, one.round): product(one) for one in outcomes}
+    for (name, number), own in products.items():
+        _, dash, precision = name.partition("-")
+        rival = f"{RIVAL}{dash}{precision}"
+        other = products.get((rival, number))
+        if name != rival and own is not None and other is not None:
+            found.setdefault(name, []).append(own / other)
+    return found
+
+
 def names(outcomes: Sequence[Outcome]) -> list[str]:
     """Every trainer once, in the order of the first round."""
     return list(dict.fromkeys(one.entrant for one in outcomes))
@@ -56,10 +82,13 @@ def summary(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """A line for each trainer: every round, the median, how many times as fast Quire was, memory."""
     rows = []
     times, by_work = ratios(outcomes), ratios(outcomes, by_work=True)
+    against = product_times(outcomes)
     for name in names(outcomes):
         own = [one for one in outcomes if one.entrant == name]
         rates = [one.tokens_per_second for one in own]
         others = [one.others for one in own if one.others is not None]
+        peaks = [peak for one in own if (peak := gpu_peak(one)) is not None]
+        products = [made for one in own if (made := product(one)) is not None]
         rows.append(
             {
                 "trainer": name,
@@ -71,6 +100,10 @@ def summary(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
                 "quire_times_median": round(statistics.median(times[name]), 2) if name in times else None,
                 "quire_times_by_work": round(statistics.median(by_work[name]), 2) if name in by_work else None,
                 "peak_bytes": max(one.peak_bytes for one in own),
+                "gpu_peak_bytes": max(peaks, default=None),
+                "tokens_per_second_per_gb": round(statistics.median(products), 2) if products else None,
+                "product_times_unsloth": [round(ratio, 3) for ratio in against.get(name, [])],
+                "product_times_unsloth_median": round(statistics.median(against[name]), 3) if name in against else None,
                 "others": round(max(others), 2) if others else None,
             }
         )
@@ -82,9 +115,14 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
     `undisturbed`: tokens per second of the quicker half of the steps, in the best round.  `core`: tokens per second of
     work of all threads together, which others hinder least where there is one thread; `by work`: the ratio of those.
+    Where a GPU computed: its peak memory, tokens a second for each gigabyte of it, and that over Unsloth's in the same
+    precision.
     """
     heads = "trainer       tokens/s, median (rounds)   undisturbed    core  Quire is, median (rounds)"
-    lines = [heads + "  by work  peak memory  others"]
+    gpu = any(row["gpu_peak_bytes"] for row in rows)
+    lines = [
+        heads + "  by work  peak memory  others" + ("  GPU memory  tokens/s for a GB  of Unsloth's" if gpu else "")
+    ]
     for row in rows:
         rates = " ".join(f"{rate:.0f}" for rate in row["tokens_per_second"])
         times = " ".join(f"{ratio:.2f}" for ratio in row["quire_times"])
@@ -94,29 +132,17 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
         aside = f"{row['undisturbed']:11.1f}  {row['per_core_second']:6.1f}"
         memory = f"{row['peak_bytes'] / 1e9:8.2f} GB"
         work = f"{row['quire_times_by_work']:.2f} ×" if row["quire_times_by_work"] is not None else "–"
-        lines.append(f"{row['trainer']:<14}{speed:<28}{aside}  {shown:<27}{work:>7}  {memory}  {others:>6}")
+        line = f"{row['trainer']:<14}{speed:<28}{aside}  {shown:<27}{work:>7}  {memory}  {others:>6}"
+        lines.append(line + (_gpu_columns(row) if gpu else ""))
     return "\n".join(lines)
 
 
-def machine() -> dict[str, Any]:
-    """What the figures were taken on."""
-    cpu, flags = _processor(Path("/proc/cpuinfo"))
-    return {
-        "cpu": cpu or platform.processor(),
-        "cores": os.cpu_count(),
-        "flags": [flag for flag in FLAGS if flag in flags],
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "system": f"{platform.system()} {platform.machine()}",
-        "date": time.strftime("%Y-%m-%d"),
-    }
-
-
-def _processor(file: Path) -> tuple[str, set[str]]:
-    if not file.exists():
-        return "", set()
-    told = [line.partition(":") for line in file.read_text(encoding="utf-8").splitlines()]
-    facts = {key.strip(): value.strip() for key, _, value in reversed(told)}  # the first core's stand last
-    return facts.get("model name", ""), set(facts.get("flags", "").split())
+def _gpu_columns(row: Mapping[str, Any]) -> str:
+    if not row["gpu_peak_bytes"]:
+        return ""
+    times = row["product_times_unsloth_median"]
+    shown = "–" if times is None else f"{times:.2f} ×"
+    return f"  {row['gpu_peak_bytes'] / 1e9:7.2f} GB  {row['tokens_per_second_per_gb']:17.1f}  {shown:>12}"
 
 
 class Onlooker:

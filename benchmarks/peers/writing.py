@@ -7,7 +7,10 @@ Round after round, each writer in turn, in a process of its own.  `whole` counts
 `after` from the first new token on; both are new tokens, of all texts, over seconds.  `work` is new tokens over the
 seconds that all threads worked together: with `--threads 1` it is what others on the machine hinder least.  llama.cpp
 comes through the package xllamacpp, in an environment of its own, and has the precision that is nearest: q8_0 for int8,
-and both bf16 and f16 for bf16.  Written to benchmarks/results/writing.json, which keeps the other cases' figures.
+and both bf16 and f16 for bf16.  transformers is its `generate` on the base as `from_pretrained` loads it, in bf16 and
+in fp32, for on a processor either may be the quicker one.  Several texts have prompts of their own, all of one length,
+and every writer reads each of them (Quire by its readers; `write_texts` itself goes on from one prompt, which it reads
+once).  Written to benchmarks/results/writing.json, which keeps the other cases' figures.
 """
 
 from __future__ import annotations
@@ -21,10 +24,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks import facts
 from benchmarks.peers.lineup import SHAPES
 from benchmarks.peers.meter import MARK
 
@@ -33,16 +36,16 @@ HOME = ROOT / ".bench"
 RESULTS = ROOT / "benchmarks" / "results" / "writing.json"
 FIGURES = ("whole", "after", "work")
 WRITERS = {
-    "bf16": ("quire", "transformers", "llama.cpp bf16", "llama.cpp f16"),
-    "int8": ("quire", "transformers", "llama.cpp q8_0"),
-    "fp32": ("quire", "transformers", "llama.cpp f32"),
+    "bf16": ("quire", "transformers bf16", "transformers fp32", "llama.cpp bf16", "llama.cpp f16"),
+    "int8": ("quire", "transformers bf16", "transformers fp32", "llama.cpp q8_0"),
+    "fp32": ("quire", "transformers fp32", "llama.cpp f32"),
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the rounds, print and keep the figures."""
     from benchmarks.peers.material import base_of
-    from benchmarks.peers.results import Onlooker, machine
+    from benchmarks.peers.results import Onlooker
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.writing", description=__doc__.splitlines()[0])
     parser.add_argument("--shape", choices=SHAPES, default="135M")
@@ -71,6 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "threads": asked.threads,
     }
     writers = asked.writers.split(",") if asked.writers else WRITERS[asked.precision]
+    if unknown := [writer for writer in writers if writer not in WRITERS[asked.precision]]:
+        parser.error(f"no writer is called {', '.join(unknown)}: there are {', '.join(WRITERS[asked.precision])}")
+    machine = facts.machine()
     seconds: dict[str, list[list[float]]] = {writer: [] for writer in writers}
     others: list[float] = []
     for _ in range(asked.rounds):
@@ -86,13 +92,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for writer, told in figures.items():
         shown = (f"{key} {told[key]:.1f} ({told[key + '_median']:.1f})" for key in FIGURES)
         ratios = [f"{figures['quire'][key] / told[key]:.2f}" for key in FIGURES] if "quire" in figures else []
-        print(f"  {writer:<16}" + "".join(f"{one:<22}" for one in shown) + "quire is " + " / ".join(ratios) + " ×")
-    kept = json.loads(asked.results.read_text(encoding="utf-8")) if asked.results.exists() else {}
-    versions = {name: version(name) for name in ("torch", "transformers")}
-    facts = {"machine": machine(), "versions": versions, "prompt": asked.prompt, "new": asked.new}
+        print(f"  {writer:<20}" + "".join(f"{one:<22}" for one in shown) + "quire is " + " / ".join(ratios) + " ×")
     case = f"{asked.shape} {asked.precision}, texts {asked.texts}, threads {asked.threads}"
-    kept[case] = {**facts, "writers": figures, "others": round(max(others), 2)}
-    asked.results.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    told = {"machine": machine, "prompt": asked.prompt, "prompts": asked.texts, "new": asked.new}
+    facts.write(
+        asked.results, facts.read(asked.results) | {case: {**told, "writers": figures, "others": round(max(others), 2)}}
+    )
     return 0
 
 
@@ -138,10 +143,8 @@ def write_as(writer: str, job: dict[str, Any]) -> None:
     """Write in this process as Quire or as transformers' generate, and say how many seconds each round took."""
     import torch
 
-    from quire.model.base import load_model
-
     torch.set_num_threads(job["threads"])
-    model = load_model(Path(job["base"]), job["precision"])
+    model = load(writer, Path(job["base"]), job["precision"])
     model.generation_config.eos_token_id = None
     model.eval()
     way: Callable[..., tuple[float, float, list[int]]] = _with_quire if writer == "quire" else _with_transformers
@@ -154,22 +157,47 @@ def write_as(writer: str, job: dict[str, Any]) -> None:
     print(MARK + json.dumps({"rounds": rounds, "written": written}), flush=True)
 
 
+def load(writer: str, base: Path, precision: str) -> Any:
+    """The base as that writer's users load it."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from quire.model.base import load_model
+
+    if writer == "quire":
+        return load_model(base, precision)
+    dtype = {"bf16": torch.bfloat16, "fp32": torch.float32}[writer.split()[1]]
+    return AutoModelForCausalLM.from_pretrained(base, dtype=dtype, local_files_only=True)
+
+
 def _with_quire(model: Any, prompts: list[list[int]], new: int) -> tuple[float, float, list[int]]:
     """Seconds in all, seconds after the first token, tokens of the first text."""
     import torch
 
-    from quire.writing.reader import read_each, side_by_side
+    from quire.writing.reader import read_each
 
     began = time.perf_counter()
     with torch.inference_mode():
-        readers, scores = side_by_side(model, None, prompts[0], len(prompts))  # candidates go on from one prompt
-        tokens = [int(scores.argmax())] * len(prompts)
+        readers = readers_of(model, len(prompts))
+        tokens = [int(reader.read(ids).argmax()) for reader, ids in zip(readers, prompts, strict=True)]
         first, written = time.perf_counter(), [tokens[0]]
         for _ in range(new - 1):
             tokens = read_each(readers, tokens).argmax(dim=1).tolist()
             written.append(tokens[0])
     ended = time.perf_counter()
     return ended - began, ended - first, written
+
+
+def readers_of(model: Any, count: int) -> list[Any]:
+    """Readers side by side, as `quire.writing.reader.side_by_side` makes them, that have read nothing yet."""
+    from quire.model.kernels.decode import Texts, decoder_of
+    from quire.writing.reader import Place, Reader
+
+    decoder = decoder_of(model)
+    if decoder is None:
+        return [Reader(model, None) for _ in range(count)]
+    texts = Texts(decoder, count)
+    return [Reader(model, None, Place(texts, number)) for number in range(count)]
 
 
 def _with_transformers(model: Any, prompts: list[list[int]], new: int) -> tuple[float, float, list[int]]:

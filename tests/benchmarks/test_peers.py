@@ -22,6 +22,11 @@ def outcome(entrant: str, number: int, rate: float, others: float | None = 0.0) 
     return results.Outcome(entrant, number, rate, 10**9, others, told)
 
 
+def on_gpu(entrant: str, number: int, rate: float, gigabytes: int) -> results.Outcome:
+    made = outcome(entrant, number, rate)
+    return replace(made, told={**made.told, "notes": {"gpu_peak_bytes": gigabytes * 10**9}})
+
+
 class TestCounting:
     def test_padding_and_the_first_token_of_a_row_are_not_counted(self):
         assert meters.targets_in([[5, 6, 7, -100], [5, -100, 7, 8]]) == 4
@@ -95,10 +100,26 @@ class TestResults:
             keep(name, results.to_json([outcome("hf", 1, 50)], {"shape": name}), target)
         assert json.loads(target.read_text()).keys() == {"a", "b"}
 
-    def test_the_machine_is_known(self):
-        facts = results.machine()
-        assert facts["cores"] >= 1
-        assert facts["memory_bytes"] > 2**28
+    def test_memory_and_speed_in_one_are_told_where_a_gpu_computed(self):
+        rounds = [
+            on_gpu("unsloth-nf4", 1, 100.0, 10), on_gpu("quire-nf4", 1, 90.0, 6), on_gpu("quire", 1, 300.0, 20),
+            on_gpu("unsloth-nf4", 2, 120.0, 10), on_gpu("quire-nf4", 2, 96.0, 8), on_gpu("unsloth", 2, 200.0, 20),
+        ]  # fmt: skip
+        rows = {row["trainer"]: row for row in results.summary(rounds)}
+        ours = rows["quire-nf4"]
+        assert (ours["gpu_peak_bytes"], ours["tokens_per_second_per_gb"]) == (8 * 10**9, 13.5)
+        assert ours["product_times_unsloth"] == [1.5, 1.0]
+        assert ours["product_times_unsloth_median"] == 1.25
+        assert rows["unsloth-nf4"]["product_times_unsloth"] == []
+        assert rows["quire"]["product_times_unsloth"] == []  # no round has both in bf16
+        lines = results.table(results.summary(rounds)).splitlines()
+        assert lines[0].endswith("of Unsloth's")
+        assert [line.split()[-2:] for line in lines if line.startswith("quire-nf4")] == [["1.25", "×"]]
+
+    def test_nothing_of_a_gpu_is_told_where_there_is_none(self):
+        rows = results.summary([outcome("unsloth", 1, 50), outcome("quire", 1, 100)])
+        assert {(row["gpu_peak_bytes"], row["tokens_per_second_per_gb"]) for row in rows} == {(None, None)}
+        assert "GPU" not in results.table(rows)
 
     def test_others_use_a_share_of_the_machine(self):
         others = results.Onlooker().others()
@@ -137,6 +158,21 @@ class TestLineup:
             train = recipe_for("sample:novella", quire_train.settings_of(job)).recipe.curriculum[0]
             assert getattr(train.method, method).rank == 8
             assert (train.window, train.steps, train.effective_batch) == (1024, 5, 1)
+
+
+class TestEnvironments:
+    def test_a_cpu_and_a_gpu_have_their_own(self, tmp_path):
+        assert environments.folder_of("trl", tmp_path, "cpu") == tmp_path / "trl"
+        assert environments.folder_of("trl", tmp_path, "cuda") == tmp_path / "trl-cuda"
+
+    def test_one_that_is_whole_is_not_made_again(self, tmp_path, monkeypatch):
+        made = []
+        monkeypatch.setattr(environments, "_make", lambda peer, folder, *_: made.append((peer, folder.mkdir())))
+        for device in ("cpu", "cuda", "cpu", "cuda"):
+            python = environments.python_of("unsloth", tmp_path, device)
+            assert python == environments.folder_of("unsloth", tmp_path, device) / "bin" / "python"
+        assert made == [("unsloth", None)] * 2
+        assert environments.python_of("quire", tmp_path, "cuda") == Path(sys.executable)
 
 
 class TestMaterial:
