@@ -1,23 +1,29 @@
 """What trainings cost, reckoned step by step: from speeds that benchmarks/results/speed.json holds, and from makers'
-specifications where nothing was measured.  `benchmarks.speed` writes the text into docs/performance.md.
+specifications where nothing was measured.  The curriculum's stages are those of recipes/unfinished-novel.yaml.
+`benchmarks.speed` writes the text into docs/performance.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from quire.planner.memory import memory_of
+from quire.planner.memory import held_by, memory_of, sums_exactly
 from quire.planner.schedule import choose_batch
 from quire.planner.shape import BaseShape
-from quire.recipe.method import Lora
+from quire.recipe.load import load_recipe
+from quire.recipe.method import Lora, Method
 from quire.recipe.schema import TrainSettings
 from quire.verbs.benching.roofline import work_of
 from quire.verbs.benching.shapes import SHAPES
 
+RECIPE = Path(__file__).parents[1] / "recipes" / "unfinished-novel.yaml"
 WORDS, TOKENS_PER_WORD, EPOCHS = 100_000, 1.35, 3
 NOVEL = round(WORDS * TOKENS_PER_WORD)
+EMBEDDED_TOKENS_PER_WORD = 1.435  # counted: the bundled novella, 24,117 tokens of the embedded base, 16,802 words
+OTHER = "adamw"  # the optimiser beside which the recipe's is told
 LAPTOP_WATTS = 45
 SHARES = (0.5, 0.25)  # of a GPU's peak: the goal, and half of it
 
@@ -57,7 +63,10 @@ def full_operations(shape: BaseShape, window: int) -> float:
 @dataclass(frozen=True)
 class Stage:
     """A training: its rows, the operations of a token, and how many weights learn.  One that is `short` takes no more
-    than 32 rows a step, or it would have too few steps to learn anything."""
+    than 32 rows a step, or it would have too few steps to learn anything.
+
+    `gradient`: bytes of each learning weight's gradient, as they are summed; `moved`: bytes that the optimiser's step
+    reads and writes for it."""
 
     name: str
     rows: int
@@ -65,6 +74,8 @@ class Stage:
     operations: float
     learned: int
     short: bool = False
+    gradient: float = 4.0
+    moved: float = 28.0
 
     def spread(self, gpus: int, rows: int) -> tuple[int, int]:
         """How many of so many GPUs have something to do, and how many rows a step has."""
@@ -73,36 +84,64 @@ class Stage:
     def step(self, gpus: int, rows: int, card: Card, share: float) -> tuple[float, float, float]:
         """Seconds of a step of so many rows: products, summing the gradients, the optimiser.
 
-        Gradients are fp32 and are summed when all are there: twice round the GPUs of a machine, each with its share of
-        them (2 · 7/8 of the bytes, one way over its links), and then each GPU its eighth of them round the machines.
-        AdamW reads weight, gradient and two moments and writes three of them: 28 bytes a weight.
+        Gradients are summed when all are there: twice round the GPUs of a machine, each with its share of them
+        (2 · 7/8 of the bytes, one way over its links), and then each GPU its eighth of them round the machines.
         """
         products = rows * self.window * self.operations / (gpus * share * card.peak)
-        size = 4 * self.learned
+        size = self.gradient * self.learned
         within, machines = min(gpus, NODE), -(-gpus // NODE)
         summing = 2 * (within - 1) / within * size / card.link if gpus > 1 else 0.0
         summing += 2 * (machines - 1) / machines * size / NODE / NETWORK
-        return products, summing, 28 * self.learned / card.bandwidth
+        return products, summing, self.moved * self.learned / card.bandwidth
 
     def seconds(self, gpus: int, rows: int, card: Card, share: float) -> float:
         return -(-self.rows // rows) * sum(self.step(gpus, rows, card, share))
 
 
+def settings_of_recipe() -> tuple[TrainSettings, ...]:
+    """The recipe's stages, each with the method that it goes on with where it inherits one."""
+    stages: list[TrainSettings] = []
+    method = Method()
+    for stage in load_recipe(RECIPE).recipe.curriculum:
+        method = method if stage.method.inherit else stage.method
+        stages.append(stage.model_copy(update={"method": method}))
+    return tuple(stages)
+
+
+def precision_of(settings: TrainSettings) -> str:
+    """What a GPU computes in where the recipe says nothing."""
+    return "bf16" if settings.method.qlora is None else "nf4"
+
+
 def curriculum() -> tuple[Stage, ...]:
-    """The three stages of DESIGN.md's recipe on a base of TinyLlama's shape."""
-    shape, lora = SHAPES["1B"].base, Lora(rank=128, alpha=128)
-    adapter = shape.lora_parameters(lora)
-    long = frozen_operations(shape, 2048, lora)
-    return (
-        Stage("acculturate", 1_000_000, 512, full_operations(shape, 512), shape.parameters),
-        Stage("narrative-arc", 250_000, 2048, long, adapter),
-        Stage("imprint", -(-NOVEL // 512), 2048, long, adapter, short=True),
-    )
+    """The stages of the recipe on a base of TinyLlama's shape; one without a number of samples learns the novel."""
+    shape, names = SHAPES["1B"].base, [stage.name for stage in load_recipe(RECIPE).recipe.curriculum]
+    made = []
+    for name, settings in zip(names, settings_of_recipe(), strict=True):
+        lora, window = settings.method.adapter, settings.window
+        operations = full_operations(shape, window) if lora is None else frozen_operations(shape, window, lora)
+        learned = shape.parameters if lora is None else shape.lora_parameters(lora)
+        rows = settings.samples or -(-NOVEL // (settings.stride or window)) * int(settings.epochs)
+        gradient, moved = bytes_of(settings, shape, learned)
+        made.append(Stage(name, rows, window, operations, learned, settings.samples is None, gradient, moved))
+    return tuple(made)
 
 
-def novel_text(training: Sequence[Mapping[str, Any]]) -> str:
-    """What a novel costs on the machine of the figures and on two GPUs."""
+def bytes_of(settings: TrainSettings, shape: BaseShape, learned: int) -> tuple[float, float]:
+    """Of each learning weight: bytes of the gradient as it is summed; bytes that the optimiser's step moves.
+
+    It reads weight, gradient and what it keeps, and writes the first and the last: 28 with AdamW, which keeps all in
+    fp32.  Where few weights learn, their gradients are summed in float64.
+    """
+    held = held_by(settings, shape, precision_of(settings))
+    weight = held.weights if settings.method.full else held.adapter
+    return 8.0 if sums_exactly(learned) else held.gradients, 2 * (weight + held.optimiser) + held.gradients
+
+
+def novel_text(entries: Sequence[Mapping[str, Any]]) -> str:
+    """What a novel costs on the machine of the figures, which hold more than training, and on two GPUs."""
     tokens = NOVEL * EPOCHS
+    training = [one for one in entries if one["of"].startswith("training/")]
     counted = (
         f"{WORDS:,} words × {TOKENS_PER_WORD} tokens a word (assumed: an English tokenizer of some 50,000 words) = "
         f"{NOVEL:,} tokens; × {EPOCHS} epochs = **{tokens:,} tokens**."
@@ -113,6 +152,8 @@ def novel_text(training: Sequence[Mapping[str, Any]]) -> str:
         "| base | precision, window | arithmetic | time | energy |",
         "|---|---|---|---|---|",
     ]
+    if (embedded := _embedded_line(entries)) is not None:
+        lines.append(embedded)
     for shape in SHAPES:
         best = _best(shape, training)
         if best is not None:
@@ -120,7 +161,25 @@ def novel_text(training: Sequence[Mapping[str, Any]]) -> str:
             how, seconds = f"{best['precision']}, {best['window']:,}", tokens / rate
             cells = (shape, how, f"{tokens:,} / {show_rate(rate)}", duration(seconds), energy(seconds * LAPTOP_WATTS))
             lines.append(f"| {' | '.join(cells)} |")
+    if embedded is not None:
+        words = f"{WORDS:,} words × {EMBEDDED_TOKENS_PER_WORD} tokens × {EPOCHS} epochs = {_embedded_tokens():,}"
+        lines += ["", f"The embedded base's tokenizer knows few words: {words} (counted on the bundled novella)."]
     return "\n".join([counted, "", *lines, "", _gpu_text(tokens)])
+
+
+def _embedded_line(entries: Sequence[Mapping[str, Any]]) -> str | None:
+    """The embedded base with the settings that it has by default, where its training was measured."""
+    rates = [one["value"] for one in entries if one["of"] == "base" and one["name"] == "training"]
+    if not rates:
+        return None
+    tokens = _embedded_tokens()
+    seconds = tokens / rates[0]
+    cells = ("embedded, 7M", "as by default", f"{tokens:,} / {show_rate(rates[0])}")
+    return f"| {' | '.join((*cells, duration(seconds), energy(seconds * LAPTOP_WATTS)))} |"
+
+
+def _embedded_tokens() -> int:
+    return round(WORDS * EMBEDDED_TOKENS_PER_WORD) * EPOCHS
 
 
 def _gpu_text(tokens: int) -> str:
@@ -174,7 +233,7 @@ def gpu_memory(shape: BaseShape, precision: str, lora: Lora, card: Card) -> tupl
 
 
 def curriculum_text(training: Sequence[Mapping[str, Any]]) -> str:
-    """What the curriculum costs on 1, 8 and 64 GPUs, and why not on a processor."""
+    """What the curriculum costs on 1, 8 and 64 GPUs, what its first stage's optimiser saves, why not a processor."""
     stages = curriculum()
     shape = SHAPES["1B"].base
     card, share = LARGE, SHARES[0]
@@ -191,9 +250,9 @@ def curriculum_text(training: Sequence[Mapping[str, Any]]) -> str:
         lines.append(
             f"- **{stage.name}**: {stage.rows:,} rows × {stage.window:,} = {total / 1e6:,.1f} M tokens × "
             f"{stage.operations / 1e9:.2f} G operations = {total * stage.operations:.2e}; {stage.learned / 1e6:,.0f} M"
-            f" weights learn, {4 * stage.learned / 1e9:.2f} GB of gradients a step."
+            f" weights learn, {stage.gradient * stage.learned / 1e9:.2f} GB of gradients a step."
         )
-    lines += ["", _stage_table(stages, card, share), "", _cpu_text(stages[0], training)]
+    lines += ["", _stage_table(stages, card, share), "", _optimisers_text(card), "", _cpu_text(stages[0], training)]
     return "\n".join(lines)
 
 
@@ -221,9 +280,43 @@ def _stage_table(stages: Sequence[Stage], card: Card, share: float) -> str:
     return "\n".join(lines)
 
 
+def _optimisers_text(card: Card) -> str:
+    """The first stage with the recipe's optimiser, and with the other one."""
+    first, shape = settings_of_recipe()[0], SHAPES["1B"].base
+    learned, precision = shape.parameters, precision_of(first)
+    told = (
+        f"The first stage with the recipe's `{first.optimizer}` and with `{OTHER}` (bytes as the planner counts them; a"
+        " step of rows one by one on one GPU, activations kept and, in brackets, computed twice; the optimiser's time:"
+        " weight, gradient and what it keeps, read and written once; what comes between in fp32, 16 MiB at a time, is"
+        " not counted):"
+    )
+    head = "| optimiser | weight + gradient + kept, bytes | of all weights | memory of a step | gradients to sum "
+    lines = [told, "", f"{head}| optimiser's step on {card.name} |", "|---" * 6 + "|"]
+    for name in dict.fromkeys((first.optimizer, OTHER)):
+        settings = first.model_copy(update={"optimizer": name, "batch": 1})
+        held = held_by(settings, shape, precision)
+        each = (held.weights, held.gradients, held.optimiser)
+        gradient, moved = bytes_of(settings, shape, learned)
+        seconds = moved * learned / card.bandwidth
+        kept, twice = (
+            memory_of(one, shape, choose_batch(one), precision, learned, "cuda").step / 1e9
+            for one in (settings.model_copy(update={"checkpointing": again}) for again in (False, True))
+        )
+        cells = (
+            name,
+            " + ".join(f"{size:.3g}" for size in each),
+            f"{sum(each) * learned / 1e9:.1f} GB",
+            f"{kept:.1f} ({twice:.1f}) GB",
+            f"{gradient * learned / 1e9:.2f} GB",
+            f"{moved:.1f} × {learned / 1e9:.2f} G / {card.bandwidth / 1e12:.1f} T = {1000 * seconds:.1f} ms",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def _cpu_text(stage: Stage, training: Sequence[Mapping[str, Any]]) -> str:
     """The first stage on the processor of the table."""
-    best = next((one for one in training if one["key"] == "training/1B/bf16/512" and one["found"]), None)
+    best = next((one for one in training if one["of"] == "training/1B/bf16/512" and one["found"]), None)
     if best is None:
         return ""
     shape = SHAPES["1B"].base

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from benchmarks import facts
 from benchmarks.beside import goals_table, peers_machine, peers_table, writers_table
 from benchmarks.costs import curriculum_text, novel_text, show_rate
 
@@ -56,7 +56,6 @@ WRITING: tuple[tuple[str, str, int], ...] = (
 )
 BASE, HOUSE = "base", "house"  # how --only names what are no cases
 OF_BASE = ", the embedded base on the novella"
-SAME_MACHINE = ("processor", "cores", "gpu")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -86,16 +85,14 @@ def measure(patterns: Sequence[str], results: Path) -> None:
     chosen = [key for key in keys() if any(fnmatch(key, pattern) for pattern in patterns)]
     if not chosen:
         sys.exit(f"error: no case is called {' or '.join(patterns)}\ntry: one of {', '.join(keys())}")
-    from quire.verbs.benching.facts import machine_facts
-
-    machine = {**machine_facts(), "commit": _commit()}
+    machine = facts.machine()
     kept = kept_results(results, machine, whole=set(chosen) == set(keys()))
     for key in chosen:
         print(key, end=" ", flush=True)
         found = carry_out(key)
         when = {"date": machine["date"], "commit": machine["commit"]}
         kept["entries"] = merged(kept["entries"], key, [{**one, **when} for one in found])
-        results.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        facts.write(results, kept)
         print(_told(found), flush=True)
 
 
@@ -103,11 +100,11 @@ def kept_results(results: Path, machine: Mapping[str, Any], whole: bool) -> dict
     """What is there already, or nothing where all is measured anew.  Figures of two machines do not go together."""
     if whole or not results.is_file():
         return {"machine": dict(machine), "entries": []}
-    kept: dict[str, Any] = json.loads(results.read_text(encoding="utf-8"))
-    other = [name for name in SAME_MACHINE if kept["machine"][name] != machine[name]]
-    if other:
+    kept = facts.read(results)
+    other = facts.other_machine(kept["machine"], machine)
+    if other is not None:
         sys.exit(
-            f"error: {results} was measured on another machine ({other[0]} {kept['machine'][other[0]]})\n"
+            f"error: {results} was measured on another machine ({other})\n"
             "try: python -m benchmarks.speed, which measures all, or another file with --results"
         )
     return {**kept, "machine": dict(machine)}  # of the latest figures; each entry has its own date and commit
@@ -148,7 +145,7 @@ def tables(kept: Mapping[str, Any]) -> dict[str, str]:
         "training": training_table(training),
         "writing": writing_table([entry for entry in entries if entry["of"].startswith("writing/")]),
         "house": house_table([entry for entry in entries if entry["of"] in (BASE, HOUSE)]),
-        "novel": novel_text(training),
+        "novel": novel_text(entries),
         "curriculum": curriculum_text(training),
         "goals": goals_table(training, peers, writing),
         "peers": peers_table(peers),
@@ -252,21 +249,6 @@ def _told(found: Sequence[Mapping[str, Any]]) -> str:
         return str(one["problem"])
     share = f", {one['found']['fraction']:.0%} of the roofline" if "fraction" in one["found"] else ""
     return f"{one['found']['tokens_per_second']:.1f} tokens/s{share}"
-
-
-def _commit() -> str:
-    """The commit of the code, with a plus where files differ from it; "unknown" outside of a checkout."""
-    commit = _git("rev-parse", "--short", "HEAD")
-    return commit + ("+" if _git("status", "--porcelain", "--", "src") else "") if commit else "unknown"
-
-
-def _git(*asked: str) -> str:
-    home = Path(__file__).parents[1]
-    try:
-        done = subprocess.run(["git", *asked], capture_output=True, text=True, check=False, cwd=home)  # noqa: S603, S607
-    except OSError:
-        return ""
-    return done.stdout.strip()
 
 
 if __name__ == "__main__":

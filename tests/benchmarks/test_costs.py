@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 from benchmarks.costs import (
+    EMBEDDED_TOKENS_PER_WORD,
+    FEW_ROWS,
     LARGE,
     NOVEL,
     SMALL,
     Stage,
+    bytes_of,
     curriculum,
     curriculum_text,
     duration,
@@ -18,6 +21,7 @@ from benchmarks.costs import (
     full_operations,
     gpu_memory,
     novel_text,
+    settings_of_recipe,
     show_rate,
 )
 
@@ -31,7 +35,7 @@ WEIGHTS = 968_884_224 + 65_536_000  # 22 layers of 44,040,192; the head of 32,00
 def entry(shape: str, precision: str, window: int, rate: float) -> dict[str, Any]:
     key = f"training/{shape}/{precision}/{window}"
     found = {"tokens_per_second": rate}
-    return {"key": key, "shape": shape, "precision": precision, "window": window, "found": found}
+    return {"of": key, "key": key, "shape": shape, "precision": precision, "window": window, "found": found}
 
 
 def test_operations_of_a_token_where_an_adapter_learns() -> None:
@@ -61,11 +65,54 @@ def test_a_step_on_one_eight_and_sixty_four_gpus() -> None:
 
 def test_the_stages_are_those_of_the_recipe() -> None:
     wide, long, book = curriculum()
+    assert (wide.name, long.name, book.name) == ("acculturate", "narrative-arc", "imprint")
     assert (wide.rows, wide.window, wide.learned) == (1_000_000, 512, 1_100_048_384)
     assert (long.rows, long.window, long.learned) == (250_000, 2048, 100_925_440)
     assert book.rows == 264  # 135,000 tokens, a window every 512
     assert book.spread(64, 512) == (32, 32)
     assert wide.spread(64, 512) == (64, 512)
+
+
+def test_the_recipe_sets_the_optimiser_and_the_rows_of_a_step() -> None:
+    """In 8 bits: weight, its rest and gradient 2 bytes each, two moments 1 + 4/256 each; 28 where AdamW keeps fp32."""
+    wide, long, _ = curriculum()
+    assert (wide.gradient, wide.moved) == (2, pytest.approx(2 * (2 + 2 + 2 + 8 / 256) + 2))
+    assert (long.gradient, long.moved) == (4, 28)
+    stages = settings_of_recipe()
+    assert [stage.optimizer for stage in stages] == ["adamw_8bit", "adamw", "adamw"]
+    assert {stage.effective_batch for stage in stages} == {FEW_ROWS}
+    assert stages[2].method == stages[1].method
+
+
+def test_few_weights_have_their_gradients_summed_in_float64() -> None:
+    settings = settings_of_recipe()[1]
+    assert bytes_of(settings, SHAPE, 1000) == (8, 28)
+
+
+def test_both_optimisers_are_told() -> None:
+    text = curriculum_text([])
+    assert "| adamw_8bit | 2 + 2 + 4.03 | 8.8 GB |" in text
+    assert "| adamw | 4 + 4 + 8 | 17.6 GB |" in text
+    assert "14.1 × 1.10 G / 4.8 T = 3.2 ms |" in text
+    assert "28.0 × 1.10 G / 4.8 T = 6.4 ms |" in text
+
+
+def test_the_embedded_base_is_told_where_it_was_measured() -> None:
+    """143,500 tokens, three times, at 6,150 a second: 70 s."""
+    measured = [entry("1B", "bf16", 1024, 60.0), {"of": "base", "name": "training", "value": 6150.0}]
+    assert "| embedded, 7M | as by default | 430,500 / 6,150 | 70 s |" in novel_text(measured)
+    assert "100,000 words × 1.435 tokens × 3 epochs = 430,500" in novel_text(measured)
+    assert "embedded" not in novel_text(measured[:1])
+
+
+def test_the_tokens_of_a_word_are_as_counted() -> None:
+    import quire
+    from quire.planner.bases import find_base
+    from quire.tokens.tokenizer import load_tokenizer
+
+    novella = quire.read("sample:novella").books[0]
+    tokens = load_tokenizer(find_base("embedded", weights=False).path).encode(novella.text)
+    assert len(tokens) / novella.words == pytest.approx(EMBEDDED_TOKENS_PER_WORD, rel=1e-3)
 
 
 def test_a_novel_is_reckoned_with_the_fastest_measured_precision() -> None:

@@ -19,7 +19,7 @@ from benchmarks.speed import (
     writing_table,
 )
 
-from benchmarks import speed
+from benchmarks import facts, speed
 from quire.verbs.benching.shapes import SHAPES
 
 FOUND = {
@@ -99,8 +99,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return [{"name": key, "value": 1.0, "unit": "s", "how": ""}]
 
     monkeypatch.setattr(speed, "carry_out", carry_out)
-    monkeypatch.setattr("quire.verbs.benching.facts.machine_facts", lambda: dict(MACHINE))
-    monkeypatch.setattr(speed, "_commit", lambda: "abc")
+    monkeypatch.setattr(facts, "machine", lambda: dict(MACHINE))
     return carried_out
 
 
@@ -121,7 +120,7 @@ def test_figures_of_two_machines_are_not_mixed(
 ) -> None:
     file = tmp_path / "speed.json"
     speed.main(["--results", str(file), "--only", "house"])
-    monkeypatch.setattr("quire.verbs.benching.facts.machine_facts", lambda: {**MACHINE, "processor": "B"})
+    monkeypatch.setattr(facts, "machine", lambda: {**MACHINE, "processor": "B"})
     with pytest.raises(SystemExit, match=r"measured on another machine \(processor A\)"):
         speed.main(["--results", str(file), "--only", "base"])
     speed.main(["--results", str(file)])  # all of it begins anew
