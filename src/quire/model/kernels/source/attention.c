@@ -31,7 +31,7 @@ static void lay_out(int64_t *offsets, const int64_t *starts, int64_t segments) {
  * The exponentials count from `highest`, which follows the largest score only where that has left it far behind: what
  * is up to SLACK above is as exact, and the sums so far need not be scaled (after FlashAttention-4). */
 #define SOFTEN(ROWS, NG)                                                                                              \
-    AVX512BF16 static inline __attribute__((always_inline)) void soften_##ROWS##_##NG(                                \
+    AVX512BF16 INLINE void soften_##ROWS##_##NG(                                                                      \
         bf16 *p, const bf16 *queries, const bf16 *keys, float *highest, float *total, float *out, int64_t dim,        \
         int seen, float scale) {                                                                                      \
         const __m512 by = _mm512_set1_ps(scale), lowest = _mm512_set1_ps(-INFINITY);                                  \
@@ -41,17 +41,14 @@ static void lay_out(int64_t *offsets, const int64_t *starts, int64_t segments) {
         for (int64_t d = 0; d < dim; d += 2) {                                                                        \
             __m512bh right[NG];                                                                                       \
             for (int j = 0; j < NG; j++) right[j] = (__m512bh)_mm512_loadu_si512(keys + 16 * (d + j * dim));          \
-            IN_REGISTERS                                                                                              \
-            for (int i = 0; i < ROWS; i++) {                                                                          \
+            UNROLL for (int i = 0; i < ROWS; i++) {                                                                   \
                 __m512bh left = two_of(queries + i * dim + d);                                                        \
                 for (int j = 0; j < NG; j++) s[i][j] = _mm512_dpbf16_ps(s[i][j], left, right[j]);                     \
             }                                                                                                         \
         }                                                                                                             \
-        IN_REGISTERS                                                                                                  \
-        for (int i = 0; i < ROWS; i++) {                                                                              \
+        UNROLL for (int i = 0; i < ROWS; i++) {                                                                       \
             __m512 top = lowest, sum = _mm512_loadu_ps(total + 16 * i), most = _mm512_set1_ps(highest[i]);            \
-            IN_REGISTERS                                                                                              \
-            for (int j = 0; j < NG; j++) {                                                                            \
+            UNROLL for (int j = 0; j < NG; j++) {                                                                     \
                 s[i][j] = _mm512_mul_ps(s[i][j], by);                                                                 \
                 if (seen && j == NG - 1) s[i][j] = _mm512_mask_mov_ps(lowest, first_lanes(seen + i), s[i][j]);        \
                 top = _mm512_max_ps(top, s[i][j]);                                                                    \
@@ -65,8 +62,7 @@ static void lay_out(int64_t *offsets, const int64_t *starts, int64_t segments) {
                 most = now;                                                                                           \
                 highest[i] = _mm512_cvtss_f32(now);                                                                   \
             }                                                                                                         \
-            IN_REGISTERS                                                                                              \
-            for (int j = 0; j < NG; j++) {                                                                            \
+            UNROLL for (int j = 0; j < NG; j++) {                                                                     \
                 __m512 e = power_of_two(_mm512_sub_ps(s[i][j], most));                                                \
                 sum = _mm512_add_ps(sum, e);                                                                          \
                 store_bf16(p + i * TILE + 16 * j, e);                                                                 \
@@ -97,29 +93,37 @@ OWN_FUNCTION static void soften(bf16 *p, const bf16 *queries, const bf16 *keys, 
 #undef EACH
 }
 
+/* One query's sums over the values (dim), by that of its exponentials, which is returned. */
+AVX512BF16 static float divide(bf16 *out, const float *sums, const float *total, int64_t dim) {
+    float sum = _mm512_reduce_add_ps(_mm512_loadu_ps(total));
+    __m512 by = _mm512_set1_ps(1.0f / sum);
+    for (int64_t d = 0; d < dim; d += 16) store_bf16(out + d, _mm512_mul_ps(by, _mm512_loadu_ps(sums + d)));
+    return sum;
+}
+
 /* Returns 0, or 1 where there was no memory. */
 AVX512BF16 int64_t quire_attention_forward(const bf16 *q, int64_t q_row, const bf16 *k, int64_t k_row, const bf16 *v,
                                            int64_t v_row, const bf16 *cos, const bf16 *sin, int64_t turns,
                                            const int64_t *starts, int64_t segments, int64_t heads, int64_t groups,
                                            int64_t dim, float scale, bf16 *out, float *lse) {
     int64_t tokens = starts[segments], share = heads / groups, blocks = 0, bad = 0;
-    int64_t *offsets = room((segments + 1) * 2 * sizeof(int64_t)), *blocks_before = offsets + segments + 1;
+    int64_t *offsets = room_for((segments + 1) * 2 * sizeof(int64_t)), *blocks_before = offsets + segments + 1;
     if (offsets == NULL) return 1;
     lay_out(offsets, starts, segments);
     for (int64_t i = 0; i < segments; i++) {
         blocks_before[i] = blocks;
-        blocks += (starts[i + 1] - starts[i] + TILE - 1) / TILE;
+        blocks += over(starts[i + 1] - starts[i], TILE);
     }
     blocks_before[segments] = blocks;
     int64_t all = offsets[segments];
-    bf16 *keys = room(groups * all * dim * sizeof(bf16)), *values = room(groups * all * dim * sizeof(bf16));
+    bf16 *keys = room_for(groups * all * dim * sizeof(bf16)), *values = room_for(groups * all * dim * sizeof(bf16));
     if (keys == NULL || values == NULL) bad = 1;
     const int64_t go = !bad; /* `bad` may change while threads are still on their way in */
 #pragma omp parallel
     if (go) {
-        bf16 *rows = room(TILE * dim * sizeof(bf16));
-        bf16 *p = room(16 * TILE * sizeof(bf16));
-        float *sums = room(TILE * dim * sizeof(float));
+        bf16 *rows = room_for(TILE * dim * sizeof(bf16));
+        bf16 *p = room_for(16 * TILE * sizeof(bf16));
+        float *sums = room_for(TILE * dim * sizeof(float));
         float highest[TILE], total[TILE * 16];
         if (rows == NULL || p == NULL || sums == NULL) {
 #pragma omp atomic write
@@ -158,11 +162,7 @@ AVX512BF16 int64_t quire_attention_forward(const bf16 *q, int64_t q_row, const b
                                  8 * sixteens, 1);
                     }
                 for (int64_t i = 0; i < n; i++) {
-                    float sum = _mm512_reduce_add_ps(_mm512_loadu_ps(total + 16 * i));
-                    __m512 by = _mm512_set1_ps(1.0f / sum);
-                    bf16 *to = out + ((first + i) * heads + h) * dim;
-                    for (int64_t d = 0; d < dim; d += 16)
-                        store_bf16(to + d, _mm512_mul_ps(by, _mm512_loadu_ps(sums + i * dim + d)));
+                    float sum = divide(out + ((first + i) * heads + h) * dim, sums + i * dim, total + 16 * i, dim);
                     lse[h * tokens + first + i] = highest[i] + log2f(sum);
                 }
             }
@@ -190,7 +190,7 @@ typedef struct {
 /* ROWS keys, 16 * NG queries from column `at` on; where `own`, key i sees the queries of the first group from lane
  * `own` - 1 + i on. */
 #define GRADIENT(ROWS, NG)                                                                                            \
-    AVX512BF16 static inline __attribute__((always_inline)) void gradient_##ROWS##_##NG(                              \
+    AVX512BF16 INLINE void gradient_##ROWS##_##NG(                                                                    \
         const tile *to, int64_t row, int64_t at, const bf16 *k, const bf16 *v, const asking *q, int64_t dim, int own, \
         float scale) {                                                                                                \
         const __m512 by = _mm512_set1_ps(scale * LOG2E);                                                              \
@@ -200,26 +200,21 @@ typedef struct {
             for (int j = 0; j < NG; j++) s[i][j] = d[i][j] = _mm512_setzero_ps();                                     \
         for (int64_t f = 0; f < dim; f += 2) {                                                                        \
             __m512bh q_now[NG], o_now[NG];                                                                            \
-            IN_REGISTERS                                                                                              \
-            for (int j = 0; j < NG; j++) {                                                                            \
+            UNROLL for (int j = 0; j < NG; j++) {                                                                     \
                 q_now[j] = (__m512bh)_mm512_loadu_si512(q_right + 16 * (f + j * dim));                                \
                 o_now[j] = (__m512bh)_mm512_loadu_si512(o_right + 16 * (f + j * dim));                                \
             }                                                                                                         \
-            IN_REGISTERS                                                                                              \
-            for (int i = 0; i < ROWS; i++) {                                                                          \
+            UNROLL for (int i = 0; i < ROWS; i++) {                                                                   \
                 __m512bh left = two_of(k + i * dim + f), right = two_of(v + i * dim + f);                             \
-                IN_REGISTERS                                                                                          \
-                for (int j = 0; j < NG; j++) {                                                                        \
+                UNROLL for (int j = 0; j < NG; j++) {                                                                 \
                     s[i][j] = _mm512_dpbf16_ps(s[i][j], left, q_now[j]);                                              \
                     d[i][j] = _mm512_dpbf16_ps(d[i][j], right, o_now[j]);                                             \
                 }                                                                                                     \
             }                                                                                                         \
         }                                                                                                             \
-        IN_REGISTERS                                                                                                  \
-        for (int j = 0; j < NG; j++) {                                                                                \
+        UNROLL for (int j = 0; j < NG; j++) {                                                                         \
             __m512 level = _mm512_loadu_ps(q->levels + at + 16 * j), minus = _mm512_loadu_ps(q->inner + at + 16 * j); \
-            IN_REGISTERS                                                                                              \
-            for (int i = 0; i < ROWS; i += 2) {                                                                       \
+            UNROLL for (int i = 0; i < ROWS; i += 2) {                                                                \
                 int64_t place = (row + i) * TILE + at + 16 * j;                                                       \
                 __m512 p[2], g[2];                                                                                    \
                 for (int e = 0; e < 2; e++) {                                                                         \
@@ -316,20 +311,21 @@ AVX512BF16 int64_t quire_attention_backward(const bf16 *q, int64_t q_row, const 
                                             const bf16 *dout, bf16 *dq, bf16 *dk, bf16 *dv) {
     int64_t tokens = starts[segments], share = heads / groups, bad = 0;
     /* The queries of a group of heads are so many pieces of work, whatever the threads, each with sums of its own. */
-    const int64_t pieces = (UNITS + groups - 1) / groups;
-    int64_t *offsets = room((segments + 1) * sizeof(int64_t));
+    const int64_t pieces = over(UNITS, groups);
+    int64_t *offsets = room_for((segments + 1) * sizeof(int64_t));
     if (offsets == NULL) return 1;
     lay_out(offsets, starts, segments);
     int64_t size = offsets[segments] * dim;
-    bf16 *k_rows = room(3 * groups * size * sizeof(bf16)), *k_tokens = k_rows + groups * size;
+    bf16 *k_rows = room_for(3 * groups * size * sizeof(bf16)), *k_tokens = k_rows + groups * size;
     bf16 *v_rows = k_tokens + groups * size;
-    float *to_k = room(pieces * groups * size * sizeof(float)), *to_v = room(pieces * groups * size * sizeof(float));
+    const size_t sums_bytes = pieces * groups * size * sizeof(float);
+    float *to_k = room_for(sums_bytes), *to_v = room_for(sums_bytes);
     if (k_rows == NULL || to_k == NULL || to_v == NULL) bad = 1;
     const int64_t go = !bad;
 #pragma omp parallel
     if (go) {
-        bf16 *halves = room((5 * dim + 3 * TILE) * TILE * sizeof(bf16)), *after = halves + 5 * TILE * dim;
-        float *sums = room(TILE * dim * sizeof(float));
+        bf16 *halves = room_for((5 * dim + 3 * TILE) * TILE * sizeof(bf16)), *after = halves + 5 * TILE * dim;
+        float *sums = room_for(TILE * dim * sizeof(float));
         if (halves == NULL || sums == NULL) {
 #pragma omp atomic write
             bad = 1;
@@ -355,7 +351,7 @@ AVX512BF16 int64_t quire_attention_backward(const bf16 *q, int64_t q_row, const 
             for (int64_t w = 0; w < segments; w++)
                 for (int64_t g = 0; g < groups; g++)
                     for (int64_t piece = 0; piece < pieces; piece++) {
-                        int64_t length = starts[w + 1] - starts[w], tiles = (length + TILE - 1) / TILE;
+                        int64_t length = starts[w + 1] - starts[w], tiles = over(length, TILE);
                         int64_t place = g * size + offsets[w] * dim, own = piece * groups * size + place;
                         for (int64_t turn = 0; (x.first = tile_of(tiles, piece, pieces, turn) * TILE) >= 0; turn++)
                             for (int64_t h = g * share; h < (g + 1) * share; h++) {
@@ -371,7 +367,7 @@ AVX512BF16 int64_t quire_attention_backward(const bf16 *q, int64_t q_row, const 
 #pragma omp for schedule(dynamic, 1) collapse(2)
             for (int64_t w = 0; w < segments; w++)
                 for (int64_t g = 0; g < groups; g++) {
-                    int64_t first = starts[w], n = starts[w + 1] - first, tiles = (n + TILE - 1) / TILE;
+                    int64_t first = starts[w], n = starts[w + 1] - first, tiles = over(n, TILE);
                     int64_t place = g * size + offsets[w] * dim, to = (first * groups + g) * dim;
                     float *sum_k = to_k + place, *sum_v = to_v + place;
                     for (int64_t piece = 1; piece < least(pieces, tiles); piece++) {

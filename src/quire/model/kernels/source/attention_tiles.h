@@ -13,20 +13,7 @@
 /* Not merged into its callers, where the compiler would run short of registers. */
 #define OWN_FUNCTION AVX512BF16 __attribute__((noinline))
 
-/* Loops over what is held in registers: unrolled as a whole, or it is not held there. */
-#ifdef __clang__
-#define IN_REGISTERS _Pragma("unroll")
-#else
-#define IN_REGISTERS _Pragma("GCC unroll 16")
-#endif
-
-static inline int64_t padded(int64_t n) { return (n + 15) & ~(int64_t)15; }
-static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-static void *room(size_t bytes) {
-    void *found = NULL;
-    return posix_memalign(&found, 64, bytes ? bytes : 64) == 0 ? found : NULL;
-}
+static inline int64_t padded(int64_t n) { return up_to(n, 16); }
 
 /* 2^x to 5e-6 of its value, far finer than the bf16 that it becomes; 0 far below, NaN for NaN.
  * The polynomial is the best of degree 4 for the relative error on [-1/2, 1/2] (fitted with Remez' exchange). */
@@ -49,7 +36,7 @@ AVX512BF16 static inline __m512bh two_of(const bf16 *p) {
 
 /* C (ROWS x 16 * NG) (+)= A (ROWS x 2 * pairs) B; one function for each, so that the sums stay in registers */
 #define PRODUCT(ROWS, NG)                                                                                             \
-    AVX512BF16 static inline __attribute__((always_inline)) void product_##ROWS##_##NG(                               \
+    AVX512BF16 INLINE void product_##ROWS##_##NG(                                                                     \
         float *c, int64_t c_row, const bf16 *a, int64_t a_row, int64_t a_pair, const bf16 *b, int64_t b_pair,         \
         int64_t b_group, int64_t pairs, int add) {                                                                    \
         __m512 sum[ROWS][NG];                                                                                         \
@@ -138,34 +125,7 @@ AVX512BF16 static void scatter(bf16 *to, int64_t row, const float *from, int64_t
     }
 }
 
-/* 16 x 16 numbers of 32 bits, mirrored */
-AVX512 static inline __attribute__((always_inline)) void mirror(__m512i r[16]) {
-    __m512i t[16];
-    for (int i = 0; i < 8; i++) {
-        t[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
-        t[2 * i + 1] = _mm512_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
-    }
-    for (int i = 0; i < 4; i++) {
-        r[4 * i] = _mm512_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
-        r[4 * i + 1] = _mm512_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
-        r[4 * i + 2] = _mm512_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
-        r[4 * i + 3] = _mm512_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
-    }
-    for (int i = 0; i < 4; i++) {
-        t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
-        t[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
-        t[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
-        t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
-    }
-    for (int i = 0; i < 4; i++) {
-        r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-        r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
-        r[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
-        r[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
-    }
-}
-
-/* (n, dim) to [n / 16][dim / 2][16][2]; n a multiple of 16.  Pairs of features are numbers of 32 bits, mirrored. */
+/* (n, dim) to [n / 16][dim / 2][16][2]; n a multiple of 16.  Pairs of features are numbers of four bytes. */
 AVX512 static void by_features(bf16 *to, const bf16 *from, int64_t n, int64_t dim) {
     for (int64_t t = 0; t < n; t += 16, from += 16 * dim)
         for (int64_t d = 0; d < dim; d += 32, to += 32 * 16) {
@@ -173,7 +133,7 @@ AVX512 static void by_features(bf16 *to, const bf16 *from, int64_t n, int64_t di
             __mmask16 m = first_lanes(width / 2);
             __m512i r[16];
             for (int i = 0; i < 16; i++) r[i] = _mm512_maskz_loadu_epi32(m, from + i * dim + d);
-            mirror(r);
+            transpose(r);
             for (int i = 0; i < width / 2; i++) _mm512_storeu_si512(to + 32 * i, r[i]);
             to -= (32 - width) * 16;
         }

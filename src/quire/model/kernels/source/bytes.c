@@ -7,16 +7,11 @@
  */
 #include "turns.h"
 
-static const float SMALLEST = 1e-30f; /* a row of zeros has a scale too */
-
-/* the first n of sixty-four lanes */
-static inline __mmask64 lanes(int64_t n) { return n >= 64 ? ~0ull : n <= 0 ? 0 : (1ull << n) - 1; }
-
 /* four bytes of every quarter of a vector behind one another: what instructions do in quarters goes over the whole */
 #define ACROSS _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0)
 
 /* sixteen numbers of a row, times those of `by` where it is given */
-AVX512VNNI static inline __attribute__((always_inline)) __m512 sixteen(const bf16 *x, const float *by, __mmask16 mask) {
+AVX512VNNI INLINE __m512 sixteen(const bf16 *x, const float *by, __mmask16 mask) {
     const __m512 v = load_bf16_part(x, mask);
     return by == NULL ? v : _mm512_mul_ps(v, _mm512_maskz_loadu_ps(mask, by));
 }
@@ -30,14 +25,12 @@ AVX512VNNI static inline __m512i divided(__m512 x, __m512 worth, __m512 inverse)
 
 /* the largest |x| of thirty-two, and of what was found before: the bits, as whole numbers in the order of what they
  * stand for, infinity and then NaN at the end */
-AVX512VNNI static inline __attribute__((always_inline)) __m512i largest(__m512i found, const bf16 *x, const float *by,
-                                                                        __mmask32 mask) {
+AVX512VNNI INLINE __m512i largest(__m512i found, const bf16 *x, const float *by, __mmask32 mask) {
     if (by == NULL) {
         const __m512i v = _mm512_and_si512(_mm512_maskz_loadu_epi16(mask, x), _mm512_set1_epi16(0x7FFF));
         return _mm512_max_epu16(found, v);
     }
-#pragma GCC unroll 2
-    for (int i = 0; i < 2; i++) {
+    UNROLL for (int i = 0; i < 2; i++) {
         const __m512i v = _mm512_castps_si512(sixteen(x + 16 * i, by + 16 * i, (__mmask16)(mask >> 16 * i)));
         found = _mm512_max_epu32(found, _mm512_and_si512(v, _mm512_set1_epi32(0x7FFFFFFF)));
     }
@@ -45,12 +38,10 @@ AVX512VNNI static inline __attribute__((always_inline)) __m512i largest(__m512i 
 }
 
 /* the codes of the first n of sixty-four numbers, 0 for the others */
-AVX512VNNI static inline __attribute__((always_inline)) __m512i coded(const bf16 *x, const float *by, int64_t n,
-                                                                      __m512 worth, __m512 inverse) {
-    const __mmask64 mask = lanes(n);
+AVX512VNNI INLINE __m512i coded(const bf16 *x, const float *by, int64_t n, __m512 worth, __m512 inverse) {
+    const __mmask64 mask = first_lanes(n);
     __m512i q[4];
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++)
+    UNROLL for (int i = 0; i < 4; i++)
         q[i] = divided(sixteen(x + 16 * i, by == NULL ? NULL : by + 16 * i, (__mmask16)(mask >> 16 * i)), worth,
                        inverse);
     const __m512i packed = _mm512_packs_epi16(_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3]));
@@ -58,13 +49,12 @@ AVX512VNNI static inline __attribute__((always_inline)) __m512i coded(const bf16
     return _mm512_permutexvar_epi32(ACROSS, packed);
 }
 
-AVX512VNNI static inline __attribute__((always_inline)) void quantise_row(const bf16 *x, const float *by,
-                                                                          int64_t columns, int64_t stride,
-                                                                          int8_t *codes, float *scale, int32_t *sum) {
+AVX512VNNI INLINE void quantise_row(const bf16 *x, const float *by, int64_t columns, int64_t stride, int8_t *codes,
+                                    float *scale, int32_t *sum) {
     __m512i found = _mm512_setzero_si512(), total = found;
     int64_t i = 0;
     for (; i + 32 <= columns; i += 32) found = largest(found, x + i, by == NULL ? NULL : by + i, ~0u);
-    if (i < columns) found = largest(found, x + i, by == NULL ? NULL : by + i, (__mmask32)lanes(columns - i));
+    if (i < columns) found = largest(found, x + i, by == NULL ? NULL : by + i, first_lanes(columns - i));
     if (by == NULL) /* two of sixteen bits, each the upper half of a number */
         found = _mm512_max_epu32(_mm512_slli_epi32(found, 16), _mm512_and_si512(found, _mm512_set1_epi32(-65536)));
     const uint32_t bits = _mm512_reduce_max_epu32(found);
@@ -88,16 +78,19 @@ AVX512VNNI static inline __attribute__((always_inline)) void quantise_row(const 
     *sum = _mm512_reduce_add_epi32(total);
 }
 
+AVX512VNNI static void quantise(const bf16 *x, const float *by, int64_t columns, int64_t stride, int8_t *codes,
+                                float *scale, int32_t *sum) {
+    if (by == NULL) quantise_row(x, NULL, columns, stride, codes, scale, sum);
+    else quantise_row(x, by, columns, stride, codes, scale, sum);
+}
+
 /* codes (rows, stride): x (rows, columns), times by (columns) where it is given, over scale (rows); 0 from `columns`
  * on; sums (rows) of the codes.  `stride` is a multiple of 64. */
-AVX512VNNI void quire_quantise_rows(const bf16 *x, const float *by, int8_t *codes, float *scale, int32_t *sums,
-                                    int64_t rows, int64_t columns, int64_t stride) {
+void quire_quantise_rows(const bf16 *x, const float *by, int8_t *codes, float *scale, int32_t *sums, int64_t rows,
+                         int64_t columns, int64_t stride) {
 #pragma omp parallel for schedule(static)
-    for (int64_t r = 0; r < rows; r++) {
-        const bf16 *row = x + r * columns;
-        if (by == NULL) quantise_row(row, NULL, columns, stride, codes + r * stride, scale + r, sums + r);
-        else quantise_row(row, by, columns, stride, codes + r * stride, scale + r, sums + r);
-    }
+    for (int64_t r = 0; r < rows; r++)
+        quantise(x + r * columns, by, columns, stride, codes + r * stride, scale + r, sums + r);
 }
 
 typedef struct {
@@ -115,16 +108,14 @@ AVX512VNNI static void pack_rows(const Work *work, int64_t n0, int64_t k0, int64
     for (int part = 0; part < PARTS; part++) {
         for (int64_t k = k0; k < k1; k += 64) {
             char *to = panel + (k - k0) / 4 * GROUPS + part * 64;
-            const __mmask64 mask = lanes(k1 - k);
+            const __mmask64 mask = first_lanes(k1 - k);
             __m512i v[16];
-#pragma GCC unroll 16
-            for (int i = 0; i < 16; i++) {
+            UNROLL for (int i = 0; i < 16; i++) {
                 const int64_t n = n0 + 16 * part + i;
                 v[i] = _mm512_maskz_loadu_epi8(n < work->outputs ? mask : 0, work->w + n * work->w_stride + k);
             }
             transpose(v);
-#pragma GCC unroll 16
-            for (int i = 0; i < 16; i++) _mm512_store_si512(to + i * GROUPS, _mm512_xor_si512(v[i], raise));
+            UNROLL for (int i = 0; i < 16; i++) _mm512_store_si512(to + i * GROUPS, _mm512_xor_si512(v[i], raise));
         }
     }
 }
@@ -132,12 +123,11 @@ AVX512VNNI static void pack_rows(const Work *work, int64_t n0, int64_t k0, int64
 /* the same out of weights (terms, outputs) */
 AVX512VNNI static void pack_columns(const Work *work, int64_t n0, int64_t k0, int64_t k1, char *panel) {
     const __m512i raise = _mm512_set1_epi8((char)0x80);
-    const __mmask64 mask = lanes(work->outputs - n0);
+    const __mmask64 mask = first_lanes(work->outputs - n0);
     for (int64_t k = k0; k < k1; k += 4, panel += GROUPS) {
         const char *from = work->w + k * work->w_stride + n0;
         __m512i v[4];
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; i++) {
+        UNROLL for (int i = 0; i < 4; i++) {
             _mm_prefetch(from + (16 + i) * work->w_stride, _MM_HINT_T0);
             const __m512i row = _mm512_maskz_loadu_epi8(k + i < k1 ? mask : 0, from + i * work->w_stride);
             v[i] = _mm512_permutexvar_epi32(ACROSS, _mm512_xor_si512(row, raise));
@@ -151,33 +141,15 @@ AVX512VNNI static void pack_columns(const Work *work, int64_t n0, int64_t k0, in
     }
 }
 
-#define FOUR                                                                                     \
-    {                                                                                            \
-        __m512i w[PARTS];                                                                        \
-        _Pragma("GCC unroll 4") for (int v = 0; v < PARTS; v++)                                  \
-            w[v] = _mm512_load_si512(panel + 64 * v);                                            \
-        _Pragma("GCC unroll 6") for (int r = 0; r < height; r++) {                               \
-            int32_t four;                                                                        \
-            memcpy(&four, half[r / 3] + (r % 3) * stride, GROUP);                                \
-            const __m512i a = _mm512_set1_epi32(four);                                           \
-            _Pragma("GCC unroll 4") for (int v = 0; v < PARTS; v++)                              \
-                sum[r][v] = _mm512_dpbusd_epi32(sum[r][v], w[v], a);                             \
-        }                                                                                        \
-        panel += GROUPS;                                                                         \
-        half[0] += GROUP;                                                                        \
-        half[1] += GROUP;                                                                        \
-    }
-
 /* sums of whole numbers as what they are worth */
-AVX512VNNI static inline __attribute__((always_inline)) __m512 valued(__m512i sum, const Product *p, int64_t row,
-                                                                      __m512 worth, __m512 bias) {
+AVX512VNNI INLINE __m512 valued(__m512i sum, const Product *p, int64_t row, __m512 worth,
+                                __m512 bias) {
     __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(p->scale[row]));
     if (p->worth != NULL) y = _mm512_mul_ps(y, worth);
     return p->bias == NULL ? y : _mm512_add_ps(y, bias);
 }
 
-AVX512VNNI static inline __attribute__((always_inline)) void tile(const int height, Job *job, int64_t row,
-                                                                  const char *soon) {
+AVX512VNNI INLINE void tile(const int height, Job *job, int64_t row, const char *soon) {
     const Work *work = job->work;
     const Product *p = work->product;
     const int64_t stride = work->x_stride, outputs = work->outputs, fours = over(job->k1 - job->k0, GROUP);
@@ -187,10 +159,8 @@ AVX512VNNI static inline __attribute__((always_inline)) void tile(const int heig
     int32_t *sums = (int32_t *)job->sums + (row - job->start) * PANEL;
     const int64_t at_once = job->next.rows > 0 ? job->at_once : 0;
     __m512i sum[TILE][PARTS];
-#pragma GCC unroll 6
-    for (int r = 0; r < height; r++)
-#pragma GCC unroll 4
-        for (int v = 0; v < PARTS; v++)
+    UNROLL for (int r = 0; r < height; r++)
+        UNROLL for (int v = 0; v < PARTS; v++)
             sum[r][v] = job->is_first ? _mm512_set1_epi32(-128 * p->sums[row + r])
                                       : _mm512_load_si512(sums + r * PANEL + 16 * v);
     int64_t k = 0;
@@ -200,30 +170,25 @@ AVX512VNNI static inline __attribute__((always_inline)) void tile(const int heig
         for (int64_t r = k / CHUNK * 2; r < least(height, k / CHUNK * 2 + 2); r++)
             for (int i = 0; i < PANEL; i += 32) __builtin_prefetch(out + r * outputs + i, 1);
         for (int i = 0; i < CHUNK; i += 2) {
-            FOUR
-            FOUR
+            ADD_GROUP(_mm512_dpbusd_epi32, 4)
+            ADD_GROUP(_mm512_dpbusd_epi32, 4)
         }
     }
-    for (; k < fours; k++) FOUR
+    for (; k < fours; k++) ADD_GROUP(_mm512_dpbusd_epi32, 4)
     if (!job->is_last) {
-#pragma GCC unroll 6
-        for (int r = 0; r < height; r++)
-#pragma GCC unroll 4
-            for (int v = 0; v < PARTS; v++) _mm512_store_si512(sums + r * PANEL + 16 * v, sum[r][v]);
+        UNROLL for (int r = 0; r < height; r++)
+            UNROLL for (int v = 0; v < PARTS; v++) _mm512_store_si512(sums + r * PANEL + 16 * v, sum[r][v]);
         return;
     }
     const __m512 none = _mm512_setzero_ps();
     if (job->n0 + PANEL <= outputs && !p->add) {
-#pragma GCC unroll 2
-        for (int v = 0; v < PARTS; v += 2) {
+        UNROLL for (int v = 0; v < PARTS; v += 2) {
             __m512 worth[2] = {none, none}, bias[2] = {none, none};
-#pragma GCC unroll 2
-            for (int i = 0; i < 2; i++) {
+            UNROLL for (int i = 0; i < 2; i++) {
                 if (p->worth != NULL) worth[i] = _mm512_loadu_ps(p->worth + job->n0 + 16 * (v + i));
                 if (p->bias != NULL) bias[i] = _mm512_loadu_ps(p->bias + job->n0 + 16 * (v + i));
             }
-#pragma GCC unroll 6
-            for (int r = 0; r < height; r++) {
+            UNROLL for (int r = 0; r < height; r++) {
                 const __m512 a = valued(sum[r][v], p, row + r, worth[0], bias[0]);
                 const __m512 b = valued(sum[r][v + 1], p, row + r, worth[1], bias[1]);
                 _mm512_storeu_si512(out + r * outputs + 16 * v, (__m512i)_mm512_cvtne2ps_pbh(b, a));
@@ -231,15 +196,13 @@ AVX512VNNI static inline __attribute__((always_inline)) void tile(const int heig
         }
         return;
     }
-#pragma GCC unroll 4
-    for (int v = 0; v < PARTS; v++) {
+    UNROLL for (int v = 0; v < PARTS; v++) {
         const int64_t n = job->n0 + 16 * v;
         if (n >= outputs) break;
         const __mmask16 mask = first_lanes(outputs - n);
         const __m512 worth = p->worth == NULL ? none : _mm512_maskz_loadu_ps(mask, p->worth + n);
         const __m512 bias = p->bias == NULL ? none : _mm512_maskz_loadu_ps(mask, p->bias + n);
-#pragma GCC unroll 6
-        for (int r = 0; r < height; r++) {
+        UNROLL for (int r = 0; r < height; r++) {
             __m512 y = valued(sum[r][v], p, row + r, worth, bias);
             bf16 *to = out + r * outputs + 16 * v;
             if (p->add) y = _mm512_add_ps(y, load_bf16_part(to, mask));
@@ -248,15 +211,7 @@ AVX512VNNI static inline __attribute__((always_inline)) void tile(const int heig
     }
 }
 
-#define SIZE(n) \
-    case n: tile(n, job, row, soon); break;
-
-AVX512VNNI static void some_rows(int64_t height, Job *job, int64_t row, const char *soon) {
-    switch (height) {
-        SIZE(1) SIZE(2) SIZE(3) SIZE(4) SIZE(5)
-    default: tile(TILE, job, row, soon);
-    }
-}
+SOME_ROWS(AVX512VNNI)
 
 /* out (rows, outputs) = codes (rows, terms) · weights · scale · worth + bias, or += where `add` is not 0.  The weights
  * are (outputs, terms), or (terms, outputs) where `by_terms` is not 0.  `stride` is that of the codes, with zeros behind

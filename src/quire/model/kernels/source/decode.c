@@ -90,38 +90,33 @@ AVX512 INLINE void attend_some(const float *q, const void *keys, const void *val
                                int64_t length, float factor, float *scores, int64_t capacity, int64_t heads,
                                float *out) {
     __m512 best[AT_ONCE], total[AT_ONCE];
-#pragma GCC unroll 4
-    for (int64_t h = 0; h < heads; h++) {
+    UNROLL for (int64_t h = 0; h < heads; h++) {
         best[h] = _mm512_set1_ps(-INFINITY);
         total[h] = _mm512_setzero_ps();
     }
     const __m512 by = _mm512_set1_ps(factor);
     for (int64_t at = 0; at < length; at += 16) {
         __m512 sum[AT_ONCE][2];
-#pragma GCC unroll 4
-        for (int64_t h = 0; h < heads; h++) sum[h][0] = sum[h][1] = _mm512_setzero_ps();
+        UNROLL for (int64_t h = 0; h < heads; h++) sum[h][0] = sum[h][1] = _mm512_setzero_ps();
         for (int64_t d = 0; d < head; d += 2) { /* even, for its halves turn against each other */
             __m512 k0 = load_all(keys, at * head + d * 16, half), k1 = load_all(keys, at * head + d * 16 + 16, half);
-#pragma GCC unroll 4
-            for (int64_t h = 0; h < heads; h++) {
+            UNROLL for (int64_t h = 0; h < heads; h++) {
                 sum[h][0] = _mm512_fmadd_ps(_mm512_set1_ps(q[h * head + d]), k0, sum[h][0]);
                 sum[h][1] = _mm512_fmadd_ps(_mm512_set1_ps(q[h * head + d + 1]), k1, sum[h][1]);
             }
         }
         __mmask16 mask = first_lanes(length - at);
-#pragma GCC unroll 4
-        for (int64_t h = 0; h < heads; h++) {
+        UNROLL for (int64_t h = 0; h < heads; h++) {
             __m512 s = _mm512_mul_ps(_mm512_add_ps(sum[h][0], sum[h][1]), by);
             _mm512_storeu_ps(scores + h * capacity + at, s);
             best[h] = _mm512_mask_max_ps(best[h], mask, best[h], s);
         }
     }
-#pragma GCC unroll 4
-    for (int64_t h = 0; h < heads; h++) {
-        const __m512 most = _mm512_set1_ps(_mm512_reduce_max_ps(best[h]));
+    UNROLL for (int64_t h = 0; h < heads; h++) {
+        const __m512 highest = _mm512_set1_ps(_mm512_reduce_max_ps(best[h]));
         for (int64_t at = 0; at < length; at += 16) {
             float *here = scores + h * capacity + at;
-            __m512 below = _mm512_sub_ps(_mm512_loadu_ps(here), most);
+            __m512 below = _mm512_sub_ps(_mm512_loadu_ps(here), highest);
             __m512 e = _mm512_maskz_mov_ps(first_lanes(length - at), exp_ps(below));
             _mm512_storeu_ps(here, e);
             total[h] = _mm512_add_ps(total[h], e);
@@ -130,27 +125,21 @@ AVX512 INLINE void attend_some(const float *q, const void *keys, const void *val
     for (int64_t d = 0; d < head; d += 64) {
         __m512 sum[AT_ONCE][4];
         __mmask16 mask[4];
-#pragma GCC unroll 4
-        for (int64_t i = 0; i < 4; i++) {
-            mask[i] = head > d + i * 16 ? first_lanes(head - d - i * 16) : 0;
-#pragma GCC unroll 4
-            for (int64_t h = 0; h < heads; h++) sum[h][i] = _mm512_setzero_ps();
+        UNROLL for (int64_t i = 0; i < 4; i++) {
+            mask[i] = first_lanes(head - d - i * 16);
+            UNROLL for (int64_t h = 0; h < heads; h++) sum[h][i] = _mm512_setzero_ps();
         }
         for (int64_t at = 0; at < length; at++) {
-#pragma GCC unroll 4
-            for (int64_t i = 0; i < 4; i++) {
+            UNROLL for (int64_t i = 0; i < 4; i++) {
                 __m512 v = load_part(values, at * head + d + i * 16, half, mask[i]);
-#pragma GCC unroll 4
-                for (int64_t h = 0; h < heads; h++)
+                UNROLL for (int64_t h = 0; h < heads; h++)
                     sum[h][i] = _mm512_fmadd_ps(_mm512_set1_ps(scores[h * capacity + at]), v, sum[h][i]);
             }
         }
-#pragma GCC unroll 4
-        for (int64_t h = 0; h < heads; h++) {
-            const __m512 over = _mm512_set1_ps(1 / _mm512_reduce_add_ps(total[h]));
-#pragma GCC unroll 4
-            for (int64_t i = 0; i < 4; i++)
-                _mm512_mask_storeu_ps(out + h * head + d + i * 16, mask[i], _mm512_mul_ps(sum[h][i], over));
+        UNROLL for (int64_t h = 0; h < heads; h++) {
+            const __m512 inverse = _mm512_set1_ps(1 / _mm512_reduce_add_ps(total[h]));
+            UNROLL for (int64_t i = 0; i < 4; i++)
+                _mm512_mask_storeu_ps(out + h * head + d + i * 16, mask[i], _mm512_mul_ps(sum[h][i], inverse));
         }
     }
 }
@@ -205,7 +194,7 @@ AVX512 static void look_back(const decoder *d, const view *seen, const tokens *n
     }
 }
 
-static inline int64_t whole_lines(int64_t floats) { return (floats + 15) / 16 * 16; }
+static inline int64_t whole_lines(int64_t floats) { return up_to(floats, 16); }
 
 /* float32 numbers of room that a call needs: those that the threads share, and those that each has */
 static int64_t shared_room(const decoder *d, int64_t n) {
@@ -216,8 +205,7 @@ static int64_t shared_room(const decoder *d, int64_t n) {
 
 static int64_t own_room(const decoder *d, int64_t n, int64_t capacity) {
     const layer *one = d->layer;
-    int64_t widest = one->down.columns > one->o.columns ? one->down.columns : one->o.columns;
-    if (d->hidden > widest) widest = d->hidden;
+    const int64_t widest = most(d->hidden, most(one->down.columns, one->o.columns));
     return whole_lines(n * d->hidden) + whole_lines(n) + whole_lines(n * (widest + 63) / 4) + AT_ONCE * capacity;
 }
 
@@ -247,11 +235,7 @@ void quire_decode(const decoder *d, void *keys, void *values, const float *cos, 
         share(n * d->hidden, 16, &from, &to);
         for (int64_t i = from; i < to; i++) {
             int64_t at = ids[i / d->hidden] * d->hidden + i % d->hidden;
-            uint32_t bits = d->half ? (uint32_t)((const bf16 *)d->embedding)[at] << 16 : 0;
-            if (d->half)
-                memcpy(x + i, &bits, 4);
-            else
-                x[i] = ((const float *)d->embedding)[at];
+            x[i] = d->half ? float_of(((const bf16 *)d->embedding)[at]) : ((const float *)d->embedding)[at];
         }
 #pragma omp barrier
         for (int64_t i = 0; i < d->layers; i++) {

@@ -5,7 +5,6 @@
 #include "kernels.h"
 
 #include <math.h>
-#include <omp.h>
 
 enum { FLOAT32, BFLOAT16, INT8 };
 
@@ -18,16 +17,13 @@ typedef struct {
     int64_t kind, rows, columns, rank;
 } matrix;
 
-#define INLINE static inline __attribute__((always_inline))
 #define AT_ONCE 4 /* tokens whose products are formed together, and rows */
 #define MOST_ROWS 8
 #define LONG 4096 /* columns */
 
-INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 /* the share of `total` that falls to a thread, in steps of `step` */
 static void share(int64_t total, int64_t step, int64_t *from, int64_t *to) {
-    int64_t threads = omp_get_num_threads(), me = omp_get_thread_num(), steps = (total + step - 1) / step;
+    int64_t threads = omp_get_num_threads(), me = omp_get_thread_num(), steps = over(total, step);
     *from = least(total, steps * me / threads * step);
     *to = least(total, steps * (me + 1) / threads * step);
 }
@@ -54,16 +50,13 @@ AVX512 INLINE void dot_floats(const void *weight, int64_t half, int64_t apart, i
     int64_t c = 0;
     for (; c + 16 <= columns; c += 16) {
         __m512 w[MOST_ROWS];
-#pragma GCC unroll 8
-        for (int64_t r = 0; r < rows; r++) {
+        UNROLL for (int64_t r = 0; r < rows; r++) {
             w[r] = load_all(weight, r * apart + c, half);
             if (count == AT_ONCE) fetch(weight, (r * apart + c + columns) * (half ? 2 : 4));
         }
-#pragma GCC unroll 4
-        for (int64_t t = 0; t < count; t++) {
+        UNROLL for (int64_t t = 0; t < count; t++) {
             __m512 xt = _mm512_loadu_ps(x + t * columns + c);
-#pragma GCC unroll 8
-            for (int64_t r = 0; r < rows; r++) sum[r][t] = _mm512_fmadd_ps(w[r], xt, sum[r][t]);
+            UNROLL for (int64_t r = 0; r < rows; r++) sum[r][t] = _mm512_fmadd_ps(w[r], xt, sum[r][t]);
         }
     }
     if (c < columns) {
@@ -90,22 +83,19 @@ AVX512VNNI INLINE void dot_bytes(const int8_t *weight, int64_t apart, int64_t co
     }
     for (int64_t c = 0; c + 64 <= columns; c += 64) {
         __m512i w[MOST_ROWS];
-#pragma GCC unroll 8
-        for (int64_t r = 0; r < rows; r++) {
+        UNROLL for (int64_t r = 0; r < rows; r++) {
             w[r] = _mm512_loadu_si512(weight + r * apart + c);
             extra[r] = _mm512_dpbusd_epi32(extra[r], lift, w[r]);
             if (count == AT_ONCE) fetch(weight, r * apart + c + columns);
         }
-#pragma GCC unroll 4
-        for (int64_t t = 0; t < count; t++) {
+        UNROLL for (int64_t t = 0; t < count; t++) {
             __m512i xt = _mm512_loadu_si512(codes + t * width + c);
-#pragma GCC unroll 8
-            for (int64_t r = 0; r < rows; r++) sum[r][t] = _mm512_dpbusd_epi32(sum[r][t], xt, w[r]);
+            UNROLL for (int64_t r = 0; r < rows; r++) sum[r][t] = _mm512_dpbusd_epi32(sum[r][t], xt, w[r]);
         }
     }
     if (columns % 64) {
         int64_t c = columns / 64 * 64;
-        __mmask64 mask = (1ULL << (columns - c)) - 1;
+        __mmask64 mask = first_lanes(columns - c);
         for (int64_t r = 0; r < rows; r++) {
             __m512i w = _mm512_maskz_loadu_epi8(mask, weight + r * apart + c);
             extra[r] = _mm512_dpbusd_epi32(extra[r], lift, w);
@@ -118,7 +108,7 @@ AVX512VNNI INLINE void dot_bytes(const int8_t *weight, int64_t apart, int64_t co
             out[t][r] = (float)_mm512_reduce_add_epi32(_mm512_sub_epi32(sum[r][t], extra[r]));
 }
 
-/* one, four or eight rows times one to four tokens: constants in each copy that the compiler makes */
+/* one or four rows times one to four tokens, and eight times one: constants in each copy that the compiler makes */
 #define EACH_SIZE(CALL)                                                                                                \
     switch (rows * 8 + count) {                                                                                        \
     case 8 + 1: CALL(1, 1); break;                                                                                     \
@@ -161,10 +151,10 @@ typedef struct {
     int64_t width;
 } input;
 
-/* the bytes of n rows, as lowbit.quantise_rows makes them, but 128 higher; NaN and infinity stay in the scale */
+/* the bytes of n rows, as whole_numbers.quantise_rows makes them, but 128 higher; NaN and infinity stay in the scale */
 AVX512 static void quantise(input *in, int64_t n, int64_t columns) {
     const __m512i sign = _mm512_set1_epi32(0x7FFFFFFF);
-    in->width = (columns + 63) / 64 * 64;
+    in->width = up_to(columns, 64);
     for (int64_t t = 0; t < n; t++) {
         const float *x = in->x + t * columns;
         __m512 largest = _mm512_setzero_ps();
@@ -174,10 +164,10 @@ AVX512 static void quantise(input *in, int64_t n, int64_t columns) {
             odd |= _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
             largest = _mm512_max_ps(largest, _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(v), sign)));
         }
-        float scale = odd ? NAN : fmaxf(_mm512_reduce_max_ps(largest), 1e-30f) / 127;
+        float scale = odd ? NAN : fmaxf(_mm512_reduce_max_ps(largest), SMALLEST) / 127;
         const __m512 by = _mm512_set1_ps(scale);
         for (int64_t c = 0; c < in->width; c += 16) {
-            __m512 v = _mm512_maskz_loadu_ps(first_lanes(columns > c ? columns - c : 0), x + c);
+            __m512 v = _mm512_maskz_loadu_ps(first_lanes(columns - c), x + c);
             __m128i bytes = _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(_mm512_div_ps(v, by)));
             bytes = _mm_xor_si128(bytes, _mm_set1_epi8((char)128));
             _mm_storeu_si128((__m128i *)(in->codes + t * in->width + c), bytes);

@@ -1,7 +1,9 @@
-/* What the kernels share.  Every function here is plain C with plain pointers, called through ctypes.
+/* What the kernels share.  A kernel is plain C with plain pointers and whole numbers, called through ctypes.
  *
  * Numbers: bf16 as uint16_t, its bits those of a float's upper half.  Sums are float32.
- * Threads: OpenMP.  No result depends on their number: each output is summed by one thread, in one order.
+ * Threads: OpenMP.  No result depends on their number: each output is summed by one thread, in one order.  What a
+ * parallel loop does with vectors stands in functions of its own: clang takes the loop out of the function around it,
+ * and with that the instructions which that names.
  */
 #ifndef QUIRE_KERNELS_H
 #define QUIRE_KERNELS_H
@@ -16,6 +18,43 @@ typedef uint16_t bf16;
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma")))
 #define AVX512BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,avx512bf16")))
 #define AVX512VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,avx512bf16,avx512vnni")))
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* Before a loop over what is held in registers, at most sixteen: unrolled as a whole, or it is not held there. */
+#ifdef __clang__
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* Of OpenMP; its own header does not come with every compiler that knows it. */
+int omp_get_max_threads(void);
+int omp_get_num_threads(void);
+int omp_get_thread_num(void);
+
+#define SMALLEST 1e-30f /* largest number of a row that becomes bytes: a row of zeros has a scale too */
+
+static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* how many units hold n, and how much they hold together */
+static inline int64_t over(int64_t n, int64_t unit) { return (n + unit - 1) / unit; }
+static inline int64_t up_to(int64_t n, int64_t unit) { return over(n, unit) * unit; }
+
+/* memory from the beginning of a line on; NULL where there is none */
+static inline void *room_for(size_t bytes) {
+    void *found = NULL;
+    return posix_memalign(&found, 64, bytes ? bytes : 64) == 0 ? found : NULL;
+}
+
+/* one bf16 as float32 */
+static inline float float_of(bf16 x) {
+    const uint32_t bits = (uint32_t)x << 16;
+    float same;
+    memcpy(&same, &bits, sizeof same);
+    return same;
+}
 
 /* sixteen bf16 as float32 */
 AVX512 static inline __m512 from_bf16(__m256i x) {
@@ -37,10 +76,13 @@ AVX512BF16 static inline void store_bf16_part(bf16 *p, __m512 x, __mmask16 mask)
     _mm256_mask_storeu_epi16(p, mask, to_bf16(x));
 }
 
-/* the first n of sixteen lanes */
-static inline __mmask16 first_lanes(int64_t n) { return n >= 16 ? 0xFFFF : (__mmask16)((1u << n) - 1); }
+/* sixteen float32, each the nearest bf16 */
+AVX512BF16 static inline __m512 rounded_ps(__m512 x) { return from_bf16(to_bf16(x)); }
 
-/* e^x to within 2 units in the last place for x <= 0 and to 1e-38; 0 below, NaN for NaN */
+/* the first n of sixty-four lanes, none below 0; a narrower mask takes those that it has */
+static inline __mmask64 first_lanes(int64_t n) { return n >= 64 ? ~0ull : n <= 0 ? 0 : (1ull << n) - 1; }
+
+/* e^x to within 2 units in the last place for x <= 104, to 1e-38; 0 below, infinite beyond 3.4e38, NaN for NaN */
 AVX512 static inline __m512 exp_ps(__m512 x) {
     const __m512 log2e = _mm512_set1_ps(1.44269504088896341f);
     /* far below, n could not be told from its neighbours; the order keeps NaN */
@@ -56,6 +98,33 @@ AVX512 static inline __m512 exp_ps(__m512 x) {
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.0000001201e-1f));
     p = _mm512_fmadd_ps(p, _mm512_mul_ps(r, r), _mm512_add_ps(r, _mm512_set1_ps(1.0f)));
     return _mm512_scalef_ps(p, n);
+}
+
+/* a matrix of 16 × 16 four-byte numbers, rows to columns */
+AVX512 INLINE void transpose(__m512i v[16]) {
+    __m512i t[16];
+    UNROLL for (int i = 0; i < 8; i++) {
+        t[2 * i] = _mm512_unpacklo_epi32(v[2 * i], v[2 * i + 1]);
+        t[2 * i + 1] = _mm512_unpackhi_epi32(v[2 * i], v[2 * i + 1]);
+    }
+    UNROLL for (int i = 0; i < 4; i++) {
+        v[4 * i] = _mm512_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
+        v[4 * i + 1] = _mm512_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
+        v[4 * i + 2] = _mm512_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
+        v[4 * i + 3] = _mm512_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
+    }
+    UNROLL for (int i = 0; i < 4; i++) {
+        t[i] = _mm512_shuffle_i32x4(v[i], v[i + 4], 0x88);
+        t[i + 4] = _mm512_shuffle_i32x4(v[i], v[i + 4], 0xDD);
+        t[i + 8] = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0x88);
+        t[i + 12] = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0xDD);
+    }
+    UNROLL for (int i = 0; i < 4; i++) {
+        v[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
+        v[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xDD);
+        v[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
+        v[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xDD);
+    }
 }
 
 #endif

@@ -8,13 +8,6 @@
  */
 #include "kernels.h"
 
-#if defined(__clang__)
-#define UNROLL _Pragma("unroll")
-#else
-#define UNROLL _Pragma("GCC unroll 8")
-#endif
-#define ALWAYS static inline __attribute__((always_inline))
-
 enum { STEP = 512, GROUP = 12, BLOCK = 128, STRIP = 32, PANEL = 64, RANKS = 32 };
 
 /* What is dropped of a matrix of bf16: a column of a row where 16 random bits are below `threshold`. */
@@ -22,9 +15,6 @@ typedef struct {
     uint64_t key;
     int64_t threshold, width; /* out of 65536; columns, beyond which nothing is read */
 } Drop;
-
-static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static inline int64_t up_to(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
 /* ---- dropout: see keep_mask in low_rank.py, which computes the same bits ---- */
 
@@ -39,7 +29,7 @@ static inline uint64_t mix64(uint64_t z) {
 static inline uint64_t row_key(const Drop *drop, int64_t row) { return mix64(drop->key ^ (uint64_t)row); }
 
 /* bit i: column 32 * strip + i of a row is kept.  Wellons' 32-bit mixer, half of the row's key before, half within */
-AVX512 ALWAYS uint32_t kept(const Drop *drop, uint64_t key, int64_t strip) {
+AVX512 INLINE uint32_t kept(const Drop *drop, uint64_t key, int64_t strip) {
     const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     __m512i z = _mm512_add_epi32(lanes, _mm512_set1_epi32((int)((uint32_t)key + (uint32_t)(16 * strip))));
     z = _mm512_xor_si512(z, _mm512_srli_epi32(z, 16));
@@ -51,19 +41,17 @@ AVX512 ALWAYS uint32_t kept(const Drop *drop, uint64_t key, int64_t strip) {
     return _mm512_cmpge_epu16_mask(z, _mm512_set1_epi16((short)drop->threshold));
 }
 
-static inline uint32_t within(int64_t columns) { return columns >= 32 ? ~0u : (1u << columns) - 1; }
-
 /* the bits of columns from..to-1 of one row; `from` is a multiple of 32 */
 AVX512 static inline void keep_row(const Drop *drop, int64_t row, int64_t from, int64_t to, uint32_t *keep) {
     uint64_t key = row_key(drop, row);
     for (int64_t c = from; c < to; c += STRIP)
-        *keep++ = within(to - c) & (drop->threshold ? kept(drop, key, c / STRIP) : ~0u);
+        *keep++ = (uint32_t)first_lanes(to - c) & (drop->threshold ? kept(drop, key, c / STRIP) : ~0u);
 }
 
 /* ---- packing: element (j, c) is w[j * sj + c * sc] * scale, nought beyond r and n ---- */
 
 static void pack_for_dots(const float *w, int64_t sj, int64_t sc, int64_t r, int64_t n, float scale, float *packed) {
-    int64_t ranks = up_to(r, 4), steps = up_to(n, 16) / 16;
+    int64_t ranks = up_to(r, 4), steps = over(n, 16);
 #pragma omp for schedule(static)
     for (int64_t i = 0; i < steps; i++)
         for (int64_t j0 = 0; j0 < ranks; j0 += 8) {
@@ -79,7 +67,7 @@ static void pack_for_dots(const float *w, int64_t sj, int64_t sc, int64_t r, int
 
 static void pack_for_spread(const float *w, int64_t sj, int64_t sc, int64_t r, int64_t n, float scale, float *packed) {
 #pragma omp for schedule(static)
-    for (int64_t p = 0; p < up_to(n, PANEL) / PANEL; p++)
+    for (int64_t p = 0; p < over(n, PANEL); p++)
         for (int64_t j = 0; j < r; j++)
             for (int64_t l = 0; l < PANEL; l++) {
                 int64_t c = PANEL * p + l;
@@ -97,7 +85,7 @@ static inline __mmask16 half_of(const uint32_t *keep, int64_t i) {
 }
 
 /* sums (m, J) += m rows of x, where kept, times J ranks over `steps` times 16 columns */
-AVX512 ALWAYS void dots_of(const int m, const int J, const bf16 *x, int64_t ld, const uint32_t *keep, const float *w,
+AVX512 INLINE void dots_of(const int m, const int J, const bf16 *x, int64_t ld, const uint32_t *keep, const float *w,
                            int64_t steps, __m512 *sums) {
     __m512 s[3][8];
     UNROLL for (int a = 0; a < m; a++) UNROLL for (int j = 0; j < J; j++) s[a][j] = sums[a * RANKS + j];
@@ -125,7 +113,7 @@ AVX512 static inline void add_lanes(const __m512 *sums, float *four) {
 /* h (rows, R) = drop(x) (rows from `row` on) times the packed matrix; at most GROUP rows */
 AVX512 static void dots(const bf16 *x, const Drop *drop, int64_t row, int64_t rows, const float *packed, int64_t ranks,
                         float *h) {
-    int64_t n = drop->width, all = up_to(n, 16) / 16;
+    int64_t n = drop->width, all = over(n, 16);
     for (int64_t r0 = 0; r0 < ranks; r0 += RANKS) {
         __m512 sums[GROUP * RANKS];
         int64_t r1 = least(r0 + RANKS, ranks);
@@ -133,7 +121,7 @@ AVX512 static void dots(const bf16 *x, const Drop *drop, int64_t row, int64_t ro
             for (int64_t j = 0; j < r1 - r0; j++) sums[t * RANKS + j] = _mm512_setzero_ps();
         for (int64_t c = 0; c < n; c += STEP) {
             uint32_t keep[GROUP][STEP / 32];
-            int64_t steps = up_to(least(STEP, n - c), 16) / 16;
+            int64_t steps = over(least(STEP, n - c), 16);
             for (int64_t t = 0; t < rows; t++) keep_row(drop, row + t, c, least(c + STEP, n), keep[t]);
             for (int64_t j = r0; j < r1; j += 8) {
                 int64_t height = least(8, ranks - j);
@@ -158,7 +146,7 @@ AVX512 static void dots(const bf16 *x, const Drop *drop, int64_t row, int64_t ro
 /* ---- spread: a few numbers for each token over many columns ---- */
 
 /* m rows of 64 columns: y (+)= h times a panel, where kept (null: everywhere); `columns` of the 64 exist */
-AVX512BF16 ALWAYS void spread_of(const int m, const int add, bf16 *y, int64_t ld, const float *h, int64_t ranks,
+AVX512BF16 INLINE void spread_of(const int m, const int add, bf16 *y, int64_t ld, const float *h, int64_t ranks,
                                  const float *panel, int64_t r, const uint32_t *keep, int64_t columns) {
     __m512 s[6][4];
     UNROLL for (int a = 0; a < m; a++) UNROLL for (int k = 0; k < 4; k++) s[a][k] = _mm512_setzero_ps();
@@ -172,7 +160,7 @@ AVX512BF16 ALWAYS void spread_of(const int m, const int add, bf16 *y, int64_t ld
     }
     UNROLL for (int a = 0; a < m; a++) UNROLL for (int k = 0; k < 4; k++) {
         bf16 *to = y + a * ld + 16 * k;
-        __mmask16 part = columns > 16 * k ? first_lanes(columns - 16 * k) : 0;
+        __mmask16 part = first_lanes(columns - 16 * k);
         __m512 value = s[a][k];
         if (keep) value = _mm512_maskz_mov_ps((__mmask16)(keep[2 * a + k / 2] >> (16 * (k % 2))), value);
         if (add) value = _mm512_add_ps(load_bf16_part(to, part), value);
@@ -222,7 +210,7 @@ AVX512BF16 static void spread(bf16 *dx, int add, const Drop *drop, int64_t row, 
 /* ---- sums over tokens ---- */
 
 /* sums (J, 32) = (or +=) small' (J, rows) times a strip (rows, 32) */
-AVX512 ALWAYS void columns_of(const int J, const float *strip, const float *small, int64_t ranks, int64_t rows,
+AVX512 INLINE void columns_of(const int J, const float *strip, const float *small, int64_t ranks, int64_t rows,
                               int begin, float *sums) {
     __m512 s[8][2];
     UNROLL for (int j = 0; j < J; j++) s[j][0] = s[j][1] = _mm512_setzero_ps();
@@ -240,14 +228,14 @@ AVX512 ALWAYS void columns_of(const int J, const float *strip, const float *smal
     }
 }
 
-/* sums (strips, R, 32) = (or +=, unless `row` is 0) small' times drop(x), over at most BLOCK rows from `row` on */
+/* sums (strips, R, 32) += small' times drop(x), over at most BLOCK rows from `row` on; those from 0 on begin them */
 AVX512 static void columns(const bf16 *x, const Drop *drop, const uint64_t *keys, int64_t row, int64_t rows,
                            const float *small, int64_t ranks, float *sums) {
     int64_t width = drop->width;
 #pragma omp for schedule(static) nowait
-    for (int64_t i = 0; i < up_to(width, STRIP) / STRIP; i++) {
+    for (int64_t i = 0; i < over(width, STRIP); i++) {
         float strip[BLOCK * STRIP] __attribute__((aligned(64)));
-        uint32_t exist = within(width - i * STRIP);
+        uint32_t exist = (uint32_t)first_lanes(width - i * STRIP);
         for (int64_t t = 0; t < rows; t++) {
             const bf16 *from = x + (row + t) * width + i * STRIP;
             uint32_t keep = exist & (drop->threshold ? kept(drop, keys[row + t], i) : ~0u);
@@ -268,7 +256,7 @@ AVX512 static void columns(const bf16 *x, const Drop *drop, const uint64_t *keys
 static void give(const float *sums, int64_t r, int64_t n, float scale, float *out, int64_t sj, int64_t sc) {
     int64_t ranks = up_to(r, 4);
 #pragma omp for schedule(static) nowait
-    for (int64_t strip = 0; strip < up_to(n, STRIP) / STRIP; strip++)
+    for (int64_t strip = 0; strip < over(n, STRIP); strip++)
         for (int64_t j = 0; j < r; j++)
             for (int64_t c = strip * STRIP; c < least(n, (strip + 1) * STRIP); c++)
                 out[j * sj + c * sc] = scale * sums[(strip * ranks + j) * STRIP + c % STRIP];

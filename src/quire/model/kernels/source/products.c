@@ -8,24 +8,19 @@ typedef struct {
     int64_t onto_stride, out_stride;
 } Product;
 
-/* the first n of thirty-two lanes */
-static inline __mmask32 lanes(int64_t n) { return n >= 32 ? ~0u : n <= 0 ? 0 : (1u << n) - 1; }
-
 /* weights (outputs, terms): for every pair of terms the two of every output */
 AVX512BF16 static void pack_rows(const Work *work, int64_t n0, int64_t k0, int64_t k1, char *panel) {
     for (int part = 0; part < PARTS; part++) {
         for (int64_t k = k0; k < k1; k += 32) {
             char *to = panel + (k - k0) / 2 * GROUPS + part * 64;
-            const __mmask32 mask = lanes(k1 - k);
+            const __mmask32 mask = first_lanes(k1 - k);
             __m512i v[16];
-#pragma GCC unroll 16
-            for (int i = 0; i < 16; i++) {
+            UNROLL for (int i = 0; i < 16; i++) {
                 const int64_t n = n0 + 16 * part + i;
                 v[i] = _mm512_maskz_loadu_epi16(n < work->outputs ? mask : 0, work->w + n * work->w_stride + 2 * k);
             }
             transpose(v);
-#pragma GCC unroll 16
-            for (int i = 0; i < 16; i++) _mm512_store_si512(to + i * GROUPS, v[i]);
+            UNROLL for (int i = 0; i < 16; i++) _mm512_store_si512(to + i * GROUPS, v[i]);
         }
     }
 }
@@ -35,13 +30,12 @@ AVX512BF16 static void pack_columns(const Work *work, int64_t n0, int64_t k0, in
     const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, /* a, then b */
                                          39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
     const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
-    const __mmask32 masks[2] = {lanes(work->outputs - n0), lanes(work->outputs - n0 - 32)};
+    const __mmask32 masks[2] = {first_lanes(work->outputs - n0), first_lanes(work->outputs - n0 - 32)};
     for (int64_t k = k0; k < k1; k += 2, panel += GROUPS) {
         const char *from = work->w + k * work->w_stride + 2 * n0;
         for (int64_t i = 16; i < 18; i++)
             for (int64_t n = 0; n < 2 * PANEL; n += LINE) _mm_prefetch(from + i * work->w_stride + n, _MM_HINT_T0);
-#pragma GCC unroll 2
-        for (int half = 0; half < 2; half++) {
+        UNROLL for (int half = 0; half < 2; half++) {
             const __m512i a = _mm512_maskz_loadu_epi16(masks[half], from + 64 * half);
             const __m512i b = k + 1 < k1 ? _mm512_maskz_loadu_epi16(masks[half], from + work->w_stride + 64 * half)
                                          : _mm512_setzero_si512();
@@ -51,25 +45,9 @@ AVX512BF16 static void pack_columns(const Work *work, int64_t n0, int64_t k0, in
     }
 }
 
-#define PAIR(read)                                                                               \
-    {                                                                                            \
-        __m512bh w[PARTS];                                                                       \
-        _Pragma("GCC unroll 4") for (int v = 0; v < PARTS; v++)                                  \
-            w[v] = (__m512bh)_mm512_load_si512(panel + 64 * v);                                  \
-        _Pragma("GCC unroll 6") for (int r = 0; r < height; r++) {                               \
-            uint32_t two = 0;                                                                    \
-            memcpy(&two, half[r / 3] + (r % 3) * stride, read);                                  \
-            const __m512bh a = (__m512bh)_mm512_set1_epi32((int32_t)two);                        \
-            _Pragma("GCC unroll 4") for (int v = 0; v < PARTS; v++)                              \
-                sum[r][v] = _mm512_dpbf16_ps(sum[r][v], w[v], a);                                \
-        }                                                                                        \
-        panel += GROUPS;                                                                         \
-        half[0] += GROUP;                                                                        \
-        half[1] += GROUP;                                                                        \
-    }
+#define ADD_PAIR(sum, weights, terms) _mm512_dpbf16_ps(sum, (__m512bh)(weights), (__m512bh)(terms))
 
-AVX512BF16 static inline __attribute__((always_inline)) void tile(const int height, Job *job, int64_t row,
-                                                                  const char *soon) {
+AVX512BF16 INLINE void tile(const int height, Job *job, int64_t row, const char *soon) {
     const Work *work = job->work;
     const Product *p = work->product;
     const int64_t stride = work->x_stride, pairs = (job->k1 - job->k0) / 2;
@@ -79,10 +57,8 @@ AVX512BF16 static inline __attribute__((always_inline)) void tile(const int heig
     float *sums = (float *)job->sums + (row - job->start) * PANEL;
     const int64_t at_once = job->next.rows > 0 ? job->at_once : 0;
     __m512 sum[TILE][PARTS];
-#pragma GCC unroll 6
-    for (int r = 0; r < height; r++)
-#pragma GCC unroll 4
-        for (int v = 0; v < PARTS; v++)
+    UNROLL for (int r = 0; r < height; r++)
+        UNROLL for (int v = 0; v < PARTS; v++)
             sum[r][v] = job->is_first ? _mm512_setzero_ps() : _mm512_load_ps(sums + r * PANEL + 16 * v);
     int64_t k = 0;
     for (; k + CHUNK <= pairs; k += CHUNK) {
@@ -91,36 +67,30 @@ AVX512BF16 static inline __attribute__((always_inline)) void tile(const int heig
         if (k < CHUNK * height)
             for (int i = 0; i < PANEL; i += 32) __builtin_prefetch(out + k / CHUNK * p->out_stride + i, 1);
         for (int i = 0; i < CHUNK; i += 2) {
-            PAIR(4)
-            PAIR(4)
+            ADD_GROUP(ADD_PAIR, 4)
+            ADD_GROUP(ADD_PAIR, 4)
         }
     }
-    for (; k < pairs; k++) PAIR(4)
-    if ((job->k1 - job->k0) % 2) PAIR(2)
+    for (; k < pairs; k++) ADD_GROUP(ADD_PAIR, 4)
+    if ((job->k1 - job->k0) % 2) ADD_GROUP(ADD_PAIR, 2)
     if (!job->is_last) {
-#pragma GCC unroll 6
-        for (int r = 0; r < height; r++)
-#pragma GCC unroll 4
-            for (int v = 0; v < PARTS; v++) _mm512_store_ps(sums + r * PANEL + 16 * v, sum[r][v]);
+        UNROLL for (int r = 0; r < height; r++)
+            UNROLL for (int v = 0; v < PARTS; v++) _mm512_store_ps(sums + r * PANEL + 16 * v, sum[r][v]);
         return;
     }
     if (job->n0 + PANEL <= work->outputs && p->bias == NULL && p->onto == NULL) {
-#pragma GCC unroll 6
-        for (int r = 0; r < height; r++)
-#pragma GCC unroll 2
-            for (int v = 0; v < PARTS; v += 2)
+        UNROLL for (int r = 0; r < height; r++)
+            UNROLL for (int v = 0; v < PARTS; v += 2)
                 _mm512_storeu_si512(out + r * p->out_stride + 16 * v,
                                     (__m512i)_mm512_cvtne2ps_pbh(sum[r][v + 1], sum[r][v]));
         return;
     }
-#pragma GCC unroll 4
-    for (int v = 0; v < PARTS; v++) {
+    UNROLL for (int v = 0; v < PARTS; v++) {
         const int64_t n = job->n0 + 16 * v;
         if (n >= work->outputs) break;
         const __mmask16 mask = first_lanes(work->outputs - n);
         const __m512 bias = p->bias == NULL ? _mm512_setzero_ps() : load_bf16_part(p->bias + n, mask);
-#pragma GCC unroll 6
-        for (int r = 0; r < height; r++) {
+        UNROLL for (int r = 0; r < height; r++) {
             __m512 y = _mm512_add_ps(sum[r][v], bias);
             if (p->onto != NULL)
                 y = _mm512_add_ps(y, load_bf16_part(p->onto + (row + r) * p->onto_stride + n, mask));
@@ -129,15 +99,7 @@ AVX512BF16 static inline __attribute__((always_inline)) void tile(const int heig
     }
 }
 
-#define SIZE(n) \
-    case n: tile(n, job, row, soon); break;
-
-AVX512BF16 static void some_rows(int64_t height, Job *job, int64_t row, const char *soon) {
-    switch (height) {
-        SIZE(1) SIZE(2) SIZE(3) SIZE(4) SIZE(5)
-    default: tile(TILE, job, row, soon);
-    }
-}
+SOME_ROWS(AVX512BF16)
 
 /* out (rows, outputs) = x (rows, terms) · weights + bias (outputs) + onto (rows, outputs), the last two where given;
  * onto may be out.  The weights are (outputs, terms), or (terms, outputs) where `by_terms` is not 0.  The strides are
@@ -146,8 +108,8 @@ int quire_product(const bf16 *x, const bf16 *w, const bf16 *bias, const bf16 *on
                   int64_t outputs, int64_t terms, int64_t x_stride, int64_t w_stride, int64_t onto_stride,
                   int64_t out_stride, int64_t by_terms) {
     const Product product = {bias, onto, out, onto_stride, out_stride};
-    const Work work = {(const char *)x, (const char *)w, rows,     outputs,   terms, 2 * x_stride,
-                       2 * w_stride,    by_terms,        2,        by_terms ? pack_columns : pack_rows,
-                       some_rows,       &product};
+    const Work work = {.x = (const char *)x, .w = (const char *)w, .rows = rows, .outputs = outputs, .terms = terms,
+                       .x_stride = 2 * x_stride, .w_stride = 2 * w_stride, .by_terms = by_terms, .bytes = 2,
+                       .pack = by_terms ? pack_columns : pack_rows, .some_rows = some_rows, .product = &product};
     return multiplied(&work);
 }

@@ -17,48 +17,10 @@
 
 #include "kernels.h"
 
-int omp_get_max_threads(void);
-int omp_get_thread_num(void);
-
 /* rows; outputs; vectors; groups of terms done together; bytes of a group, of a panel's group and of a line */
 enum { TILE = 6, PANEL = 64, PARTS = 4, CHUNK = 16, GROUP = 4, GROUPS = PANEL * GROUP, LINE = 64 };
 /* how the work is divided, see `planned`: groups of a block; turns for each thread; tiles of a turn; sums held */
 enum { BLOCK = 1408, TURNS = 16, LEAST_TILES = 16, MOST_TILES = 171, SUMS = 640 * 1024 };
-
-static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-static inline int64_t over(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-/* a matrix of 16 × 16 four-byte numbers, rows to columns */
-AVX512 static inline __attribute__((always_inline)) void transpose(__m512i v[16]) {
-    __m512i t[16];
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; i++) {
-        t[2 * i] = _mm512_unpacklo_epi32(v[2 * i], v[2 * i + 1]);
-        t[2 * i + 1] = _mm512_unpackhi_epi32(v[2 * i], v[2 * i + 1]);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        v[4 * i] = _mm512_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
-        v[4 * i + 1] = _mm512_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
-        v[4 * i + 2] = _mm512_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
-        v[4 * i + 3] = _mm512_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        t[i] = _mm512_shuffle_i32x4(v[i], v[i + 4], 0x88);
-        t[i + 4] = _mm512_shuffle_i32x4(v[i], v[i + 4], 0xDD);
-        t[i + 8] = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0x88);
-        t[i + 12] = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0xDD);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        v[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-        v[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xDD);
-        v[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
-        v[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xDD);
-    }
-}
 
 /* a part of a matrix, to be fetched line by line */
 typedef struct {
@@ -66,7 +28,7 @@ typedef struct {
     int64_t length, stride, rows; /* bytes, bytes, how many are left */
 } Walk;
 
-static inline __attribute__((always_inline)) void go_on(Walk *w) {
+INLINE void go_on(Walk *w) {
     _mm_prefetch(w->at, _MM_HINT_T1);
     w->at += LINE;
     if (w->at < w->row + w->length) return;
@@ -116,7 +78,7 @@ static inline Plan planned(const Work *w, int64_t threads) {
     const int64_t parts = most(least(wanted, over(tiles, LEAST_TILES)), most(over(tiles, MOST_TILES), 1));
     const int64_t height = most(over(tiles, parts), 1), turns = panels * over(tiles, height);
     const int64_t groups = most(over(w->terms * w->bytes, GROUP), 1), blocks = over(groups, BLOCK);
-    const int64_t terms = over(over(groups, blocks), CHUNK) * CHUNK * GROUP / w->bytes;
+    const int64_t terms = up_to(over(groups, blocks), CHUNK) * GROUP / w->bytes;
     const int64_t together = blocks == 1 ? 1 : least(over(turns, threads), over(SUMS, height * TILE * PANEL));
     return (Plan){w, over(tiles, height), height, turns, blocks, terms, together, threads, NULL};
 }
@@ -177,13 +139,43 @@ static inline void compute(const Plan *plan, Place before, Place at, Place next,
     }
 }
 
+/* A tile's sums += a group of terms from the panel, of which a row has so many bytes; ADD(sums, weights, terms) is the
+ * instruction for it.  For the bodies of `tile`, which know the rest by these names. */
+#define ADD_GROUP(ADD, bytes)                                                                                         \
+    {                                                                                                                 \
+        __m512i w[PARTS];                                                                                             \
+        UNROLL for (int v = 0; v < PARTS; v++) w[v] = _mm512_load_si512(panel + 64 * v);                              \
+        UNROLL for (int r = 0; r < height; r++) {                                                                     \
+            int32_t terms = 0;                                                                                        \
+            memcpy(&terms, half[r / 3] + (r % 3) * stride, bytes);                                                    \
+            const __m512i a = _mm512_set1_epi32(terms);                                                               \
+            UNROLL for (int v = 0; v < PARTS; v++) sum[r][v] = ADD(sum[r][v], w[v], a);                               \
+        }                                                                                                             \
+        panel += GROUPS;                                                                                              \
+        half[0] += GROUP;                                                                                             \
+        half[1] += GROUP;                                                                                             \
+    }
+
+/* Work's some_rows: `tile`, in which the height is a constant */
+#define SOME_ROWS(TARGET)                                                                                             \
+    TARGET static void some_rows(int64_t height, Job *job, int64_t row, const char *soon) {                           \
+        switch (height) {                                                                                             \
+        case 1: tile(1, job, row, soon); break;                                                                       \
+        case 2: tile(2, job, row, soon); break;                                                                       \
+        case 3: tile(3, job, row, soon); break;                                                                       \
+        case 4: tile(4, job, row, soon); break;                                                                       \
+        case 5: tile(5, job, row, soon); break;                                                                       \
+        default: tile(TILE, job, row, soon);                                                                          \
+        }                                                                                                             \
+    }
+
 /* the whole product; returns 1 where no memory is found, otherwise 0 */
 static inline int multiplied(const Work *work) {
     Plan plan = planned(work, omp_get_max_threads());
     const int64_t panel = plan.terms * work->bytes * PANEL, part = plan.tiles * TILE * GROUPS;
     const int64_t each = panel + (plan.blocks > 1 ? plan.together * part : 0);
-    const int64_t counters = over(plan.threads * 8, LINE) * LINE;
-    char *memory = aligned_alloc(LINE, (size_t)(counters + plan.threads * each));
+    const int64_t counters = up_to(plan.threads * 8, LINE);
+    char *memory = room_for((size_t)(counters + plan.threads * each));
     if (memory == NULL) return 1;
     plan.taken = memset(memory, 0, (size_t)counters);
 #pragma omp parallel
