@@ -20,10 +20,12 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SOURCES = HERE / "source"
 LIBRARY = HERE / "libquire.so"
-COMPILERS = ("cc", "gcc", "clang")
+# gcc before all others: torch brings gcc's OpenMP, and what clang makes cannot be loaded without its own.
+COMPILERS = ("gcc", "cc", "clang")
 # No -march: each function names the instructions that it needs, and the loader asks the processor before it is called.
-# No -ffast-math: NaN and infinity must stay visible.
-FLAGS = ("-std=c11", "-O3", "-fPIC", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-Wall", "-Wextra")
+# No -ffast-math: NaN and infinity must stay visible.  Nor may a compiler make one rounding of two: clang would.
+EXACT = ("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math")
+FLAGS = ("-std=c11", "-O3", "-fPIC", "-fopenmp", *EXACT, "-Wall", "-Wextra")
 
 
 def source_hash() -> str:
