@@ -222,11 +222,12 @@ def foretell() -> None:
     """Print what the plan says, its time measured by the clock that was asked for, and without the base's loading."""
     from quire.model.machine import choose_precision, choose_threads, measure_machine, set_threads
     from quire.planner.bases import find_base
+    from quire.planner.pace import tokens_written
     from quire.planner.plan import make_plan
     from quire.planner.schedule import choose_batch
     from quire.planner.shape import read_shape
     from quire.training.pace import measure_pace
-    from quire.verbs.plan import plan, tokens_written
+    from quire.verbs.plan import plan
 
     asked = json.load(sys.stdin)
     report = plan(BOOK, base=asked["base"], settings=asked["settings"])

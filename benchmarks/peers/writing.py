@@ -149,7 +149,8 @@ def write_as(writer: str, job: dict[str, Any]) -> None:
     model.eval()
     way: Callable[..., tuple[float, float, list[int]]] = _with_quire if writer == "quire" else _with_transformers
     way(model, job["ids"], 8)
-    rounds, written = [], []
+    rounds: list[list[float]] = []
+    written: list[int] = []
     for _ in range(job["rounds"]):
         worked = time.process_time()
         whole, after, written = way(model, job["ids"], job["new"])
@@ -157,7 +158,7 @@ def write_as(writer: str, job: dict[str, Any]) -> None:
     print(MARK + json.dumps({"rounds": rounds, "written": written}), flush=True)
 
 
-def load(writer: str, base: Path, precision: str) -> Any:
+def load(writer: str, base: Path, precision: Any) -> Any:
     """The base as that writer's users load it."""
     import torch
     from transformers import AutoModelForCausalLM
