@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 from peft import PeftModel
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import (
     AutoModelForCausalLM,
     LlamaConfig,
@@ -18,21 +18,15 @@ from transformers import (
     Qwen3Config,
 )
 
+from packedrow import SHAPE as SMALL
+from packedrow import WORKS, answers, furthest, row
 from quire.model.adapters import attach
 from quire.model.lowbit import to_int8
 from quire.model.quick import as_before, is_quick, quicken
 from quire.recipe.method import Lora
 from tiny import build_model
 
-SHAPE = {
-    "vocab_size": 300,
-    "hidden_size": 64,
-    "intermediate_size": 96,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 256,
-}
+SHAPE = {**SMALL, "num_hidden_layers": 2, "max_position_embeddings": 256}
 CONFIGS: dict[str, PreTrainedConfig] = {
     "llama": LlamaConfig(**SHAPE),
     "llama with biases": LlamaConfig(**SHAPE, attention_bias=True, mlp_bias=True),
@@ -44,7 +38,6 @@ CONFIGS: dict[str, PreTrainedConfig] = {
     "qwen2": Qwen2Config(**SHAPE),
     "qwen3": Qwen3Config(**SHAPE, head_dim=16),
 }
-WORKS = (40, 1, 30, 25)
 LORA = Lora(rank=4, alpha=8, dropout=0.0, targets="all-linear")
 
 
@@ -63,28 +56,6 @@ def adapted(name: str, dtype: torch.dtype, lora: Lora = LORA) -> PeftModel:
             if "lora_B" in key:
                 parameter.normal_(std=0.05)
     return model
-
-
-def row() -> tuple[Tensor, Tensor]:
-    """One row of packed works: ids and positions."""
-    ids = torch.randint(300, (1, sum(WORKS)), generator=torch.Generator().manual_seed(5))
-    return ids, torch.cat([torch.arange(n) for n in WORKS])[None]
-
-
-def answers(model: nn.Module) -> dict[str, Tensor]:
-    """Logits of a packed row, and the gradient of every learning parameter."""
-    ids, positions = row()
-    logits = model(input_ids=ids, position_ids=positions, use_cache=False).logits.float()
-    loss = nn.functional.cross_entropy(logits[0, :-1], ids[0, 1:])
-    loss.backward()
-    found = {key: p.grad.clone().float() for key, p in model.named_parameters() if p.grad is not None}
-    model.zero_grad()
-    return {"logits": logits.detach(), **found}
-
-
-def furthest(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> float:
-    assert found.keys() == wanted.keys()
-    return max(float((found[key] - x).norm() / x.norm().clamp_min(1e-6)) for key, x in wanted.items())
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -10,6 +10,8 @@ from peft import LoraConfig
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedConfig, Qwen2Config, Qwen3Config
 
+from packedrow import SHAPE as SMALL
+from packedrow import WORDS, WORKS, answers, furthest, row
 from quire.model.adapters import attach
 from quire.model.kernels.native import native, use_native
 from quire.model.lowbit import to_int8
@@ -22,30 +24,15 @@ from quire.training.learner import learning_form
 from quire.training.optimizers.optimizer import make_optimizer
 from quire.training.relief import compute_activations_twice
 
-SHAPE = {
-    "vocab_size": 300,
-    "hidden_size": 64,
-    "intermediate_size": 96,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "head_dim": 16,
-}
+SHAPE = {**SMALL, "num_hidden_layers": 3, "head_dim": 16}
 CONFIGS: dict[str, PreTrainedConfig] = {
     "llama": LlamaConfig(**SHAPE),
     "llama with biases": LlamaConfig(**SHAPE, attention_bias=True, mlp_bias=True),
     "qwen2": Qwen2Config(**SHAPE),
     "qwen3": Qwen3Config(**SHAPE),
 }
-WORKS = (40, 1, 30, 25)
 
 needs_kernels = pytest.mark.skipif(native() is None, reason="no native library for this processor")
-
-
-def row() -> tuple[Tensor, Tensor]:
-    """One row of packed works: ids and positions."""
-    ids = torch.randint(300, (1, sum(WORKS)), generator=torch.Generator().manual_seed(5))
-    return ids, torch.cat([torch.arange(n) for n in WORKS])[None]
 
 
 def learner(name: str = "llama", dropout: float = 0.0, int8: bool = False) -> nn.Module:
@@ -61,21 +48,6 @@ def learner(name: str = "llama", dropout: float = 0.0, int8: bool = False) -> nn
                 parameter.normal_(std=0.05)
     quicken(model)
     return model.train()
-
-
-def answers(model: nn.Module) -> dict[str, Tensor]:
-    ids, positions = row()
-    torch.manual_seed(6)
-    logits = model(input_ids=ids, position_ids=positions, use_cache=False).logits.float()
-    nn.functional.cross_entropy(logits[0, :-1], ids[0, 1:]).backward()
-    found = {key: p.grad.clone() for key, p in model.named_parameters() if p.grad is not None}
-    model.zero_grad()
-    return {"logits": logits.detach(), **found}
-
-
-def furthest(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> float:
-    assert found.keys() == wanted.keys()
-    return max(float((found[key] - x).norm() / x.norm()) for key, x in wanted.items())
 
 
 def wholes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -284,7 +256,7 @@ def run_of(way: str, precision: str, targets: str | list[str], steps: int = 12) 
     optimizer = make_optimizer(model, settings)
     losses = []
     for step in range(steps):
-        ids = torch.randint(300, (1, sum(WORKS)), generator=torch.Generator().manual_seed(step % 3))
+        ids = torch.randint(WORDS, (1, sum(WORKS)), generator=torch.Generator().manual_seed(step % 3))
         batch = Batch(ids, row()[1], ids.roll(-1, 1), WORKS)
         if way == "by transformers":
             mask = torch.block_diag(*(torch.ones(n, n) for n in WORKS)).tril().bool()[None, None]

@@ -10,10 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from kernelchecks import distance, needs_native, threads_leave_no_trace
 from quire.model.kernels.attention import Turns, attention_plain, causal_attention, turned
-from quire.model.kernels.native import native
-
-needs_native = pytest.mark.skipif(native() is None, reason="no native kernels here")
 
 # In bf16 the results of two right ways differ by this much of their size; half a unit of its last place is 0.2 %.
 CLOSE = 0.01
@@ -57,13 +55,6 @@ def all_of(attend, tensors: list[Tensor], gradient: Tensor, starts: list[int], t
     """What comes out, and the three gradients."""
     out = attend(*tensors, starts, tensors[0].shape[2] ** -0.5, turns)
     return [out, *torch.autograd.grad(out, tensors, gradient.to(out.dtype))]
-
-
-def distance(found: Tensor, wanted: Tensor) -> float:
-    """Relative to the size of all that is wanted; of nothing, the size of what was found."""
-    found, wanted = found.detach().double(), wanted.detach().double()
-    size = float(wanted.norm())
-    return float((found - wanted).norm()) / (size if size > 1e-9 else 1.0)
 
 
 SHAPES = [
@@ -126,14 +117,7 @@ def test_a_work_is_the_same_bit_for_bit_wherever_it_stands(lengths, which, seed)
 @needs_native
 def test_threads_leave_no_trace():
     tensors, gradient, turns = inputs_of(300, 3, 1, 64, turns=300)
-    before = torch.get_num_threads()
-    found = []
-    for threads in (1, 2, 3):
-        torch.set_num_threads(threads)
-        found.append(all_of(causal_attention, tensors, gradient, [0, 100, 300], turns))
-    torch.set_num_threads(before)
-    for other in found[1:]:
-        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+    threads_leave_no_trace(lambda: all_of(causal_attention, tensors, gradient, [0, 100, 300], turns))
 
 
 @needs_native

@@ -21,14 +21,13 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
+from kernelchecks import needs_native
 from quire.model.kernels.decode import Texts, decoder_of
-from quire.model.kernels.native import native
 from quire.model.lowbit import to_int8
 from quire.model.quick import quicken
 from tiny import build_model
 from toy import random_ids
 
-needs_native = pytest.mark.skipif(native() is None, reason="no native kernels here")
 VOCABULARY = 100
 SHAPE = {
     "vocab_size": VOCABULARY,

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
+from kernelchecks import distance, needs_native, threads_leave_no_trace
 from quire.model.kernels.gate import silu_times, silu_times_plain
-from quire.model.kernels.native import native
 
-needs_native = pytest.mark.skipif(native() is None, reason="no native kernels here")
 both = pytest.mark.parametrize("times", [silu_times_plain, pytest.param(silu_times, marks=needs_native)])
 
 Times = Callable[[Tensor, Tensor], Tensor]
@@ -36,10 +35,6 @@ def all_of(times: Times, gate: Tensor, up: Tensor, gradient: Tensor) -> list[Ten
 def wanted_of(gate: Tensor, up: Tensor, gradient: Tensor) -> list[Tensor]:
     gate, up = (tensor.detach().double().requires_grad_() for tensor in (gate, up))
     return all_of(lambda gate, up: gate / (1 + (-gate).exp()) * up, gate, up, gradient)
-
-
-def distance(found: Tensor, wanted: Tensor) -> float:
-    return float((found.double() - wanted).norm() / wanted.norm())
 
 
 @both
@@ -103,12 +98,4 @@ def test_halves_of_one_tensor(times: Times) -> None:
 @needs_native
 def test_threads_leave_no_trace() -> None:
     tensors = inputs_of(50, 577)
-    before, found = torch.get_num_threads(), []
-    try:
-        for threads in (1, 2, 3):
-            torch.set_num_threads(threads)
-            found.append(all_of(silu_times, *tensors))
-    finally:
-        torch.set_num_threads(before)
-    for other in found[1:]:
-        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+    threads_leave_no_trace(lambda: all_of(silu_times, *tensors))

@@ -1,30 +1,20 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from kernelchecks import needs_native, threads_leave_no_trace
 from quire.model.kernels import head
 from quire.model.kernels.head import summed_cross_entropy, token_losses
-from quire.model.kernels.native import native, why_not
 
-needs_native = pytest.mark.skipif(native() is None, reason=f"not here: {why_not()}")
 WAYS = [
     pytest.param(("native", torch.bfloat16), marks=needs_native, id="native"),
     pytest.param(("plain", torch.bfloat16), id="plain"),
     pytest.param(("plain", torch.float32), id="float32"),
 ]
 Way = tuple[str, torch.dtype]
-
-
-@pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def choose(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,13 +234,12 @@ def test_native_gradients_are_the_plain_ones_to_a_rounding(monkeypatch: pytest.M
 @needs_native
 def test_the_number_of_threads_changes_nothing() -> None:
     hidden, weight, bias, targets = made(40, 300, 32, torch.bfloat16)
-    found = []
-    for threads in (1, 2, 3):
-        torch.set_num_threads(threads)
+
+    def losses_and_gradients() -> tuple[Tensor, Tensor]:
         logits = functional.linear(hidden, weight, bias).detach()
-        losses = head._losses(logits, targets, with_gradient=True)
-        found.append((losses, logits))
-    assert all(torch.equal(a, b) for other in found[1:] for a, b in zip(found[0], other, strict=True))
+        return head._losses(logits, targets, with_gradient=True), logits
+
+    threads_leave_no_trace(losses_and_gradients)
 
 
 def test_a_target_that_is_no_word_is_our_mistake() -> None:

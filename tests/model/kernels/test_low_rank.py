@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 
+from kernelchecks import distance, needs_native, threads_leave_no_trace
 from quire.model.kernels.low_rank import (
     add_low_rank,
     add_low_rank_plain,
@@ -18,9 +19,7 @@ from quire.model.kernels.low_rank import (
     keep_mask,
     threshold_of,
 )
-from quire.model.kernels.native import native
 
-needs_native = pytest.mark.skipif(native() is None, reason="no native kernels here")
 both = pytest.mark.parametrize("add", [add_low_rank_plain, pytest.param(add_low_rank, marks=needs_native)])
 
 SCALE = 0.7
@@ -54,11 +53,6 @@ def wanted_of(y: Tensor, x: Tensor, first: Tensor, second: Tensor, gradient: Ten
     kept = keep_mask(SEED, *x.shape, dropout) / (1 - threshold_of(dropout) / 65536)
     out = y.double() + SCALE * ((x * kept) @ first.T) @ second.T
     return [out.detach(), *torch.autograd.grad(out, (x, first, second), gradient.double())]
-
-
-def distance(found: Tensor, wanted: Tensor) -> float:
-    size = float(wanted.norm())
-    return float((found.double() - wanted).norm()) / (size if size > 1e-9 else 1.0)
 
 
 def assert_close(found: list[Tensor], wanted: list[Tensor]) -> None:
@@ -165,15 +159,7 @@ def test_what_is_not_finite_stays_visible_and_in_its_row(add: Add) -> None:
 @pytest.mark.parametrize("rank", [4, 24])
 def test_threads_leave_no_trace(rank: int) -> None:
     tensors = inputs_of(300, 576, 200, rank)
-    before, found = torch.get_num_threads(), []
-    try:
-        for threads in (1, 2, 3):
-            torch.set_num_threads(threads)
-            found.append(all_of(add_low_rank, *tensors, 0.05))
-    finally:
-        torch.set_num_threads(before)
-    for other in found[1:]:
-        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+    threads_leave_no_trace(lambda: all_of(add_low_rank, *tensors, 0.05))
 
 
 @needs_native

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
-from quire.model.kernels.native import native
+from kernelchecks import distance, needs_native, threads_leave_no_trace
 from quire.model.kernels.norm import rms_norm, rms_norm_plain
 
-needs_native = pytest.mark.skipif(native() is None, reason="no native kernels here")
 both = pytest.mark.parametrize("norm", [rms_norm_plain, pytest.param(rms_norm, marks=needs_native)])
 
 EPS = 1e-5
@@ -41,10 +40,6 @@ def wanted_of(x: Tensor, weight: Tensor, gradient: Tensor) -> list[Tensor]:
     x, weight = (tensor.detach().double().requires_grad_() for tensor in (x, weight))
     y = x / (x.square().mean(-1, keepdim=True) + EPS).sqrt() * weight
     return [y.detach(), *torch.autograd.grad(y, (x, weight), gradient.double())]
-
-
-def distance(found: Tensor, wanted: Tensor) -> float:
-    return float((found.double() - wanted).norm() / wanted.norm())
 
 
 @both
@@ -109,15 +104,7 @@ def test_what_is_not_finite_stays_visible_and_in_its_row(norm: Norm, bad: float)
 @needs_native
 def test_threads_leave_no_trace() -> None:
     tensors = inputs_of(300, 576)
-    before, found = torch.get_num_threads(), []
-    try:
-        for threads in (1, 2, 3):
-            torch.set_num_threads(threads)
-            found.append(all_of(rms_norm, *tensors))
-    finally:
-        torch.set_num_threads(before)
-    for other in found[1:]:
-        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+    threads_leave_no_trace(lambda: all_of(rms_norm, *tensors))
 
 
 def test_float32_is_computed_plainly() -> None:

@@ -1,19 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from kernelchecks import needs_native, numbers, shows_in_its_row_alone, threads_leave_no_trace
 from quire.model.kernels import products
-from quire.model.kernels.native import native, why_not
 from quire.model.kernels.products import product, product_back
 
-FOUND = native()
-needs_native = pytest.mark.skipif(FOUND is None, reason=f"not here: {why_not()}")
 WAYS = [pytest.param("native", marks=needs_native), "plain"]
 # rows, inputs, outputs: one row, tiles of 6 and what is left over, panels of 64, chunks of 32 terms, blocks of 2,048
 SHAPES = [
@@ -30,17 +26,6 @@ SHAPES = [
 ]
 # the last: more turns than one thread sums together, block by block
 THREADED = [(250, 130, 200), (130, 5000, 70), (130, 70, 5000), (1100, 65, 64), (1040, 2100, 650)]
-
-
-@pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
-def numbers(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)).bfloat16()
 
 
 def choose(way: str, patch: pytest.MonkeyPatch) -> None:
@@ -127,9 +112,7 @@ def test_what_is_not_finite_shows_in_its_row_alone(
     weight, x, gradient = numbers(45, 69, seed=1), numbers(14, 69), numbers(14, 45, seed=2)
     x[3, at], gradient[3, at % 45] = wrong, wrong
     for found in (product(x, weight), product_back(gradient, weight)):
-        assert not torch.isfinite(found[3]).any()
-        assert torch.isfinite(found[:3]).all()
-        assert torch.isfinite(found[4:]).all()
+        shows_in_its_row_alone(found, 3)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -156,11 +139,7 @@ def test_the_number_of_threads_changes_nothing(shape: tuple[int, int, int], monk
     choose("native", monkeypatch)
     rows, inputs, outputs = shape
     x, weight, gradient = numbers(rows, inputs), numbers(outputs, inputs, seed=1), numbers(rows, outputs, seed=2)
-    found = []
-    for count in (1, 2, 3):
-        torch.set_num_threads(count)
-        found.append((product(x, weight), product_back(gradient, weight)))
-    assert all(torch.equal(a, b) for other in found[1:] for a, b in zip(found[0], other, strict=True))
+    threads_leave_no_trace(lambda: (product(x, weight), product_back(gradient, weight)))
 
 
 @pytest.mark.parametrize("way", WAYS)
