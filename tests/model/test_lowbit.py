@@ -14,8 +14,18 @@ from quire.errors import RecipeError
 from quire.model import lowbit
 from quire.model.adapters import attach, load_voice, merge, save_adapter
 from quire.model.base import count_parameters, load_base, load_model
-from quire.model.lowbit import Int8Linear, dequantise, lasting_dtype, quantise_rows, to_int8, to_nf4
+from quire.model.lowbit import (
+    Int8Embedding,
+    Int8Head,
+    Int8Linear,
+    dequantise,
+    lasting_dtype,
+    quantise_rows,
+    to_int8,
+    to_nf4,
+)
 from quire.model.mode import evaluating
+from quire.model.quick import quicken
 from quire.planner.bases import find_base
 from quire.recipe.method import Lora
 from tiny import FAMILIES
@@ -124,27 +134,81 @@ def test_codes_and_scales_give_the_numbers_back() -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_linear_layer_but_the_head_is_changed(family: str, tiny_bases: dict[str, Path]) -> None:
+def test_every_matrix_is_changed(family: str, tiny_bases: dict[str, Path]) -> None:
+    """But for Gemma's embeddings, which multiply what they find, and its head, which is the same matrix."""
     model, plain = load_model(tiny_bases[family], "fp32"), load_model(tiny_bases[family], "fp32")
-    head, words = model.get_output_embeddings(), model.get_input_embeddings().weight
+    words, head = model.get_input_embeddings(), model.get_output_embeddings()
     before = count_parameters(model)[1]
     to_int8(model)
     left = [m for m in model.modules() if isinstance(m, nn.Linear | Conv1D) and not isinstance(m, Int8Linear)]
-    assert left == [head]
-    assert model.get_input_embeddings().weight is words
-    changed = sum(1 for m in plain.modules() if isinstance(m, nn.Linear | Conv1D)) - 1
-    assert sum(isinstance(m, Int8Linear) for m in model.modules()) == changed
+    if family == "gemma":
+        assert left == [head]
+        assert head.weight is model.get_input_embeddings().weight is words.weight
+    else:
+        assert left == []
+        assert type(model.get_input_embeddings()) is Int8Embedding
+        assert type(model.get_output_embeddings()) is Int8Head
+    layers = sum(1 for m in plain.modules() if isinstance(m, nn.Linear | Conv1D)) - 1
+    assert sum(type(m) is Int8Linear for m in model.modules()) == layers
     assert count_parameters(model)[1] == before
     difference = logits(model) - logits(plain)
     assert float(difference.pow(2).mean().sqrt() / logits(plain).std()) < 0.05
 
 
+def test_embeddings_are_the_words_codes_times_what_they_are_worth() -> None:
+    weight = numbers(50, 32).bfloat16()
+    table = Int8Embedding(weight)
+    ids = torch.tensor([[3, 3, 49], [0, 7, 21]])
+    found = table(ids)
+    assert (found.shape, found.dtype) == ((2, 3, 32), torch.bfloat16)
+    assert torch.equal(found, table.weight[ids])
+    assert float((found.float() - weight[ids].float()).abs().max()) <= float(table.scale.max()) * 0.51 + 2**-8
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_heads_input_is_not_rounded(dtype: torch.dtype) -> None:
+    """Both ways the product is that of float64 with the weights that the codes stand for."""
+    head = Int8Head(numbers(130, 64, seed=1, dtype=dtype), nn.Parameter(numbers(130, seed=4, dtype=dtype)))
+    x, gradient = numbers(2, 9, 64, seed=2, dtype=dtype).requires_grad_(), numbers(2, 9, 130, seed=3, dtype=dtype)
+    found = head(x)
+    found.backward(gradient)
+    exact = x.detach().double() @ head.weight.double().t() + head.bias.double()
+    back = gradient.double() @ head.weight.double()
+    worst = {"rtol": 2**-7, "atol": 2**-6} if dtype == torch.bfloat16 else {"rtol": 1e-5, "atol": 1e-4}
+    torch.testing.assert_close(found.detach().double(), exact, **worst)
+    torch.testing.assert_close(x.grad.double(), back, **worst)
+    assert found.dtype == x.grad.dtype == dtype
+
+
+def test_what_unlikely_words_say_is_not_lost_on_the_way_back() -> None:
+    """Beside the target's gradient of nearly 1 theirs are a thousandth: together they are a half of it here."""
+    head, layer = (kind(numbers(501, 64, seed=1).abs(), None) for kind in (Int8Head, Int8Linear))
+    gradient = torch.full((1, 501), 0.001)
+    gradient[0, 0] = -1.0
+    exact = gradient.double() @ head.weight.double()
+    lost = []
+    for each in (head, layer):
+        x = torch.zeros(1, 64, requires_grad=True)
+        each(x).backward(gradient)
+        lost.append(float((x.grad - exact).norm() / exact.norm()))
+    assert lost[0] < 1e-5
+    assert lost[1] > 0.2
+
+
+def test_embeddings_and_head_that_are_one_matrix_stay_one(tiny_base: Path) -> None:
+    model = load_model(tiny_base, "int8")
+    words, head = model.get_input_embeddings(), model.get_output_embeddings()
+    assert head.codes is words.codes
+    assert head.scale is words.scale
+    assert head.out_features == words.num_embeddings == 384
+
+
 def test_a_weight_takes_a_byte(tiny_base: Path) -> None:
-    """A layer of the tiny Llama: q, o 32², k, v 32·16, three of 32·64; a scale of 4 bytes for each output."""
+    """A layer of the tiny Llama: q, o 32², k, v 32·16, three of 32·64; 384 words; 4 bytes for each output or word."""
     model = load_model(tiny_base, "int8")
     low = [m for m in model.modules() if isinstance(m, Int8Linear)]
-    weights = 2 * (2 * 32 * 32 + 2 * 32 * 16 + 3 * 32 * 64)
-    outputs = 2 * (32 + 16 + 16 + 32 + 64 + 64 + 32)
+    weights = 2 * (2 * 32 * 32 + 2 * 32 * 16 + 3 * 32 * 64) + 384 * 32
+    outputs = 2 * (32 + 16 + 16 + 32 + 64 + 64 + 32) + 384
     assert sum(m.codes.nbytes + m.scale.nbytes for m in low) == weights + 4 * outputs
     others = [p for p in model.parameters() if p.dtype != torch.int8]
     assert {p.dtype for p in others} == {lasting_dtype("cpu")}
@@ -156,9 +220,10 @@ def test_without_bf16_it_is_read_in_16_bits_and_computed_in_32(
     """So that the whole is never there in float32, on the machines that have the least memory."""
     monkeypatch.setattr("quire.model.base.lasting_dtype", lambda device: torch.float32)
     model = load_model(tiny_base, "int8")
-    words = model.get_input_embeddings().weight
-    assert words.dtype == torch.float32
-    assert torch.equal(words, words.bfloat16().float())
+    assert model.get_input_embeddings().weight.dtype == torch.float32
+    norm = model.model.norm.weight
+    assert norm.dtype == torch.float32
+    assert torch.equal(norm, norm.bfloat16().float())
     low = [m for m in model.modules() if isinstance(m, Int8Linear)]
     assert {(m.codes.dtype, m.scale.dtype, m.weight.dtype) for m in low} == {(torch.int8, torch.float32, torch.float32)}
     assert torch.isfinite(logits(model)).all()
@@ -226,6 +291,7 @@ def test_an_adapter_learned_on_few_bits_is_a_plain_one_for_any_base(
     loaded = load_base(find_base(str(tiny_bases[family])), precision)
     before = logits(loaded.model)
     model = attach(loaded.model, Lora(rank=4), seed=1)
+    quicken(model)  # as whoever trains does, and whoever loads a voice
     assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
     with torch.no_grad():
         for name, p in model.named_parameters():

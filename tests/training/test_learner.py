@@ -109,7 +109,7 @@ def test_a_base_in_few_bits_bears_an_adapter_in_full(tiny_base: Path) -> None:
     settings = toy_settings(method="qlora", precision="auto")
     learner = make_learner(Start(find_base(str(tiny_base))), settings, "int8", "cpu", seed=7)
     layers = [m for m in learner.model.modules() if isinstance(m, Int8Linear)]
-    assert len(layers) == 14
+    assert len(layers) == 14 + 1
     assert {p.dtype for _, p in trainable(learner.model)} == {torch.float32}
     assert learner.model.get_input_embeddings().weight.dtype == lasting_dtype("cpu")
     assert learner.computation.autocast is None

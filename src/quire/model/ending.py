@@ -8,10 +8,12 @@ from a few of them: a bend is felt by large ones alone.  Hence a list of those w
 
 from __future__ import annotations
 
+import torch
 from peft import PeftModel
 from torch import Tensor, nn
 from transformers import GPT2LMHeadModel, GPTNeoForCausalLM, GPTNeoXForCausalLM, PreTrainedModel
 
+from quire.model.lowbit import Int8Head
 from quire.model.quick import FAMILIES
 
 PLAIN_ENDINGS = (*FAMILIES, GPT2LMHeadModel, GPTNeoForCausalLM, GPTNeoXForCausalLM)
@@ -23,7 +25,12 @@ def plain_head(model: PreTrainedModel | PeftModel) -> nn.Linear | None:
     if not isinstance(inner, PLAIN_ENDINGS):
         return None
     head = inner.get_output_embeddings()  # type: ignore[no-untyped-call]
-    return head if type(head) is nn.Linear else None
+    return head if type(head) in (nn.Linear, Int8Head) else None
+
+
+def weights_of(head: nn.Linear, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
+    """The head's weights (words, width) in `dtype`; or in 8 bits, and what each row of those is worth (words)."""
+    return (head.codes, head.scale) if isinstance(head, Int8Head) else (head.weight.to(dtype), None)
 
 
 def states_of(

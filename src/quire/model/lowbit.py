@@ -1,11 +1,14 @@
 """A frozen base in 8 or 4 bits, under an adapter that stays in full precision.
 
 `int8` is our own, made for processors: weights in 8 bits with a scale for every output, activations rounded to 8 bits
-with a scale for every token, so that both the product and its gradient are products of whole numbers.
-`nf4` is bitsandbytes' (QLoRA, arXiv 2305.14314): 4 bits in blocks of 64, their scales in 8 bits.
+with a scale for every token, so that both the product and its gradient are products of whole numbers.  Embeddings and
+the output head keep their weights in 8 bits too and compute in 16: most of a logit's gradient is far smaller than the
+target's, and would be nothing in 8.  Norms and biases stay as they are.
+`nf4` is bitsandbytes' (QLoRA, arXiv 2305.14314): 4 bits in blocks of 64, their scales in 8 bits; but for the layers'
+matrices all stays as it is.
 
 `to_int8` and `to_nf4` are the only places where layers change, one after the other, so that never more than one matrix
-stands there twice.  The output head, embeddings, norms and biases stay as they are.
+stands there twice.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from transformers.pytorch_utils import Conv1D
 
 from quire.errors import RecipeError
 from quire.model.file_pages import let_file_pages_go
+from quire.model.kernels import products
 from quire.model.kernels.whole_numbers import dequantise, product, product_back, quantise_rows, rounded
 from quire.planner.memory import FILE_AT_ONCE
 from quire.planner.precision import has_nf4
@@ -56,6 +60,64 @@ class Int8Linear(nn.Linear):
         arguments = (input.flatten(0, -2), self.codes, self.scale, self.bias)
         output: Tensor = _Product.apply(*arguments)  # type: ignore[no-untyped-call]
         return output.reshape(*input.shape[:-1], self.out_features)
+
+
+class Int8Head(Int8Linear):
+    """The same weights under an input that is not rounded: the layer that makes logits."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(…, inputs) to (…, outputs), in the format of `input`."""
+        arguments = (input.flatten(0, -2), self.codes, self.scale, self.bias)
+        output: Tensor = _HeadProduct.apply(*arguments)  # type: ignore[no-untyped-call]
+        return output.reshape(*input.shape[:-1], self.out_features)
+
+
+class Int8Embedding(nn.Embedding):
+    """A frozen table of embeddings in 8 bits, with a scale for every word, which PEFT takes for one of torch's."""
+
+    codes: nn.Parameter
+    scale: Tensor
+
+    def __init__(self, weight: Tensor, dtype: torch.dtype | None = None) -> None:
+        """Of a weight (words, width) in any floating format; embeddings have that one, or `dtype`."""
+        nn.Module.__init__(self)
+        self.num_embeddings, self.embedding_dim = weight.shape
+        self.padding_idx, self.max_norm, self.norm_type = None, None, 2.0
+        self.scale_grad_by_freq = self.sparse = False
+        self.dtype = dtype or weight.dtype
+        codes, scale = quantise_rows(weight.detach())
+        self.codes = nn.Parameter(codes, requires_grad=False)
+        self.register_buffer("scale", scale[:, 0])
+
+    @property
+    def weight(self) -> Tensor:  # type: ignore[override]  # a parameter there, numbers made on demand here
+        return dequantise(self.codes, self.scale, self.dtype)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Whole numbers (…) to (…, width)."""
+        words = input.flatten()
+        return dequantise(self.codes[words], self.scale[words], self.dtype).view(*input.shape, self.embedding_dim)
+
+
+class _HeadProduct(torch.autograd.Function):
+    """x (tokens, inputs) times the head's weights, and the gradient back to x."""
+
+    @staticmethod
+    def forward(
+        ctx: torch.autograd.function.FunctionCtx, x: Tensor, codes: Tensor, scale: Tensor, bias: Tensor | None
+    ) -> Tensor:
+        ctx.save_for_backward(codes, scale)
+        return products.product(x, codes, None if bias is None else bias.to(x.dtype), scale=scale)
+
+    @staticmethod
+    def backward(
+        ctx: torch.autograd.function.FunctionCtx, *gradients: Tensor
+    ) -> tuple[Tensor | None, None, None, Tensor | None]:
+        codes, scale = ctx.saved_tensors  # type: ignore[attr-defined]
+        (gradient,) = gradients
+        to_x = products.product_back(gradient, codes, scale=scale) if ctx.needs_input_grad[0] else None  # type: ignore[attr-defined]
+        to_bias = gradient.sum(0, dtype=torch.float32) if ctx.needs_input_grad[3] else None  # type: ignore[attr-defined]
+        return to_x, None, None, to_bias
 
 
 class _Product(torch.autograd.Function):
@@ -112,9 +174,29 @@ def lasting_dtype(device: str) -> torch.dtype:
 
 
 def to_int8(model: PreTrainedModel, dtype: torch.dtype | None = None) -> None:
-    """Change every linear layer of `model` but its output head to 8 bits, in place; their `weight` is told in `dtype`,
-    or as it was."""
+    """Change every linear layer of `model`, its embeddings and its output head to 8 bits, in place; their `weight` is
+    told in `dtype`, or as it was."""
     _exchange(model, lambda weight, bias: Int8Linear(weight, bias, dtype))
+    ends_to_int8(model, dtype)
+
+
+def ends_to_int8(model: PreTrainedModel, dtype: torch.dtype | None = None) -> None:
+    """Change embeddings and output head, where they are torch's own; where they are one matrix they stay one."""
+    words: nn.Module = model.get_input_embeddings()
+    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    tied = isinstance(head, nn.Linear) and head.weight is words.weight
+    if type(words) is not nn.Embedding or (tied and type(head) is not nn.Linear):
+        return  # Gemma's, which multiplies what it finds
+    low = Int8Embedding(words.weight, dtype)
+    model.set_input_embeddings(low)
+    del words  # or it would be there while the head is changed
+    let_file_pages_go()
+    if type(head) is nn.Linear:
+        top = Int8Head(head.weight[:1] if tied else head.weight, head.bias, dtype)
+        if tied:
+            top.out_features, top.codes, top.scale = low.num_embeddings, low.codes, low.scale
+        model.set_output_embeddings(top.train(head.training))  # type: ignore[no-untyped-call]
+    let_file_pages_go()
 
 
 def settle_rest(model: PreTrainedModel, dtype: torch.dtype) -> None:

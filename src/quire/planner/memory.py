@@ -131,13 +131,18 @@ def sums_exactly(trainable: int) -> bool:
 
 
 def base_bytes(shape: BaseShape, precision: str) -> float:
-    """Bytes of a base's weights.  In few bits lie the layers' matrices; embeddings, head and norms keep 16."""
+    """Bytes of a base's weights.  In few bits lie the layers' matrices, in 8 embeddings and head too but for Gemma's;
+    all else keeps 16."""
     if precision not in LOW_BITS:
         return shape.parameters * BYTES[precision]
     rest = 2 * (shape.parameters - shape.linear_parameters)
     if precision == "nf4":
         return shape.linear_parameters * NF4_BITS / 8 + rest
-    return shape.linear_parameters + 4 * shape.layers * sum(linear.outputs for linear in shape.linears) + rest
+    scales = shape.layers * sum(linear.outputs for linear in shape.linears)
+    if not shape.family.startswith("gemma"):
+        rest -= shape.embedding_parameters
+        scales += shape.embedding_parameters // shape.hidden
+    return shape.linear_parameters + 4 * scales + rest
 
 
 def memory_of(
@@ -236,14 +241,13 @@ def _loaded(settings: TrainSettings, shape: BaseShape, precision: str, held: Hel
 
     Weights in the file's own 16 bits are views of it.  Where they are changed to fp32, the file's pages and the new
     weights are there together for a while (measured: 5.8 bytes a weight); where to 8 bits, some of the pages are, and
-    those of what keeps 16 (measured on TinyLlama's shape: 0.48 GiB).
+    those of the embeddings.
     """
     weights = held.weights * shape.parameters
     if device != "cpu" or precision == "nf4":
         return weights, weights
     if settings.method.adapter is not None and precision == "int8":
-        rest = shape.parameters - shape.linear_parameters
-        return weights + min(2 * shape.parameters, FILE_AT_ONCE + 2 * rest), weights
+        return weights + min(2 * shape.parameters, FILE_AT_ONCE + 2 * shape.vocabulary * shape.hidden), weights
     if weights <= 2 * shape.parameters:
         return weights, 0
     return weights + 2 * shape.parameters, weights

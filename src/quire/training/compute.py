@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from quire.model.ending import plain_head, states_of
+from quire.model.ending import plain_head, states_of, weights_of
 from quire.model.kernels.head import summed_cross_entropy
 from quire.model.packing import by_works, logits_of
 from quire.tokens.rows import IGNORED, RowArrays, Rows
@@ -85,7 +85,8 @@ def summed_loss(model: PreTrainedModel, batch: Batch, computation: Computation) 
         states = by_works(read, batch.inputs, batch.positions, batch.segments, computation.packs).flatten(0, 1)
     numbers = computation.autocast or states.dtype
     bias = None if head.bias is None else head.bias.to(numbers)
-    return summed_cross_entropy(states.to(numbers), head.weight.to(numbers), bias, batch.targets.flatten(), IGNORED)
+    weight, scale = weights_of(head, numbers)
+    return summed_cross_entropy(states.to(numbers), weight, bias, batch.targets.flatten(), IGNORED, scale)
 
 
 def _stack(arrays: Sequence[object], device: str) -> Tensor:

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from kernelchecks import needs_native, numbers, shows_in_its_row_alone, threads_leave_no_trace
-from quire.model.kernels import products
+from quire.model.kernels import products, whole_numbers
 from quire.model.kernels.products import product, product_back
+from quire.model.kernels.whole_numbers import dequantise, quantise_rows
 
 WAYS = [pytest.param("native", marks=needs_native), "plain"]
 # rows, inputs, outputs: one row, tiles of 6 and what is left over, panels of 64, chunks of 32 terms, blocks of 2,048
@@ -52,6 +53,37 @@ def test_products_are_summed_in_float32_and_rounded(
     x, weight, gradient = numbers(rows, inputs), numbers(outputs, inputs, seed=1), numbers(rows, outputs, seed=2)
     check(product(x, weight), x.double() @ weight.double().t(), inputs)
     check(product_back(gradient, weight), gradient.double() @ weight.double(), outputs)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_weights_in_8_bits_are_multiplied_as_the_numbers_that_they_stand_for(
+    shape: tuple[int, int, int], way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose(way, monkeypatch)
+    monkeypatch.setattr(whole_numbers, "_AT_ONCE", 4096)  # several parts where it is done with torch
+    rows, inputs, outputs = shape
+    x, gradient = numbers(rows, inputs), numbers(rows, outputs, seed=2)
+    codes, scale = quantise_rows(numbers(outputs, inputs, seed=1))
+    weight, scale = dequantise(codes, scale[:, 0], torch.bfloat16), scale[:, 0]
+    bias, onto = numbers(outputs, seed=3), numbers(rows, inputs, seed=5)
+    if way == "native":
+        assert torch.equal(product(x, codes, bias, scale=scale), product(x, weight, bias))
+        assert torch.equal(product_back(gradient, codes, onto, scale=scale), product_back(gradient, weight, onto))
+    else:
+        check(product(x, codes, scale=scale), x.double() @ weight.double().t(), inputs)
+        found, expected = product_back(gradient, codes, scale=scale), gradient.double() @ weight.double()
+        torch.testing.assert_close(found.double(), expected, rtol=2**-7, atol=2**-7 * (1 + outputs**0.5))
+
+
+@needs_native
+def test_codes_in_a_part_of_a_larger_matrix_are_read_where_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    choose("native", monkeypatch)
+    codes, scale = quantise_rows(numbers(70, 200, seed=1))
+    part, x, gradient = codes[:, 40:173], numbers(13, 133), numbers(13, 70, seed=2)
+    weight = dequantise(part, scale[:, 0], torch.bfloat16)
+    assert torch.equal(product(x, part, scale=scale[:, 0]), product(x, weight))
+    assert torch.equal(product_back(gradient, part, scale=scale[:, 0]), product_back(gradient, weight))
 
 
 @pytest.mark.parametrize("way", WAYS)

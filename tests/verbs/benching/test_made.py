@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from quire.model.lowbit import Int8Linear, lasting_dtype
+from quire.model.lowbit import Int8Embedding, Int8Linear, lasting_dtype
 from quire.model.machine import Precision
 from quire.planner.memory import base_bytes
 from quire.verbs.benching.made import bytes_of, random_model
@@ -25,11 +25,11 @@ def test_weights_take_as_many_bytes_as_the_planner_says(precision: Precision, ti
     assert held == pytest.approx(base_bytes(shape_of(config), precision), rel=0.01)
 
 
-def test_only_the_layers_matrices_are_in_8_bits() -> None:
+def test_every_matrix_is_in_8_bits_and_nothing_else() -> None:
     model = random_model(CONFIG, "int8", "cpu")
-    quantised = {name for name, module in model.named_modules() if isinstance(module, Int8Linear)}
-    assert len(quantised) == 7
-    assert model.get_output_embeddings().weight.dtype == lasting_dtype("cpu")
+    quantised = [module for module in model.modules() if isinstance(module, Int8Linear | Int8Embedding)]
+    assert len(quantised) == 7 + 2
+    assert model.model.norm.weight.dtype == lasting_dtype("cpu")
 
 
 def test_every_precision_has_the_same_numbers_but_for_rounding() -> None:

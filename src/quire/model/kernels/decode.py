@@ -1,7 +1,7 @@
 """Writing one token after the other on a processor, through a whole Llama-like model in one native call.
 
 Reading the weights once a token is what takes the time, and transformers spends as long again between them.  The kernel
-(source/decode.c) reads the model's own weights where they lie, bf16, float32 or int8 (lowbit.Int8Linear), adds every
+(source/decode.c) reads the model's own weights where they lie, bf16, float32 or 8 bits (model.lowbit), adds every
 adapter that counts as two small products in float32, and keeps everything between the weights in float32.
 
 The plain version is the transformers model itself: what `decoder_of` does not know goes on there, and so does
@@ -25,13 +25,14 @@ from transformers.models.mistral.modeling_mistral import MistralRMSNorm
 from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
 
 from quire.model.kernels.native import Native, native
-from quire.model.lowbit import Int8Linear
+from quire.model.lowbit import Int8Embedding, Int8Head, Int8Linear
 
 FAMILIES = (LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM)
 NORMS = (LlamaRMSNorm, MistralRMSNorm, Qwen2RMSNorm)
 # Their angles do not depend on how much has been read.
 ROPE_TYPES = ("default", "linear", "llama3", "yarn")
 KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.int8: 2}
+CODES = 3  # int8 under an input that is not rounded
 
 BLOCK = 256  # tokens by which the view grows at least; a multiple of the kernel's 16
 AT_ONCE = 32  # tokens of one text that a call reads; more would take room and gain nothing
@@ -41,9 +42,11 @@ AT_ONCE = 32  # tokens of one text that a call reads; more would take room and g
 class Matrix:
     """A linear layer: `weight` (rows, columns) in float32, bf16 or, with `scale` (rows,), int8; `bias` (rows,).
 
-    `down` (rank, columns), `up` (rows, rank) and `strength` (rank,) are the adapters that count, side by side.
+    `kind` is the weight's format as the kernel numbers it.  `down` (rank, columns), `up` (rows, rank) and `strength`
+    (rank,) are the adapters that count, side by side.
     """
 
+    kind: int
     weight: Tensor
     scale: Tensor | None
     bias: Tensor | None
@@ -58,6 +61,15 @@ class Matrix:
     def parts(self) -> tuple[Tensor | None, ...]:
         """In the kernel's order."""
         return self.weight, self.scale, self.bias, self.down, self.up, self.strength
+
+
+@dataclass(frozen=True)
+class Table:
+    """Embeddings: `weight` (words, width) in float32, bf16 or, with `scale` (words,), int8; as numbers in `dtype`."""
+
+    weight: Tensor
+    scale: Tensor | None
+    dtype: torch.dtype
 
 
 @dataclass(frozen=True)
@@ -101,20 +113,18 @@ def decoder_of(model: PreTrainedModel | PeftModel) -> Decoder | None:
         )
     ]
     matrices = [matrix for matrix in (_matrix(base.lm_head), *layers) if matrix is not None]
-    embedding = inner.embed_tokens
-    known = len(matrices) == 1 + len(layers) and type(embedding) is nn.Embedding
+    table = _table(inner.embed_tokens)
+    known = table is not None and len(matrices) == 1 + len(layers)
     known = known and all(isinstance(norm, NORMS) for norm in norms)  # or our own in their place (model.quick)
-    weights = [embedding.weight, *(matrix.weight for matrix in matrices)]
-    scales = [matrix.scale for matrix in matrices if matrix.scale is not None]
-    if (
-        not known
-        or not all(_readable(w, *KINDS) for w in weights)
-        or not all(_readable(s, torch.float32) for s in scales)
-    ):
+    if table is None or not known:
         return None
-    if any(matrix.scale is not None for matrix in matrices) and not library.bytes_too:
+    every: list[Table | Matrix] = [table, *matrices]
+    scales = [one.scale for one in every if one.scale is not None]
+    if not all(_readable(one.weight, *KINDS) for one in every) or not all(_readable(s, torch.float32) for s in scales):
         return None
-    return _decoder(library, base, [norm.weight.detach().float() for norm in norms], matrices)
+    if scales and not library.bytes_too:
+        return None
+    return _decoder(library, base, table, [norm.weight.detach().float() for norm in norms], matrices)
 
 
 def _usual(base: PreTrainedModel) -> bool:
@@ -147,14 +157,20 @@ def _matrix(layer: nn.Module) -> Matrix | None:
         elif layer.merged and layer.disable_adapters:
             return None  # on its next pass it takes the adapter out of its weights
         layer = layer.get_base_layer()
-    if type(layer) is Int8Linear:
-        weight, scale = layer.codes.detach(), layer.scale
-    elif type(layer) is nn.Linear:
-        weight, scale = layer.weight.detach(), None
-    else:
+    if not isinstance(layer, nn.Linear) or type(layer) not in (nn.Linear, Int8Linear, Int8Head):
         return None
-    bias = None if layer.bias is None else layer.bias.detach().float()
-    return Matrix(weight, scale, bias, *_side_by_side(adapters))
+    weight = layer.codes.detach() if isinstance(layer, Int8Linear) else layer.weight.detach()
+    scale = layer.scale if isinstance(layer, Int8Linear) else None
+    kind = CODES if isinstance(layer, Int8Head) else KINDS.get(weight.dtype, 0)
+    bias = layer.bias.detach().float() if isinstance(layer.bias, Tensor) else None
+    return Matrix(kind, weight, scale, bias, *_side_by_side(adapters))
+
+
+def _table(layer: nn.Module) -> Table | None:
+    """None for embeddings of a kind that the kernel does not know."""
+    if type(layer) is Int8Embedding:
+        return Table(layer.codes.detach(), layer.scale, layer.dtype)
+    return Table(layer.weight.detach(), None, layer.weight.dtype) if type(layer) is nn.Embedding else None
 
 
 def _side_by_side(
@@ -175,26 +191,28 @@ def _readable(numbers: Tensor, *formats: torch.dtype) -> bool:
     return numbers.device.type == "cpu" and numbers.is_contiguous() and numbers.dtype in formats
 
 
-def _decoder(library: Native, base: PreTrainedModel, norms: list[Tensor], matrices: list[Matrix]) -> Decoder:
+def _decoder(
+    library: Native, base: PreTrainedModel, table: Table, norms: list[Tensor], matrices: list[Matrix]
+) -> Decoder:
     """`norms`: the last one, then two of every layer; `matrices`: the output head, then seven of every layer."""
     inner, config = base.model, base.config
     attention = inner.layers[0].self_attn
-    embedding = inner.embed_tokens.weight.detach()
     head, layers = int(attention.head_dim), len(inner.layers)
-    sizes = [layers, embedding.shape[1], config.num_attention_heads, config.num_key_value_heads, head]
-    words = [*sizes, KINDS[embedding.dtype], max(matrix.rank for matrix in matrices)]
-    words += [*_addresses([embedding, norms[0]]), *_words(matrices[0])]
+    sizes = [layers, table.weight.shape[1], config.num_attention_heads, config.num_key_value_heads, head]
+    words = [*sizes, KINDS[table.dtype], max(matrix.rank for matrix in matrices)]
+    words += [*_addresses([table.weight, table.scale, norms[0]]), *_words(matrices[0])]
     for i in range(layers):
         words += _addresses(norms[1 + 2 * i : 3 + 2 * i])
         for matrix in matrices[1 + 7 * i : 8 + 7 * i]:
             words += _words(matrix)
-    held = [embedding, *norms, *(part for matrix in matrices for part in matrix.parts() if part is not None)]
+    parts = [table.weight, table.scale, *norms, *(part for matrix in matrices for part in matrix.parts())]
+    held = [part for part in parts if part is not None]
     return Decoder(
         library=library,
         table=torch.tensor(words, dtype=torch.int64),
         held=tuple(held),
         rotary=inner.rotary_emb,
-        dtype=embedding.dtype,
+        dtype=table.dtype,
         layers=layers,
         kv_heads=config.num_key_value_heads,
         head=head,
@@ -205,7 +223,7 @@ def _decoder(library: Native, base: PreTrainedModel, norms: list[Tensor], matric
 
 def _words(matrix: Matrix) -> list[int]:
     """A matrix as in source/decode.c."""
-    return [*_addresses(matrix.parts()), KINDS[matrix.weight.dtype], *matrix.weight.shape, matrix.rank]
+    return [*_addresses(matrix.parts()), matrix.kind, *matrix.weight.shape, matrix.rank]
 
 
 def _addresses(tensors: Iterable[Tensor | None]) -> list[int]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from quire.model.kernels.blocks import release
+from quire.model.kernels.gpu import losses_on_gpu
 from quire.model.kernels.native import native
 from quire.model.kernels.products import product, product_back
 
@@ -22,24 +23,32 @@ _FEWEST_ROWS = 256  # whatever they take: with fewer the head is read too often 
 
 
 def summed_cross_entropy(
-    hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, ignored: int = -100
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    targets: Tensor,
+    ignored: int = -100,
+    scale: Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy in nats of the logits hidden · weightᵀ + bias, summed over targets other than `ignored`: float32.
 
-    hidden (rows, width), weight (words, width) and bias (words) in one format, targets (rows) whole numbers.  Gradients
-    to hidden, weight and bias are rounded to their formats before they are multiplied by what comes in.
+    hidden (rows, width), weight (words, width) and bias (words) in one format, targets (rows) whole numbers.  With
+    `scale` (words) the weight is in 8 bits and learns nothing.  Gradients to hidden, weight and bias are rounded to
+    their formats before they are multiplied by what comes in.
     """
-    arguments = (hidden, weight, bias, targets, ignored)
+    arguments = (hidden, weight, bias, targets, ignored, scale)
     total: Tensor = _Sum.apply(*arguments, torch.is_grad_enabled())  # type: ignore[no-untyped-call]
     return total
 
 
 @torch.no_grad()
-def token_losses(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> Tensor:
+def token_losses(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, scale: Tensor | None = None
+) -> Tensor:
     """Cross-entropy in nats of each row, as above: (rows), float32, without gradients."""
     _require_words(targets, weight)
     losses = torch.empty(len(targets), dtype=torch.float32, device=hidden.device)
-    for part, logits in _logits(hidden, weight, bias, _LOGITS_BYTES):
+    for part, logits in _logits(hidden, weight, bias, _LOGITS_BYTES, scale):
         losses[part] = _losses(logits, targets[part], with_gradient=False)
     return losses
 
@@ -55,6 +64,7 @@ class _Sum(torch.autograd.Function):
         bias: Tensor | None,
         targets: Tensor,
         ignored: int,
+        scale: Tensor | None,
         learning: bool,
     ) -> Tensor:
         wanted = [learning and x is not None and x.requires_grad for x in (hidden, weight, bias)]
@@ -62,7 +72,7 @@ class _Sum(torch.autograd.Function):
         rows = None if bool(counted.all()) else counted.nonzero()[:, 0]
         states, words = (hidden, targets) if rows is None else (hidden[rows], targets[rows])
         if not any(wanted):
-            return token_losses(states, weight, bias, words).sum(dtype=torch.float64).float()
+            return token_losses(states, weight, bias, words, scale).sum(dtype=torch.float64).float()
         _require_words(words, weight)
         total = torch.zeros((), dtype=torch.float64, device=hidden.device)
         to_states = torch.empty_like(states) if wanted[0] else None
@@ -70,10 +80,10 @@ class _Sum(torch.autograd.Function):
         to_bias = torch.zeros(len(weight), device=weight.device) if wanted[2] else None
         # A head that learns has a gradient of its own size: logits of that size are no more than is needed anyway.
         room = max(_LOGITS_BYTES, weight.nbytes) if wanted[1] else _LOGITS_BYTES
-        for part, logits in _logits(states, weight, bias, room):
+        for part, logits in _logits(states, weight, bias, room, scale):
             total += _losses(logits, words[part], with_gradient=True).sum(dtype=torch.float64)
             if to_states is not None:
-                product_back(logits, weight, out=to_states[part])
+                product_back(logits, weight, out=to_states[part], scale=scale)
             if to_weight is not None:
                 to_weight.add(logits.t(), states[part])
             if to_bias is not None:
@@ -88,10 +98,10 @@ class _Sum(torch.autograd.Function):
     @once_differentiable
     def backward(
         ctx: torch.autograd.function.FunctionCtx, *gradients: Tensor
-    ) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None, None]:
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None, None, None]:
         kept: tuple[Tensor | None, ...] = ctx.saved_tensors  # type: ignore[attr-defined]
         to_hidden, to_weight, to_bias = (None if found is None else found * gradients[0] for found in kept)
-        return to_hidden, to_weight, to_bias, None, None, None
+        return to_hidden, to_weight, to_bias, None, None, None, None
 
 
 class _Gathered:
@@ -118,11 +128,13 @@ class _Gathered:
         return self.first if self.total is None else self.total.to(self.weight.dtype)
 
 
-def _logits(hidden: Tensor, weight: Tensor, bias: Tensor | None, room: int) -> Iterator[tuple[slice, Tensor]]:
+def _logits(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, room: int, scale: Tensor | None = None
+) -> Iterator[tuple[slice, Tensor]]:
     """Blocks of rows and their logits in about `room` bytes, each in the place of the one before."""
-    assert hidden.dtype == weight.dtype, "the head's product is of one format"
+    assert weight.dtype == (hidden.dtype if scale is None else torch.int8), "the head's product is of one format"
     rows, words = len(hidden), len(weight)
-    most = max(room // (words * weight.element_size()), _FEWEST_ROWS)
+    most = max(room // (words * hidden.element_size()), _FEWEST_ROWS)
     blocks = -(-rows // most)
     each = -(-rows // max(blocks, 1))
     release()  # what the layers let go of on the way here would lie idle beside the largest tensor of all
@@ -130,14 +142,13 @@ def _logits(hidden: Tensor, weight: Tensor, bias: Tensor | None, room: int) -> I
     for start in range(0, rows, max(each, 1)):
         part = slice(start, min(start + each, rows))
         logits = space[: part.stop - part.start]
-        yield part, product(hidden[part], weight, None if bias is None else bias.to(weight.dtype), out=logits)
+        some = None if bias is None else bias.to(hidden.dtype)
+        yield part, product(hidden[part], weight, some, out=logits, scale=scale)
 
 
 def _losses(logits: Tensor, targets: Tensor, *, with_gradient: bool) -> Tensor:
     """Of each row, float32; the logits (rows, words) become the gradient of their sum, or are of no use any more."""
     if logits.is_cuda:
-        from quire.model.kernels.gpu import losses_on_gpu  # it builds on this file
-
         return losses_on_gpu(logits, targets, with_gradient=with_gradient)
     library = native() if logits.device.type == "cpu" and logits.dtype == torch.bfloat16 else None
     if library is None:

@@ -13,35 +13,59 @@ from torch import Tensor
 
 from quire.model.kernels.blocks import empty
 from quire.model.kernels.native import Native, has_tiles, native
+from quire.model.kernels.whole_numbers import dequantise, parts_of
 
 _FEWEST = 4  # rows; with fewer, weights are better multiplied as they come from memory than brought into order
 
 
 def product(
-    x: Tensor, weight: Tensor, bias: Tensor | None = None, onto: Tensor | None = None, out: Tensor | None = None
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    onto: Tensor | None = None,
+    out: Tensor | None = None,
+    scale: Tensor | None = None,
 ) -> Tensor:
     """x (rows, inputs) times weight (outputs, inputs), plus bias (outputs) and onto (rows, outputs) where given.
 
-    The result (rows, outputs) is written to `out` where that is given; it may be `onto` itself.
+    With `scale` (outputs) the weights are whole numbers in 8 bits, each row of them worth so much.  The result (rows,
+    outputs) is written to `out` where that is given; it may be `onto` itself.
     """
     out = _room(x, weight.shape[0]) if out is None else out
-    library = _library(x, weight, bias, onto, out)
-    if library is None:
-        return plain_product(x, weight, bias, onto, out)
-    _call(library, x, weight, bias, onto, out, by_terms=False)
+    library = _library(x, weight, bias, onto, out, scale)
+    if library is not None:
+        _call(library, x, weight, bias, onto, out, scale, by_terms=False)
+    elif scale is None:
+        plain_product(x, weight, bias, onto, out)
+    else:
+        for part in parts_of(weight):
+            some = tuple(None if given is None else given[..., part] for given in (bias, onto))
+            out[:, part] = product(x, dequantise(weight[part], scale[part], x.dtype), *some)
     return out
 
 
-def product_back(gradient: Tensor, weight: Tensor, onto: Tensor | None = None, out: Tensor | None = None) -> Tensor:
+def product_back(
+    gradient: Tensor,
+    weight: Tensor,
+    onto: Tensor | None = None,
+    out: Tensor | None = None,
+    scale: Tensor | None = None,
+) -> Tensor:
     """gradient (rows, outputs) times weight (outputs, inputs), plus onto (rows, inputs) where it is given.
 
-    The result (rows, inputs) is written to `out` where that is given; it may be `onto` itself.
+    `scale` and `out` as above.
     """
     out = _room(gradient, weight.shape[1]) if out is None else out
-    library = _library(gradient, weight, None, onto, out)
-    if library is None:
-        return plain_product_back(gradient, weight, onto, out)
-    _call(library, gradient, weight, None, onto, out, by_terms=True)
+    library = _library(gradient, weight, None, onto, out, scale)
+    if library is not None:
+        _call(library, gradient, weight, None, onto, out, scale, by_terms=True)
+    elif scale is None:
+        plain_product_back(gradient, weight, onto, out)
+    else:
+        total = torch.zeros_like(out, dtype=torch.float32) if onto is None else onto.float()
+        for part in parts_of(weight):
+            total += product_back(gradient[:, part], dequantise(weight[part], scale[part], gradient.dtype))
+        out.copy_(total)
     return out
 
 
@@ -65,6 +89,7 @@ def _call(
     bias: Tensor | None,
     onto: Tensor | None,
     out: Tensor,
+    scale: Tensor | None,
     *,
     by_terms: bool,
 ) -> None:
@@ -76,12 +101,14 @@ def _call(
     assert bias is None or bias.shape == (outputs,)
     # Kept under names until the call is over: some of them may be copies.
     x, weight = _by_rows(x), _by_rows(weight)
+    scale = None if scale is None else scale.float().contiguous()
+    assert scale is None or len(scale) == len(weight)
     bias = None if bias is None else bias.contiguous()
     onto = None if onto is None else _by_rows(onto)
     given = (x, weight, bias, onto)
     assert not (torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in given))
     strides = (x.stride(0), weight.stride(0), 0 if onto is None else onto.stride(0), out.stride(0))
-    library.demand("quire_product", x, weight, bias, onto, out, rows, outputs, terms, *strides, int(by_terms))
+    library.demand("quire_product", x, weight, scale, bias, onto, out, rows, outputs, terms, *strides, int(by_terms))
 
 
 def _room(x: Tensor, columns: int) -> Tensor:
@@ -93,11 +120,14 @@ def _by_rows(x: Tensor) -> Tensor:
     return x if x.stride(1) == 1 else x.contiguous()
 
 
-def _library(x: Tensor, weight: Tensor, bias: Tensor | None, onto: Tensor | None, out: Tensor) -> Native | None:
+def _library(
+    x: Tensor, weight: Tensor, bias: Tensor | None, onto: Tensor | None, out: Tensor, scale: Tensor | None
+) -> Native | None:
     """The native library where its product fits and is the faster one."""
     found = native()
-    if found is None or has_tiles("bf16") or len(x) < _FEWEST or 0 in (*x.shape, out.shape[1]):
+    few = len(x) < _FEWEST and scale is None
+    if found is None or has_tiles("bf16") or few or 0 in (*x.shape, out.shape[1]):
         return None
-    given = [tensor for tensor in (x, weight, bias, onto, out) if tensor is not None]
+    given = [tensor for tensor in (x, None if scale is not None else weight, bias, onto, out) if tensor is not None]
     fits = all(tensor.dtype == torch.bfloat16 and tensor.device.type == "cpu" for tensor in given)
     return found if fits and out.stride(1) == 1 else None

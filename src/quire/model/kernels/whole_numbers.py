@@ -7,6 +7,7 @@ say the same with torch._int_mm, and agree with the native ones bit for bit.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,7 @@ from quire.model.kernels.native import Native, has_tiles, native, rows_of
 LEVELS = 127  # of a signed byte; -128 is left out, so that the scale is the same on both sides
 _SMALLEST = 1e-30  # a row of zeros has a scale too
 _LINE = 64  # bytes that the processor fetches at once
+_AT_ONCE = 2**22  # numbers that are rounded, or made of codes, together
 _BLOCK = 1024  # rows whose sums the plain version holds at once; with fewer it was slower
 
 
@@ -104,12 +106,21 @@ def quantise_rows(x: Tensor) -> tuple[Tensor, Tensor]:
     A row with NaN or infinity has such a scale, so that it is not hidden.
     """
     scale = x.abs().amax(dim=1, keepdim=True).float().clamp_min_(_SMALLEST).div_(LEVELS)
-    return torch.round(x.float() / scale).to(torch.int8), scale
+    codes = torch.empty_like(x, dtype=torch.int8, memory_format=torch.contiguous_format)
+    for part in parts_of(x):  # a table of embeddings in float32 would be larger than all else that is there
+        codes[part] = torch.round(x[part].float() / scale[part])
+    return codes, scale
 
 
 def dequantise(codes: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
     """The numbers that codes stand for."""
     return (codes.float() * scale[:, None]).to(dtype)
+
+
+def parts_of(x: Tensor) -> Iterator[slice]:
+    """The rows of a matrix, some million numbers at a time."""
+    each = max(1, _AT_ONCE // max(1, x.shape[1]))
+    return (slice(start, start + each) for start in range(0, len(x), each))
 
 
 def _library(x: Tensor) -> Native | None:

@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.initialization import no_init_weights
 
 from quire.model.base import weights_dtype
-from quire.model.lowbit import Int8Linear, to_nf4
+from quire.model.lowbit import Int8Linear, ends_to_int8, to_nf4
 from quire.model.machine import Precision
 
 STD = 0.02  # as fresh models begin
@@ -35,16 +35,18 @@ def random_model(config: Mapping[str, object], precision: Precision, device: str
     model.tie_weights()  # which is otherwise done when weights are drawn or read
     generator = torch.Generator(device).manual_seed(seed)
     filled: set[int] = set()
-    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    ends = (model.get_input_embeddings(), model.get_output_embeddings())  # type: ignore[no-untyped-call]
     for parent in list(model.modules()):
         for name, module in list(parent.named_children()):
             for parameter in module.parameters(recurse=False):
                 if id(parameter) not in filled:  # tied ones are there twice
                     _fill(parameter, generator)
                     filled.add(id(parameter))
-            if precision == "int8" and isinstance(module, nn.Linear) and module is not head:
+            if precision == "int8" and isinstance(module, nn.Linear) and module not in ends:
                 setattr(parent, name, Int8Linear(module.weight, None, dtype))
-    if precision == "nf4":
+    if precision == "int8":
+        ends_to_int8(model, dtype)
+    elif precision == "nf4":
         to_nf4(model, device)
     model.requires_grad_(False)
     model.train(False)

@@ -222,7 +222,7 @@ int quire_bytes_product(const int8_t *codes, const float *scale, const int32_t *
     const Product product = {scale, sums, worth, bias, out, add};
     const Work work = {.x = (const char *)codes, .w = (const char *)weights, .rows = rows, .outputs = outputs,
                        .terms = terms, .x_stride = stride, .w_stride = by_terms ? outputs : terms, .by_terms = by_terms,
-                       .bytes = 1, .pack = by_terms ? pack_columns : pack_rows, .some_rows = some_rows,
+                       .bytes = 1, .w_bytes = 1, .pack = by_terms ? pack_columns : pack_rows, .some_rows = some_rows,
                        .product = &product};
     return multiplied(&work);
 }

@@ -16,6 +16,7 @@ typedef struct {
     int64_t half;                                  /* embedding and cache are bf16, otherwise float32 */
     int64_t rank;                                  /* the largest */
     const void *embedding;                         /* (vocabulary, hidden) */
+    const float *embedding_scale;                  /* (vocabulary) where that is in 8 bits, otherwise null */
     const float *norm;                             /* (hidden) */
     matrix scores;
     layer layer[];
@@ -74,14 +75,27 @@ static void rotate(float *x, const float *cos, const float *sin, int64_t head) {
     }
 }
 
-INLINE void put(void *p, int64_t at, int64_t half, float x) {
-    if (!half) {
-        ((float *)p)[at] = x;
-        return;
-    }
-    uint32_t bits; /* to the nearest, ties to even; NaN stays NaN */
+/* to the nearest, ties to even; NaN stays NaN */
+INLINE bf16 rounded(float x) {
+    uint32_t bits;
     memcpy(&bits, &x, 4);
-    ((bf16 *)p)[at] = x != x ? 0x7FC0 : (bf16)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+    return x != x ? 0x7FC0 : (bf16)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+}
+
+INLINE void put(void *p, int64_t at, int64_t half, float x) {
+    if (half)
+        ((bf16 *)p)[at] = rounded(x);
+    else
+        ((float *)p)[at] = x;
+}
+
+/* number c of a word's embedding, as the model has it */
+INLINE float embedded(const decoder *d, int64_t word, int64_t c) {
+    const int64_t at = word * d->hidden + c;
+    if (d->embedding_scale == NULL)
+        return d->half ? float_of(((const bf16 *)d->embedding)[at]) : ((const float *)d->embedding)[at];
+    const float x = (float)((const int8_t *)d->embedding)[at] * d->embedding_scale[word];
+    return d->half ? float_of(rounded(x)) : x;
 }
 
 /* One token's heads h..h+heads-1, which share keys and values: q (heads, head) → out (heads, head).
@@ -233,10 +247,7 @@ void quire_decode(const decoder *d, void *keys, void *values, const float *cos, 
         int64_t from, to;
         input in = {normal, codes, scale, 0};
         share(n * d->hidden, 16, &from, &to);
-        for (int64_t i = from; i < to; i++) {
-            int64_t at = ids[i / d->hidden] * d->hidden + i % d->hidden;
-            x[i] = d->half ? float_of(((const bf16 *)d->embedding)[at]) : ((const float *)d->embedding)[at];
-        }
+        for (int64_t i = from; i < to; i++) x[i] = embedded(d, ids[i / d->hidden], i % d->hidden);
 #pragma omp barrier
         for (int64_t i = 0; i < d->layers; i++) {
             const layer *l = d->layer + i;

@@ -6,12 +6,14 @@
 
 #include <math.h>
 
-enum { FLOAT32, BFLOAT16, INT8 };
+/* of a weight; BYTES are 8 bits under an input that is rounded to 8 bits too, CODES under one that is not */
+enum { FLOAT32, BFLOAT16, BYTES, CODES };
+static const int64_t SIZES[] = {4, 2, 1, 1}; /* bytes of a number */
 
 /* y = W x + bias + up (strength · (down x)).  Every member has 8 bytes: filled from Python as whole numbers. */
 typedef struct {
     const void *weight;                /* (rows, columns) in one of the formats above */
-    const float *scale;                /* (rows); of int8 */
+    const float *scale;                /* (rows); of 8 bits */
     const float *bias;                 /* (rows), or null */
     const float *down, *up, *strength; /* (rank, columns), (rows, rank), (rank); of rank 0: null */
     int64_t kind, rows, columns, rank;
@@ -28,12 +30,17 @@ static void share(int64_t total, int64_t step, int64_t *from, int64_t *to) {
     *to = least(total, steps * (me + 1) / threads * step);
 }
 
-AVX512 INLINE __m512 load_part(const void *p, int64_t at, int64_t half, __mmask16 mask) {
-    return half ? load_bf16_part((const bf16 *)p + at, mask) : _mm512_maskz_loadu_ps(mask, (const float *)p + at);
+AVX512 INLINE __m512 load_part(const void *p, int64_t at, int64_t kind, __mmask16 mask) {
+    if (kind == CODES)
+        return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(mask, (const int8_t *)p + at)));
+    if (kind == BFLOAT16) return load_bf16_part((const bf16 *)p + at, mask);
+    return _mm512_maskz_loadu_ps(mask, (const float *)p + at);
 }
 
-AVX512 INLINE __m512 load_all(const void *p, int64_t at, int64_t half) {
-    return half ? load_bf16((const bf16 *)p + at) : _mm512_loadu_ps((const float *)p + at);
+AVX512 INLINE __m512 load_all(const void *p, int64_t at, int64_t kind) {
+    if (kind == CODES)
+        return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)((const int8_t *)p + at))));
+    return kind == BFLOAT16 ? load_bf16((const bf16 *)p + at) : _mm512_loadu_ps((const float *)p + at);
 }
 
 /* Products with several tokens take the processor long enough to forget that it should fetch. */
@@ -42,7 +49,7 @@ INLINE void fetch(const void *weight, int64_t at) { _mm_prefetch((const char *)w
 /* out[t][r] = row r of `weight` times x[t]: one sum for each, over the columns in their order.  The rows lie `apart`:
  * far from each other, each is a stream of its own to the processor, which then fetches twice as fast as from
  * neighbours. */
-AVX512 INLINE void dot_floats(const void *weight, int64_t half, int64_t apart, int64_t columns, const float *x,
+AVX512 INLINE void dot_floats(const void *weight, int64_t kind, int64_t apart, int64_t columns, const float *x,
                               int64_t rows, int64_t count, float out[AT_ONCE][MOST_ROWS]) {
     __m512 sum[MOST_ROWS][AT_ONCE];
     for (int64_t r = 0; r < rows; r++)
@@ -51,8 +58,8 @@ AVX512 INLINE void dot_floats(const void *weight, int64_t half, int64_t apart, i
     for (; c + 16 <= columns; c += 16) {
         __m512 w[MOST_ROWS];
         UNROLL for (int64_t r = 0; r < rows; r++) {
-            w[r] = load_all(weight, r * apart + c, half);
-            if (count == AT_ONCE) fetch(weight, (r * apart + c + columns) * (half ? 2 : 4));
+            w[r] = load_all(weight, r * apart + c, kind);
+            if (count == AT_ONCE) fetch(weight, (r * apart + c + columns) * SIZES[kind]);
         }
         UNROLL for (int64_t t = 0; t < count; t++) {
             __m512 xt = _mm512_loadu_ps(x + t * columns + c);
@@ -64,7 +71,7 @@ AVX512 INLINE void dot_floats(const void *weight, int64_t half, int64_t apart, i
         for (int64_t t = 0; t < count; t++) {
             __m512 xt = _mm512_maskz_loadu_ps(mask, x + t * columns + c);
             for (int64_t r = 0; r < rows; r++)
-                sum[r][t] = _mm512_fmadd_ps(load_part(weight, r * apart + c, half, mask), xt, sum[r][t]);
+                sum[r][t] = _mm512_fmadd_ps(load_part(weight, r * apart + c, kind, mask), xt, sum[r][t]);
         }
     }
     for (int64_t t = 0; t < count; t++)
@@ -124,14 +131,21 @@ AVX512VNNI INLINE void dot_bytes(const int8_t *weight, int64_t apart, int64_t co
 
 AVX512 static void dot_half(const bf16 *weight, int64_t apart, int64_t columns, const float *x, int64_t rows,
                             int64_t count, float out[AT_ONCE][MOST_ROWS]) {
-#define CALL(r, t) dot_floats(weight, 1, apart, columns, x, r, t, out)
+#define CALL(r, t) dot_floats(weight, BFLOAT16, apart, columns, x, r, t, out)
     EACH_SIZE(CALL)
 #undef CALL
 }
 
 AVX512 static void dot_full(const float *weight, int64_t apart, int64_t columns, const float *x, int64_t rows,
                             int64_t count, float out[AT_ONCE][MOST_ROWS]) {
-#define CALL(r, t) dot_floats(weight, 0, apart, columns, x, r, t, out)
+#define CALL(r, t) dot_floats(weight, FLOAT32, apart, columns, x, r, t, out)
+    EACH_SIZE(CALL)
+#undef CALL
+}
+
+AVX512 static void dot_codes(const int8_t *weight, int64_t apart, int64_t columns, const float *x, int64_t rows,
+                             int64_t count, float out[AT_ONCE][MOST_ROWS]) {
+#define CALL(r, t) dot_floats(weight, CODES, apart, columns, x, r, t, out)
     EACH_SIZE(CALL)
 #undef CALL
 }
@@ -143,7 +157,7 @@ AVX512VNNI static void dot_int8(const int8_t *weight, int64_t apart, int64_t col
 #undef CALL
 }
 
-/* What a product reads: x (n, columns), and where a matrix is int8 also its bytes (n, width) and their scales (n). */
+/* What a product reads: x (n, columns), and where a matrix is BYTES also its bytes (n, width) and their scales (n). */
 typedef struct {
     const float *x;
     uint8_t *codes;
@@ -190,7 +204,7 @@ AVX512 static void multiply(const matrix *m, const input *in, int64_t n, const f
                             float *out, int64_t stride, int add) {
     const int64_t columns = m->columns;
     /* A long input leaves the nearest cache while it is used; more rows at once use it more seldom. */
-    const int64_t together = n == 1 && columns > LONG && m->kind != INT8 ? MOST_ROWS : AT_ONCE;
+    const int64_t together = n == 1 && columns > LONG && m->kind != BYTES ? MOST_ROWS : AT_ONCE;
     const int64_t part = (to - from) / together;
     for (int64_t r0 = from; r0 < to; r0 += r0 + 1 == from + part ? (together - 1) * part + 1 : 1) {
         int64_t rows = r0 < from + part ? together : 1, apart = part * columns; /* the last few come singly */
@@ -202,6 +216,8 @@ AVX512 static void multiply(const matrix *m, const input *in, int64_t n, const f
                 dot_half((const bf16 *)m->weight + r0 * columns, apart, columns, x, rows, count, products);
             else if (m->kind == FLOAT32)
                 dot_full((const float *)m->weight + r0 * columns, apart, columns, x, rows, count, products);
+            else if (m->kind == CODES)
+                dot_codes((const int8_t *)m->weight + r0 * columns, apart, columns, x, rows, count, products);
             else
                 dot_int8((const int8_t *)m->weight + r0 * columns, apart, columns, in->codes + t0 * in->width,
                          in->width, rows, count, products);
@@ -209,7 +225,8 @@ AVX512 static void multiply(const matrix *m, const input *in, int64_t n, const f
                 for (int64_t r = 0; r < rows; r++) {
                     int64_t row = r0 + r * part;
                     float y = products[t][r];
-                    if (m->kind == INT8) y = y * in->scale[t0 + t] * m->scale[row];
+                    if (m->kind == BYTES) y *= in->scale[t0 + t];
+                    if (m->scale) y *= m->scale[row];
                     if (m->bias) y += m->bias[row];
                     if (m->rank) y += dot_small(m->up + row * m->rank, reduced + (t0 + t) * m->rank, m->rank);
                     float *here = out + (t0 + t) * stride + row;
@@ -237,7 +254,7 @@ AVX512 static void multiply_all(const matrix *m[], float *outs[], int64_t matric
     for (int64_t i = 0; i < matrices; i++) {
         total += m[i]->rows;
         adapted += m[i]->rank;
-        bytes |= m[i]->kind == INT8;
+        bytes |= m[i]->kind == BYTES;
         if (m[i]->rank) reduce(m[i], in, n, reduced + i * n * rank);
     }
     if (bytes) quantise(in, n, m[0]->columns);

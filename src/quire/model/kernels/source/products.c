@@ -3,6 +3,7 @@
 #include "turns.h"
 
 typedef struct {
+    const float *scale; /* of weights in 8 bits: what one is worth, for each row of theirs; otherwise null */
     const bf16 *bias, *onto;
     bf16 *out;
     int64_t onto_stride, out_stride;
@@ -25,11 +26,17 @@ AVX512BF16 static void pack_rows(const Work *work, int64_t n0, int64_t k0, int64
     }
 }
 
-/* the same out of weights (terms, outputs) */
-AVX512BF16 static void pack_columns(const Work *work, int64_t n0, int64_t k0, int64_t k1, char *panel) {
+/* two terms of thirty-two outputs, side by side for each output */
+AVX512BF16 INLINE void store_pairs(__m512i a, __m512i b, char *to) {
     const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, /* a, then b */
                                          39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
     const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
+    _mm512_store_si512(to, _mm512_permutex2var_epi16(a, low, b));
+    _mm512_store_si512(to + 64, _mm512_permutex2var_epi16(a, high, b));
+}
+
+/* the same out of weights (terms, outputs) */
+AVX512BF16 static void pack_columns(const Work *work, int64_t n0, int64_t k0, int64_t k1, char *panel) {
     const __mmask32 masks[2] = {first_lanes(work->outputs - n0), first_lanes(work->outputs - n0 - 32)};
     for (int64_t k = k0; k < k1; k += 2, panel += GROUPS) {
         const char *from = work->w + k * work->w_stride + 2 * n0;
@@ -39,8 +46,50 @@ AVX512BF16 static void pack_columns(const Work *work, int64_t n0, int64_t k0, in
             const __m512i a = _mm512_maskz_loadu_epi16(masks[half], from + 64 * half);
             const __m512i b = k + 1 < k1 ? _mm512_maskz_loadu_epi16(masks[half], from + work->w_stride + 64 * half)
                                          : _mm512_setzero_si512();
-            _mm512_store_si512(panel + 128 * half, _mm512_permutex2var_epi16(a, low, b));
-            _mm512_store_si512(panel + 128 * half + 64, _mm512_permutex2var_epi16(a, high, b));
+            store_pairs(a, b, panel + 128 * half);
+        }
+    }
+}
+
+/* thirty-two weights in 8 bits as numbers in bf16, those that the mask leaves out 0 */
+AVX512BF16 INLINE __m512i numbers(const char *codes, __mmask32 mask, float scale) {
+    const __m256i bytes = _mm256_maskz_loadu_epi8(mask, codes);
+    const __m512 by = _mm512_set1_ps(scale);
+    const __m512 low = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_castsi256_si128(bytes)));
+    const __m512 high = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_extracti128_si256(bytes, 1)));
+    return (__m512i)_mm512_cvtne2ps_pbh(_mm512_mul_ps(high, by), _mm512_mul_ps(low, by));
+}
+
+/* both again for weights in 8 bits */
+AVX512BF16 static void pack_byte_rows(const Work *work, int64_t n0, int64_t k0, int64_t k1, char *panel) {
+    const float *scale = ((const Product *)work->product)->scale;
+    for (int part = 0; part < PARTS; part++) {
+        for (int64_t k = k0; k < k1; k += 32) {
+            char *to = panel + (k - k0) / 2 * GROUPS + part * 64;
+            const __mmask32 mask = first_lanes(k1 - k);
+            __m512i v[16];
+            UNROLL for (int i = 0; i < 16; i++) {
+                const int64_t n = n0 + 16 * part + i;
+                v[i] = n < work->outputs ? numbers(work->w + n * work->w_stride + k, mask, scale[n])
+                                         : _mm512_setzero_si512();
+            }
+            transpose(v);
+            UNROLL for (int i = 0; i < 16; i++) _mm512_store_si512(to + i * GROUPS, v[i]);
+        }
+    }
+}
+
+AVX512BF16 static void pack_byte_columns(const Work *work, int64_t n0, int64_t k0, int64_t k1, char *panel) {
+    const float *scale = ((const Product *)work->product)->scale;
+    for (int64_t k = k0; k < k1; k += 2, panel += GROUPS) {
+        const char *from = work->w + k * work->w_stride + n0;
+        for (int64_t i = 16; i < 18; i++) _mm_prefetch(from + i * work->w_stride, _MM_HINT_T0);
+        UNROLL for (int half = 0; half < 2; half++) {
+            const __mmask32 mask = first_lanes(work->outputs - n0 - 32 * half);
+            const __m512i a = numbers(from + 32 * half, mask, scale[k]);
+            const __m512i b = k + 1 < k1 ? numbers(from + work->w_stride + 32 * half, mask, scale[k + 1])
+                                         : _mm512_setzero_si512();
+            store_pairs(a, b, panel + 128 * half);
         }
     }
 }
@@ -102,14 +151,20 @@ AVX512BF16 INLINE void tile(const int height, Job *job, int64_t row, const char 
 SOME_ROWS(AVX512BF16)
 
 /* out (rows, outputs) = x (rows, terms) · weights + bias (outputs) + onto (rows, outputs), the last two where given;
- * onto may be out.  The weights are (outputs, terms), or (terms, outputs) where `by_terms` is not 0.  The strides are
- * those of rows.  Returns 1 where no memory is found, otherwise 0. */
-int quire_product(const bf16 *x, const bf16 *w, const bf16 *bias, const bf16 *onto, bf16 *out, int64_t rows,
-                  int64_t outputs, int64_t terms, int64_t x_stride, int64_t w_stride, int64_t onto_stride,
-                  int64_t out_stride, int64_t by_terms) {
-    const Product product = {bias, onto, out, onto_stride, out_stride};
-    const Work work = {.x = (const char *)x, .w = (const char *)w, .rows = rows, .outputs = outputs, .terms = terms,
-                       .x_stride = 2 * x_stride, .w_stride = 2 * w_stride, .by_terms = by_terms, .bytes = 2,
-                       .pack = by_terms ? pack_columns : pack_rows, .some_rows = some_rows, .product = &product};
+ * onto may be out.  The weights are (outputs, terms), or (terms, outputs) where `by_terms` is not 0: in bf16, or where
+ * `scale` is given in 8 bits, with a scale for each of their rows.  The strides are those of rows.  Returns 1 where no
+ * memory is found, otherwise 0. */
+int quire_product(const bf16 *x, const char *w, const float *scale, const bf16 *bias, const bf16 *onto, bf16 *out,
+                  int64_t rows, int64_t outputs, int64_t terms, int64_t x_stride, int64_t w_stride,
+                  int64_t onto_stride, int64_t out_stride, int64_t by_terms) {
+    const Product product = {scale, bias, onto, out, onto_stride, out_stride};
+    const int64_t size = scale == NULL ? 2 : 1;
+    Work work = {.x = (const char *)x, .w = w, .rows = rows, .outputs = outputs, .terms = terms,
+                 .x_stride = 2 * x_stride, .w_stride = size * w_stride, .by_terms = by_terms, .bytes = 2,
+                 .w_bytes = size, .some_rows = some_rows, .product = &product};
+    if (scale == NULL)
+        work.pack = by_terms ? pack_columns : pack_rows;
+    else
+        work.pack = by_terms ? pack_byte_columns : pack_byte_rows;
     return multiplied(&work);
 }

@@ -44,7 +44,7 @@ typedef struct Job Job;
 struct Work {
     const char *x, *w;
     int64_t rows, outputs, terms, x_stride, w_stride; /* the strides are those of rows, in bytes */
-    int64_t by_terms, bytes;                          /* of a number */
+    int64_t by_terms, bytes, w_bytes;                 /* of a number in x and in the panel; of one in the weights */
     /* brings terms k0 to k1 of the outputs from n0 on into the panel, with 0 for what is not there */
     void (*pack)(const Work *, int64_t n0, int64_t k0, int64_t k1, char *panel);
     /* `height` rows from `row` on times the panel; `soon` are the rows that come next */
@@ -114,8 +114,8 @@ static inline Walk weights_of(const Plan *plan, Place at) {
     const Work *w = plan->work;
     const int64_t n = at.turn / plan->parts * PANEL, k = at.block * plan->terms;
     const int64_t outputs = least(PANEL, w->outputs - n), terms = least(plan->terms, w->terms - k);
-    const char *from = w->w + (w->by_terms ? k * w->w_stride + n * w->bytes : n * w->w_stride + k * w->bytes);
-    return (Walk){from, from, (w->by_terms ? outputs : terms) * w->bytes, w->w_stride, w->by_terms ? terms : outputs};
+    const char *from = w->w + (w->by_terms ? k * w->w_stride + n * w->w_bytes : n * w->w_stride + k * w->w_bytes);
+    return (Walk){from, from, (w->by_terms ? outputs : terms) * w->w_bytes, w->w_stride, w->by_terms ? terms : outputs};
 }
 
 /* what is to be done at one place; the panel is that of `before`, and `next` comes after */
