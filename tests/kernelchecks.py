@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 import torch
@@ -44,3 +44,15 @@ def shows_in_its_row_alone(found: Tensor, row: int) -> None:
     assert not finite[row].any()
     assert finite[:row].all()
     assert finite[row + 1 :].all()
+
+
+def drawn(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+    """Drawn in float64, with a spread of 1."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+
+
+def with_gradients(make: Callable[..., Tensor], leaves: Sequence[Tensor], gradient: Tensor) -> list[Tensor]:
+    """What `make` makes of copies of the leaves, and the gradient of each."""
+    leaves = [x.detach().clone().requires_grad_() for x in leaves]
+    out = make(*leaves)
+    return [out.detach(), *torch.autograd.grad(out, leaves, gradient.to(out.dtype))]
