@@ -1,7 +1,7 @@
 """What others reach beside Quire, and the goals: parts of docs/performance.md, made of benchmarks/results.
 
 `python -m benchmarks.speed --docs` writes them; peers.json comes from `benchmarks.peers`, writing.json from
-`benchmarks.peers.writing`, speed.json from `benchmarks.speed`.
+`benchmarks.peers.writing`, speed.json from `benchmarks.speed`, methods.json and preparing.json from those.
 """
 
 from __future__ import annotations
@@ -64,7 +64,13 @@ def writers_table(writing: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def goals_table(entries: Entries, peers: Mapping[str, Any], writing: Mapping[str, Any]) -> str:
+def goals_table(
+    entries: Entries,
+    peers: Mapping[str, Any],
+    writing: Mapping[str, Any],
+    methods: Mapping[str, Any],
+    preparing: Mapping[str, Any],
+) -> str:
     """A line for every goal that a figure answers."""
     found = {entry["of"]: entry["found"] for entry in entries if entry.get("found")}
     lines = ["| goal (two cores with AVX512-BF16) | at least, or at most | measured |", "|---|---|---|"]
@@ -82,7 +88,12 @@ def goals_table(entries: Entries, peers: Mapping[str, Any], writing: Mapping[str
     above = whole and (whole["peak_bytes"] - whole["weights_bytes"]) / 1e9
     lines.append(_line("1B bf16, peak memory above the weights", 1.5, above, "≤", " GB"))
     share = whole and half and 100 * half["weights_bytes"] / whole["weights_bytes"]
-    lines.append(_line("1B int8, all weights against bf16 (the layers' matrices are at half)", 50, share, "≤", " %"))
+    # Half, but for the scales of the rows: a thousandth.
+    lines.append(_line("1B int8, all weights against bf16, scales and norms with them", 50.5, share, "≤", " %"))
+    ratio = methods["ratios"]["adapter"]["int8"]["largest"] if methods else None
+    lines.append(
+        _line("embedded base, held-out loss after training, int8 against bf16", 1.005, ratio, "≤", " ×", decimals=4)
+    )
     for shape, most in (("135M", 2.5), ("1B", 1.5)):
         short, long = found.get(f"training/{shape}/bf16/512"), found.get(f"training/{shape}/bf16/4096")
         grown = short and long and short["tokens_per_second"] / long["tokens_per_second"]
@@ -102,6 +113,9 @@ def goals_table(entries: Entries, peers: Mapping[str, Any], writing: Mapping[str
             ]
             asked = least if "texts 1," in case else None
             lines.append(_line(f"writing, {case}, against {name}", asked, min(ratios, default=None), "≥", " ×"))
+    rate, grown = (preparing.get(name) for name in ("tokens_per_processor_second", "growth"))
+    lines.append(_line("preparing a stream, thousand tokens/s of a core", 200, rate and rate / 1000, "≥", ""))
+    lines.append(_line("preparing a stream, memory at ten times as many windows", None, grown, "≤", " ×"))
     return "\n".join(lines)
 
 
@@ -112,10 +126,10 @@ def _times(peers: Mapping[str, Any], shape: str, other: str) -> float | None:
     return statistics.median(rows[0]["quire_times"]) if rows and rows[0]["quire_times"] else None
 
 
-def _line(goal: str, bound: float | None, found: float | None, sign: str, unit: str) -> str:
+def _line(goal: str, bound: float | None, found: float | None, sign: str, unit: str, decimals: int = 2) -> str:
     asked = "" if bound is None else f"{sign} {bound:g}{unit}"
     if found is None:
         return f"| {goal} | {asked} | {NOT_MEASURED} |"
     met = bound is None or (found >= bound if sign == "≥" else found <= bound if sign == "≤" else found < bound)
-    shown = f"{found:.0f}{unit}" if unit == " %" else f"{found:.2f}{unit}"
+    shown = f"{found:.0f}{unit}" if unit in (" %", "") else f"{found:.{decimals}f}{unit}"
     return f"| {goal} | {asked} | {shown}{'' if met else ', missed'} |"

@@ -139,7 +139,8 @@ def tables(kept: Mapping[str, Any]) -> dict[str, str]:
     """The generated parts of docs/performance.md by their names."""
     entries = kept["entries"]
     training = [entry for entry in entries if entry["of"].startswith("training/")]
-    peers, writing = (_read(RESULTS.with_name(name)) for name in ("peers.json", "writing.json"))
+    others = ("peers", "writing", "methods", "preparing")
+    peers, writing, methods, preparing = (_read(RESULTS.with_name(f"{name}.json")) for name in others)
     return {
         "machine": machine_text(kept),
         "training": training_table(training),
@@ -147,7 +148,7 @@ def tables(kept: Mapping[str, Any]) -> dict[str, str]:
         "house": house_table([entry for entry in entries if entry["of"] in (BASE, HOUSE)]),
         "novel": novel_text(entries),
         "curriculum": curriculum_text(training),
-        "goals": goals_table(training, peers, writing),
+        "goals": goals_table(training, peers, writing, methods, preparing),
         "peers": peers_table(peers),
         "versions": peers_machine(peers),
         "writers": writers_table(writing),
@@ -229,7 +230,7 @@ def write_docs(kept: Mapping[str, Any], target: Path = DOCS) -> None:
 
 
 def _read(results: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(results.read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(results.read_text(encoding="utf-8")) if results.exists() else {}
     return found
 
 

@@ -33,6 +33,8 @@ WRITING = {
         }
     }
 }
+METHODS = {"ratios": {"adapter": {"int8": {"largest": 1.0051}}}}
+PREPARING = {"tokens_per_processor_second": 205_400, "growth": 1.03}
 
 
 def case(shape: str, precision: str, window: int, **found: float) -> dict[str, Any]:
@@ -40,7 +42,7 @@ def case(shape: str, precision: str, window: int, **found: float) -> dict[str, A
 
 
 def goals(*entries: dict[str, Any]) -> dict[str, list[str]]:
-    lines = goals_table(entries, PEERS, WRITING).splitlines()[2:]
+    lines = goals_table(entries, PEERS, WRITING, METHODS, PREPARING).splitlines()[2:]
     return {(cells := [cell.strip() for cell in line.strip("|").split("|")])[0]: cells[1:] for line in lines}
 
 
@@ -66,7 +68,10 @@ def test_memory_shares_and_windows() -> None:
     )
     assert found["1B bf16, share of the roofline"] == ["≥ 82 %", "84 %"]
     assert found["1B bf16, peak memory above the weights"] == ["≤ 1.5 GB", "1.41 GB"]
-    assert found["1B int8, all weights against bf16 (the layers' matrices are at half)"] == ["≤ 50 %", "50 %"]
+    assert found["1B int8, all weights against bf16, scales and norms with them"] == ["≤ 50.5 %", "50 %"]
+    assert found["embedded base, held-out loss after training, int8 against bf16"] == ["≤ 1.005 ×", "1.0051 ×, missed"]
+    assert found["preparing a stream, thousand tokens/s of a core"] == ["≥ 200", "205"]
+    assert found["preparing a stream, memory at ten times as many windows"] == ["", "1.03 ×"]
     assert found["135M bf16, cost of a token, window 4,096 against 512"] == ["< 2.5 ×", "2.00 ×"]
     assert found["1B bf16, cost of a token, window 4,096 against 512"] == ["< 1.5 ×", "not measured"]
     assert found["3B int8 trains in 24 GB"] == ["", "8.2 GB, 400 tokens/s"]

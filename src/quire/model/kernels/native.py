@@ -71,7 +71,7 @@ def _load() -> tuple[Native | None, str | None]:
         # torch is loaded, and with it the OpenMP functions that the library takes from whoever has them.
         library = ctypes.CDLL(str(LIBRARY), mode=os.RTLD_NOW)
     except OSError as error:
-        return None, f"the library cannot be loaded ({error}); install Quire again"
+        return None, f"the library cannot be loaded ({error}); install gcc, then Quire again"
     library.quire_sources.restype = ctypes.c_char_p
     if library.quire_sources() != source_hash().encode():
         return None, "the library was built from other sources; install Quire again"
