@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from toy import varied_book
+from quire.run.events import Event
+from quire.verbs.train import Run, train
+from toy import TINY_TRAINING, toy_book, varied_book
 
 
 @pytest.fixture
@@ -17,3 +19,20 @@ def books(tmp_path: Path) -> Path:
     varied_book(folder / "wide.md", seed=1)
     varied_book(folder / "book.md", seed=2)
     return folder
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return toy_book(tmp_path_factory.mktemp("books") / "river.md")
+
+
+@pytest.fixture(scope="session")
+def heard() -> list[Event]:
+    return []
+
+
+@pytest.fixture(scope="session")
+def run(book: Path, tiny_base: Path, tmp_path_factory: pytest.TempPathFactory, heard: list[Event]) -> Run:
+    """A finished run.  Not to be changed."""
+    place = tmp_path_factory.mktemp("runs") / "river"
+    return train(book, base=str(tiny_base), run=place, settings=TINY_TRAINING, listener=heard.append)
