@@ -3,7 +3,6 @@ from __future__ import annotations
 import copy
 import errno
 import signal
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,48 +11,20 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from quire.errors import DiskFull, GuardError, Stopped
+from loops import PART, part_for, train
+from quire.errors import DiskFull, Stopped
 from quire.planner.schedule import learning_rate_at, part_steps
 from quire.recipe.schema import TrainSettings
 from quire.tokens.stream import order_of
-from quire.training import guards
 from quire.training.checkpoints import list_checkpoints, newest
 from quire.training.compute import batches_of, summed_loss
-from quire.training.loop import Part, check_before, train_part
+from quire.training.loop import Part, train_part
 from quire.training.optimizers.optimizer import gradient_norm, trainable
 from quire.training.relief import Footing
 from quire.training.state import TrainState
 from quire.training.together import shards
 from quire.training.watch import StopWish
 from toy import FP32, Told, adapted, digest, footing_of, make_frame, toy_rows, toy_settings
-
-PART = Part(0, toy_rows(), toy_rows((40,), seed=9))
-
-
-def part_for(settings: TrainSettings, lengths: tuple[int, ...] = (50, 90, 40)) -> Part:
-    changes = {key: value for key, value in settings.model_dump().items() if key in ("stride", "overlap", "pack")}
-    return Part(0, toy_rows(lengths, **changes), PART.validation)
-
-
-def train(
-    base: PreTrainedModel,
-    folder: Path,
-    settings: TrainSettings,
-    hear: Callable[[str, int], None] | None = None,
-    part: Part | None = None,
-    wish: StopWish | None = None,
-) -> tuple[torch.nn.Module, Told, TrainState]:
-    """Train an adapter (or, with `full`, everything) on a copy of `base`, from the newest checkpoint in `folder`."""
-    copied = copy.deepcopy(base)
-    model = adapted(copied, settings) if settings.method.lora else copied
-    told = Told()
-    if hear is not None:
-        told.hear = hear
-    frame = make_frame(folder, settings, told, wish)
-    resume = newest(folder, lambda problem: None)
-    state = resume.state if resume else TrainState()
-    train_part(model, part or part_for(settings), frame, footing_of(frame), state, resume)
-    return model, told, state
 
 
 def test_rate_rows_and_steps_are_those_that_the_plan_foretells(tiny_model: PreTrainedModel, tmp_path: Path) -> None:
@@ -341,74 +312,3 @@ def test_a_full_disk_ends_the_training_with_the_earlier_checkpoint_whole(
     assert found is not None
     assert found.state.step == 1
     assert digest(train(tiny_model, tmp_path / "run", settings)[0]) == expected
-
-
-def test_a_frozen_model_is_refused_before_the_first_step(tiny_model: PreTrainedModel) -> None:
-    tiny_model.requires_grad_(False)
-    with pytest.raises(GuardError, match="no parameter"):
-        check_before(tiny_model, [PART])
-
-
-def test_every_part_is_looked_at_before_the_first_one_is_trained(tiny_model: PreTrainedModel) -> None:
-    check_before(tiny_model, [PART])
-    with pytest.raises(GuardError, match="held out"):
-        check_before(tiny_model, [PART, replace(PART, validation=toy_rows(()))])
-    with pytest.raises(GuardError, match="train on"):
-        check_before(tiny_model, [PART, replace(PART, rows=toy_rows(()))])
-
-
-def test_a_loss_that_is_not_finite_stops_before_it_does_harm(tiny_model: PreTrainedModel, tmp_path: Path) -> None:
-    settings = toy_settings(steps=4, evaluate_every=50)
-    with torch.no_grad():
-        tiny_model.model.norm.weight[0] = float("nan")
-    with pytest.raises(GuardError, match="validation loss is nan at step 0"):
-        train(tiny_model, tmp_path, settings)
-
-
-def spoil(monkeypatch: pytest.MonkeyPatch, factor: float) -> None:
-    """Every gradient multiplied by `factor`, after the backward pass."""
-    from quire.training import loop
-
-    real = loop.gradient_norm
-
-    def spoiled(model: PreTrainedModel, clip: float) -> float:
-        for p in model.parameters():
-            if p.grad is not None:
-                p.grad.mul_(factor)
-        return real(model, clip)
-
-    monkeypatch.setattr(loop, "gradient_norm", spoiled)
-
-
-@pytest.mark.parametrize(("factor", "said"), [(0.0, "is zero"), (float("nan"), "gradient is nan at step 1")])
-def test_a_dead_gradient_stops_the_first_step(
-    factor: float, said: str, tiny_model: PreTrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spoil(monkeypatch, factor)
-    with pytest.raises(GuardError, match=said):
-        train(tiny_model, tmp_path, toy_settings(steps=2))
-
-
-def test_a_training_loss_of_infinity_names_its_step(
-    tiny_model: PreTrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from quire.training import loop
-
-    def infinite(*given: object) -> Tensor:
-        return summed_loss(*given) * float("inf")
-
-    monkeypatch.setattr(loop, "summed_loss", infinite)
-    with pytest.raises(GuardError, match="the loss is inf at step 1"):
-        train(tiny_model, tmp_path, toy_settings(steps=2))
-
-
-def test_a_rate_too_small_to_move_any_weight_is_refused(tiny_model: PreTrainedModel, tmp_path: Path) -> None:
-    settings = toy_settings(steps=2, learning_rate=1e-30, weight_decay=0, method={"lora": {"bias": "none"}})
-    with torch.no_grad():
-        model = adapted(tiny_model, settings)
-        for name, p in trainable(model):
-            if "lora_B" in name:
-                p.fill_(1.0)
-    with pytest.raises(GuardError, match="no weight moved"):
-        train_part(model, PART, make_frame(tmp_path, settings, Told()), Footing(1, False), TrainState(), None)
-    assert guards.weights_of(model)
