@@ -11,20 +11,10 @@ from quire.books.book import Passage
 from quire.books.copies.held_out import RunIndex, word_numbers
 from quire.recipe.load import load_recipe
 from quire.recipe.schema import Recipe
-from quire.tokens.tokenizer import Tokenizer, load_tokenizer
+from quire.tokens.tokenizer import Tokenizer
 from quire.verbs.texts.library import HASHES, Library, corpus_hash, open_library
 from quire.verbs.texts.material import Material, gather
 from quire.verbs.texts.prepare import StageData, prepare_stage
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tiny_base: Path) -> Tokenizer:
-    return load_tokenizer(tiny_base)
-
-
-@pytest.fixture(scope="module")
-def novel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_novel(tmp_path_factory.mktemp("novel") / "novel.md", seed=1)
 
 
 def recipe_of(*stages: dict[str, object], **top: object) -> Recipe:

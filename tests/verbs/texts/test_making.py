@@ -9,19 +9,9 @@ from corpora import write_novel
 from quire.errors import RecipeError
 from quire.recipe.load import load_recipe
 from quire.recipe.schema import Recipe, ShelfItem, Stage
-from quire.tokens.tokenizer import Tokenizer, load_tokenizer
+from quire.tokens.tokenizer import Tokenizer
 from quire.verbs.texts.library import open_library
 from quire.verbs.texts.making import Company, Making, keep_of, windows_wanted
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tiny_base: Path) -> Tokenizer:
-    return load_tokenizer(tiny_base)
-
-
-@pytest.fixture(scope="module")
-def novel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_novel(tmp_path_factory.mktemp("novel") / "novel.md", seed=1)
 
 
 def making(recipe: Recipe, tokenizer: Tokenizer, home: Path, number: int = 0) -> Making:

@@ -19,21 +19,11 @@ from quire.planner.schedule import BatchChoice
 from quire.recipe.load import load_recipe
 from quire.recipe.schema import Recipe
 from quire.tokens import shards
-from quire.tokens.tokenizer import Tokenizer, load_tokenizer
+from quire.tokens.tokenizer import Tokenizer
 from quire.verbs.texts.making import Company
 from quire.verbs.texts.prepare import MADE_OF, StageData, prepare_stage
 
 CHOICE = BatchChoice(1, 8, "for tests")
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tiny_base: Path) -> Tokenizer:
-    return load_tokenizer(tiny_base)
-
-
-@pytest.fixture(scope="module")
-def novel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_novel(tmp_path_factory.mktemp("novel") / "novel.md", seed=1)
 
 
 @pytest.fixture(scope="module")
