@@ -77,7 +77,7 @@ def test_the_quicker_transformers_counts(quick: list[tuple[str, dict[str, Any]]]
     assert case["machine"].keys() >= {"processor", "torch", "transformers", "commit", "date"}
     prompts = quick[0][1]["ids"]
     assert len({tuple(ids) for ids in prompts}) == len(prompts) == 8
-    assert "against transformers | ≥ 2 × | 4.00 × |" in goals_table([], {}, told)
+    assert "against transformers | ≥ 2 × | 4.00 × |" in goals_table([], {}, told, {}, {})
     assert "| transformers bf16 | 16.0 |" in writers_table(told)
 
 

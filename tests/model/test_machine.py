@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,9 +60,18 @@ def test_what_the_recipe_says_is_obeyed(wanted: str) -> None:
     assert (decision.value, decision.reason) == (wanted, "as the recipe says")
 
 
-def test_this_machine_is_measured_once() -> None:
+def test_rates_are_measured_once_and_what_is_free_whenever_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that lives for days would otherwise plan with the disk of its first hour."""
     facts = measure_machine()
-    assert measure_machine() is facts
+    usage = shutil.disk_usage(Path.cwd())
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    later = measure_machine()
+    assert later.disk_free_bytes == 1000
+    assert later.rates is facts.rates
+
+
+def test_this_machine_is_measured() -> None:
+    facts = measure_machine()
     assert facts.cores >= 1
     assert 0 < facts.memory_free_bytes <= facts.memory_bytes
     assert facts.disk_free_bytes > 0

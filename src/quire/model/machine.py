@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -48,10 +48,9 @@ def device_name() -> Literal["cpu", "cuda"]:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-@lru_cache(maxsize=1)
 def measure_machine() -> MachineFacts:
-    """Facts about this machine; the matmul rates take well under a second to measure."""
-    rates = [("fp32", matmul_rate(torch.float32)), ("bf16", matmul_rate(torch.bfloat16))]
+    """Facts about this machine: what is free as it is now, the rates as they were when they were first asked for."""
+    rates = _rates()
     formats = ["fp32"]
     if dict(rates)["bf16"] >= WORTHWHILE_GAIN * dict(rates)["fp32"]:
         formats.append("bf16")
@@ -64,13 +63,19 @@ def measure_machine() -> MachineFacts:
         memory_bytes=memory,
         memory_free_bytes=free,
         disk_free_bytes=shutil.disk_usage(Path.cwd()).free,
-        rates=tuple(rates),
+        rates=rates,
         native=tuple(formats),
         gpu=torch.cuda.get_device_name() if gpu else None,
         gpu_memory_bytes=torch.cuda.get_device_properties(0).total_memory if gpu else None,
         gpus=torch.cuda.device_count() if gpu else 0,
         kernels=native() is not None,
     )
+
+
+@cache
+def _rates() -> tuple[tuple[str, float], ...]:
+    """Of products in each format; takes well under a second.  Two questions in one process should decide alike."""
+    return ("fp32", matmul_rate(torch.float32)), ("bf16", matmul_rate(torch.bfloat16))
 
 
 def matmul_rate(dtype: torch.dtype, size: int = 512, seconds: float = 0.08) -> float:
