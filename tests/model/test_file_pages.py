@@ -10,6 +10,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from quire.model import file_pages
 from quire.model.base import load_model
 from quire.model.file_pages import _mappings, let_file_pages_go
 
@@ -39,7 +40,8 @@ def test_mappings_are_read_as_linux_tells_them() -> None:
 
 
 @linux
-def test_what_was_only_read_goes_and_is_read_again(tiny_base: Path) -> None:
+def test_what_was_only_read_goes_and_is_read_again(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_pages, "WORTHWHILE", 0)
     model = load_model(tiny_base, "fp32")
     before = [p.clone() for p in model.parameters()]
     gone = let_file_pages_go()
@@ -49,7 +51,15 @@ def test_what_was_only_read_goes_and_is_read_again(tiny_base: Path) -> None:
 
 
 @linux
-def test_what_was_written_stays(tmp_path: Path) -> None:
+def test_small_files_are_not_asked_for(tiny_base: Path) -> None:
+    model = load_model(tiny_base, "fp32")
+    assert let_file_pages_go() == 0
+    assert model is not None
+
+
+@linux
+def test_what_was_written_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_pages, "WORTHWHILE", 0)
     save_file({"x": torch.zeros(64, 1024)}, tmp_path / "x.safetensors")
     with safe_open(tmp_path / "x.safetensors", framework="pt") as file:
         x = file.get_tensor("x")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 import torch
 
@@ -30,6 +32,22 @@ def test_every_matrix_is_in_8_bits_and_nothing_else() -> None:
     quantised = [module for module in model.modules() if isinstance(module, Int8Linear | Int8Embedding)]
     assert len(quantised) == 7 + 2
     assert model.model.norm.weight.dtype == lasting_dtype("cpu")
+
+
+def test_a_layer_is_gone_when_another_has_taken_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a base of 8B would be there in 16 bits and in 8."""
+    before: list[weakref.ref[torch.Tensor]] = []
+    alive = []
+
+    def low(weight: torch.Tensor, bias: None, dtype: torch.dtype) -> Int8Linear:
+        alive.append(sum(found() is not None for found in before))
+        before.append(weakref.ref(weight))
+        return Int8Linear(weight, bias, dtype)
+
+    monkeypatch.setattr("quire.verbs.benching.made.Int8Linear", low)
+    random_model(CONFIG, "int8", "cpu")
+    assert len(alive) == 7
+    assert max(alive) <= 1, "that of the loop's own name"
 
 
 def test_every_precision_has_the_same_numbers_but_for_rounding() -> None:

@@ -36,8 +36,11 @@ def random_model(config: Mapping[str, object], precision: Precision, device: str
     generator = torch.Generator(device).manual_seed(seed)
     filled: set[int] = set()
     ends = (model.get_input_embeddings(), model.get_output_embeddings())  # type: ignore[no-untyped-call]
-    for parent in list(model.modules()):
-        for name, module in list(parent.named_children()):
+    # Only parents and names: a layer that is held could not be freed when another takes its place.
+    parents = [module for module in model.modules() if next(module.children(), None) is not None]
+    for parent in parents:
+        for name in [name for name, _ in parent.named_children()]:
+            module = parent.get_submodule(name)
             for parameter in module.parameters(recurse=False):
                 if id(parameter) not in filled:  # tied ones are there twice
                     _fill(parameter, generator)
