@@ -49,7 +49,7 @@ SCATTERED_LARGE = 1.05
 # (model.ending).
 QUICK = ("llama", "mistral", "qwen2", "qwen3")
 PLAIN_ENDINGS = (*QUICK, "gpt2", "gpt_neo", "gpt_neox")
-# The loss's blocks (model.kernels.head): bytes of logits, and rows at least.
+# The loss's blocks (model.kernels.head): bytes of logits, and rows at least; twice as many where the head is in 8 bits.
 LOSS_BLOCK, LOSS_ROWS = 16 * 2**20, 256
 
 # With activations computed twice, two layers' worth is there at once; what is freed leaves the process then
@@ -258,7 +258,7 @@ def _loss_bytes(tokens: int, shape: BaseShape, precision: str, sliced: bool) -> 
     if sliced or shape.family not in PLAIN_ENDINGS:
         return tokens * shape.vocabulary * logit_bytes(precision)
     size = BYTES.get(precision, 2)
-    rows = min(tokens, max(LOSS_ROWS, LOSS_BLOCK // (shape.vocabulary * size)))
+    rows = min(tokens, max(LOSS_ROWS * (2 if precision == "int8" else 1), LOSS_BLOCK // (shape.vocabulary * size)))
     return rows * shape.vocabulary * (size if size == 2 else 3 * size) + 2 * tokens * shape.hidden * size
 
 

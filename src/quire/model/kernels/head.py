@@ -134,7 +134,8 @@ def _logits(
     """Blocks of rows and their logits in about `room` bytes, each in the place of the one before."""
     assert weight.dtype == (hidden.dtype if scale is None else torch.int8), "the head's product is of one format"
     rows, words = len(hidden), len(weight)
-    most = max(room // (words * hidden.element_size()), _FEWEST_ROWS)
+    fewest = _FEWEST_ROWS if scale is None else 2 * _FEWEST_ROWS  # each block unpacks what lies in 8 bits
+    most = max(room // (words * hidden.element_size()), fewest)
     blocks = -(-rows // most)
     each = -(-rows // max(blocks, 1))
     release()  # what the layers let go of on the way here would lie idle beside the largest tensor of all
