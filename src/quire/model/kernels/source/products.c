@@ -9,60 +9,20 @@ typedef struct {
     int64_t onto_stride, out_stride;
 } Product;
 
-/* weights (outputs, terms): for every pair of terms the two of every output */
-AVX512BF16 static void pack_rows(const Work *work, int64_t n0, int64_t k0, int64_t k1, char *panel) {
-    for (int part = 0; part < PARTS; part++) {
-        for (int64_t k = k0; k < k1; k += 32) {
-            char *to = panel + (k - k0) / 2 * GROUPS + part * 64;
-            const __mmask32 mask = first_lanes(k1 - k);
-            __m512i v[16];
-            UNROLL for (int i = 0; i < 16; i++) {
-                const int64_t n = n0 + 16 * part + i;
-                v[i] = _mm512_maskz_loadu_epi16(n < work->outputs ? mask : 0, work->w + n * work->w_stride + 2 * k);
-            }
-            transpose(v);
-            UNROLL for (int i = 0; i < 16; i++) _mm512_store_si512(to + i * GROUPS, v[i]);
-        }
-    }
-}
-
-/* two terms of thirty-two outputs, side by side for each output */
-AVX512BF16 INLINE void store_pairs(__m512i a, __m512i b, char *to) {
-    const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, /* a, then b */
-                                         39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
-    const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
-    _mm512_store_si512(to, _mm512_permutex2var_epi16(a, low, b));
-    _mm512_store_si512(to + 64, _mm512_permutex2var_epi16(a, high, b));
-}
-
-/* the same out of weights (terms, outputs) */
-AVX512BF16 static void pack_columns(const Work *work, int64_t n0, int64_t k0, int64_t k1, char *panel) {
-    const __mmask32 masks[2] = {first_lanes(work->outputs - n0), first_lanes(work->outputs - n0 - 32)};
-    for (int64_t k = k0; k < k1; k += 2, panel += GROUPS) {
-        const char *from = work->w + k * work->w_stride + 2 * n0;
-        for (int64_t i = 16; i < 18; i++)
-            for (int64_t n = 0; n < 2 * PANEL; n += LINE) _mm_prefetch(from + i * work->w_stride + n, _MM_HINT_T0);
-        UNROLL for (int half = 0; half < 2; half++) {
-            const __m512i a = _mm512_maskz_loadu_epi16(masks[half], from + 64 * half);
-            const __m512i b = k + 1 < k1 ? _mm512_maskz_loadu_epi16(masks[half], from + work->w_stride + 64 * half)
-                                         : _mm512_setzero_si512();
-            store_pairs(a, b, panel + 128 * half);
-        }
-    }
-}
-
-/* thirty-two weights in 8 bits as numbers in bf16, those that the mask leaves out 0 */
-AVX512BF16 INLINE __m512i numbers(const char *codes, __mmask32 mask, float scale) {
-    const __m256i bytes = _mm256_maskz_loadu_epi8(mask, codes);
-    const __m512 by = _mm512_set1_ps(scale);
+/* thirty-two numbers of a row of the weights, from number i on, those that the mask leaves out 0: in bf16 already, or with
+ * `size` 1 codes, each worth the row's scale */
+AVX512BF16 INLINE __m512i numbers(const Work *work, int64_t row, int64_t i, __mmask32 mask, const int size) {
+    const char *from = work->w + row * work->w_stride + i * size;
+    if (size == 2) return _mm512_maskz_loadu_epi16(mask, from);
+    const __m256i bytes = _mm256_maskz_loadu_epi8(mask, from);
+    const __m512 by = _mm512_set1_ps(((const Product *)work->product)->scale[row]);
     const __m512 low = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_castsi256_si128(bytes)));
     const __m512 high = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_extracti128_si256(bytes, 1)));
     return (__m512i)_mm512_cvtne2ps_pbh(_mm512_mul_ps(high, by), _mm512_mul_ps(low, by));
 }
 
-/* both again for weights in 8 bits */
-AVX512BF16 static void pack_byte_rows(const Work *work, int64_t n0, int64_t k0, int64_t k1, char *panel) {
-    const float *scale = ((const Product *)work->product)->scale;
+/* weights (outputs, terms): for every pair of terms the two of every output */
+AVX512BF16 INLINE void rows_packed(const Work *work, int64_t n0, int64_t k0, int64_t k1, char *panel, const int size) {
     for (int part = 0; part < PARTS; part++) {
         for (int64_t k = k0; k < k1; k += 32) {
             char *to = panel + (k - k0) / 2 * GROUPS + part * 64;
@@ -70,8 +30,7 @@ AVX512BF16 static void pack_byte_rows(const Work *work, int64_t n0, int64_t k0, 
             __m512i v[16];
             UNROLL for (int i = 0; i < 16; i++) {
                 const int64_t n = n0 + 16 * part + i;
-                v[i] = n < work->outputs ? numbers(work->w + n * work->w_stride + k, mask, scale[n])
-                                         : _mm512_setzero_si512();
+                v[i] = n < work->outputs ? numbers(work, n, k, mask, size) : _mm512_setzero_si512();
             }
             transpose(v);
             UNROLL for (int i = 0; i < 16; i++) _mm512_store_si512(to + i * GROUPS, v[i]);
@@ -79,20 +38,35 @@ AVX512BF16 static void pack_byte_rows(const Work *work, int64_t n0, int64_t k0, 
     }
 }
 
-AVX512BF16 static void pack_byte_columns(const Work *work, int64_t n0, int64_t k0, int64_t k1, char *panel) {
-    const float *scale = ((const Product *)work->product)->scale;
+/* the same out of weights (terms, outputs) */
+AVX512BF16 INLINE void columns_packed(const Work *work, int64_t n0, int64_t k0, int64_t k1, char *panel,
+                                      const int size) {
+    const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, /* a, then b */
+                                         39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
+    const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
+    const __mmask32 masks[2] = {first_lanes(work->outputs - n0), first_lanes(work->outputs - n0 - 32)};
     for (int64_t k = k0; k < k1; k += 2, panel += GROUPS) {
-        const char *from = work->w + k * work->w_stride + n0;
-        for (int64_t i = 16; i < 18; i++) _mm_prefetch(from + i * work->w_stride, _MM_HINT_T0);
+        const char *from = work->w + k * work->w_stride + n0 * size;
+        for (int64_t i = 16; i < 18; i++)
+            for (int64_t n = 0; n < size * PANEL; n += LINE) _mm_prefetch(from + i * work->w_stride + n, _MM_HINT_T0);
         UNROLL for (int half = 0; half < 2; half++) {
-            const __mmask32 mask = first_lanes(work->outputs - n0 - 32 * half);
-            const __m512i a = numbers(from + 32 * half, mask, scale[k]);
-            const __m512i b = k + 1 < k1 ? numbers(from + work->w_stride + 32 * half, mask, scale[k + 1])
-                                         : _mm512_setzero_si512();
-            store_pairs(a, b, panel + 128 * half);
+            const int64_t n = n0 + 32 * half;
+            const __m512i a = numbers(work, k, n, masks[half], size);
+            const __m512i b = k + 1 < k1 ? numbers(work, k + 1, n, masks[half], size) : _mm512_setzero_si512();
+            _mm512_store_si512(panel + 128 * half, _mm512_permutex2var_epi16(a, low, b));
+            _mm512_store_si512(panel + 128 * half + 64, _mm512_permutex2var_epi16(a, high, b));
         }
     }
 }
+
+#define PACK(name, how, size)                                                                              \
+    AVX512BF16 static void name(const Work *work, int64_t n0, int64_t k0, int64_t k1, char *panel) {       \
+        how(work, n0, k0, k1, panel, size);                                                                \
+    }
+PACK(pack_rows, rows_packed, 2)
+PACK(pack_byte_rows, rows_packed, 1)
+PACK(pack_columns, columns_packed, 2)
+PACK(pack_byte_columns, columns_packed, 1)
 
 #define ADD_PAIR(sum, weights, terms) _mm512_dpbf16_ps(sum, (__m512bh)(weights), (__m512bh)(terms))
 
