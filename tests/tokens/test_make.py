@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tokenizers import Tokenizer
+
 from quire.tokens.make import SPECIAL, make_tokenizer
 from quire.tokens.tokenizer import load_tokenizer
 
@@ -33,3 +35,13 @@ def test_the_same_text_makes_the_same_tokenizer(tmp_path: Path) -> None:
         make_tokenizer([TEXT], 350, tmp_path / name)
     files = [(tmp_path / name / "tokenizer.json").read_bytes() for name in ("one", "two")]
     assert files[0] == files[1]
+
+
+def test_a_line_end_stands_by_itself_behind_any_sign(tmp_path: Path) -> None:
+    """The saved pattern would let ".\\n\\n" be one token; merges are learned with lines apart, so that none is."""
+    texts = ["“Yes.”\n\n— Oui ?\n\n" * 400]
+    make_tokenizer(texts, 400, tmp_path)
+    core = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    pieces = [core.decode([token]) for token in core.encode(texts[0], add_special_tokens=False).ids]
+    assert "\n\n" in pieces
+    assert all(piece.strip("\n") in ("", piece) for piece in pieces)

@@ -44,8 +44,10 @@ class Places(tuple[Tensor, Tensor]):
 
     @cached_property
     def turns(self) -> Turns:
-        """cos and sin of all rows, one behind the other."""
-        cos, sin = (x.reshape(-1, x.shape[-1]).contiguous() for x in self)
+        """cos and sin of all rows, one behind the other, in the format in which queries and keys come."""
+        kind = self[0].device.type
+        computed = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else self[0].dtype
+        cos, sin = (x.reshape(-1, x.shape[-1]).to(computed).contiguous() for x in self)
         return Turns(cos, sin)
 
     @cached_property

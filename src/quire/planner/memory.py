@@ -117,7 +117,9 @@ def held_by(settings: TrainSettings, shape: BaseShape, precision: str) -> Held:
     `precision`; with an optimiser made to save memory and bf16 it keeps 16 bits of each weight and the 16 lower ones in
     the optimiser.  AdamW keeps two fp32 numbers for each learning weight.
     """
-    moments = {"adamw": 8.0, "adamw_8bit": MOMENTS_8BIT, "adafactor": 0.02}[settings.optimizer]
+    moments = {"adamw": 8.0, "adamw_8bit": MOMENTS_8BIT, "adafactor": 0.02, "muon": 4.0}[settings.optimizer]
+    if settings.optimizer == "muon":  # AdamW's second moment, for embeddings and head alone
+        moments += 4.0 * shape.embedding_parameters / shape.parameters
     if settings.method.adapter is not None:
         return Held(base_bytes(shape, precision) / shape.parameters, 4, 4, moments, 0)
     if is_lean(settings, precision):

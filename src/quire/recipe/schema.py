@@ -120,8 +120,10 @@ class TrainSettings(Settings):
     )
     weight_decay: float = setting(0.01, "Pull of the weights towards zero (decoupled, AdamW).", ge=0)
     clip: float = setting(1.0, "Largest norm of the gradient; 0 lets it be.", ge=0)
-    optimizer: Literal["adamw", "adamw_8bit", "adafactor"] = setting(
-        "adamw", "The optimiser: AdamW, AdamW with its memory in 8 bits, or Adafactor, which keeps next to none."
+    optimizer: Literal["adamw", "adamw_8bit", "adafactor", "muon"] = setting(
+        "adamw",
+        "The optimiser: AdamW, AdamW with its memory in 8 bits, Adafactor, which keeps next to none, or Muon, for all "
+        "weights of a base that is pretrained.",
     )
     precision: Precision = setting(
         "auto", "Number format of the base under its adapter, and of the computation; auto measures the machine."
@@ -166,6 +168,8 @@ class TrainSettings(Settings):
             raise ValueError("chunk and stride exclude each other: chunks do not overlap")
         if self.method.full and self.precision in ("int8", "nf4"):
             raise ValueError(f"weights in {self.precision} cannot learn: use method qlora, or another precision")
+        if self.optimizer == "muon" and not self.method.full:
+            raise ValueError("muon turns whole matrices: it goes with method: full; use optimizer: adamw")
         if self.method.qlora is not None and self.precision not in ("auto", "int8", "nf4"):
             raise ValueError(f"the base of qlora is in int8 or nf4, not in {self.precision}: use method lora")
         if self.replay is not None and not 0 < self.replay < 1:

@@ -9,25 +9,29 @@ from pathlib import Path
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 
-from quire.prompts.shapes import CHARACTER, SYSTEM, USER
+from quire.prompts.shapes import CHARACTER, SYSTEM, USER, MarkedWriter
 
 END, BEGIN = "<|end|>", "<|begin|>"
 SPECIAL = (END, BEGIN, SYSTEM, USER, CHARACTER)
 
-# Words with the space before them, runs of letters, single digits, punctuation, white space: GPT-2's split with
-# digits apart and with a line end never glued to a word, so that verse and paragraphs stay visible to the model.
-PATTERN = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\n+|[^\S\n]+(?!\S)|[^\S\n]+"""
+# How text is cut before merges are looked for: words with the one sign before them, single digits, punctuation, white
+# space.  It is Qwen 2's, sign for sign, because llama.cpp knows a few patterns by name and no others.
+PATTERN = (
+    r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+# While merges are learned lines are apart, so that no token holds a line's end beside anything else: verse and
+# paragraphs stay visible to the model.  What was never merged is not merged later, though PATTERN would let it be.
+LINES = r"[^\n]+|\n+"
 
 
 def make_tokenizer(texts: Iterable[str], vocabulary: int, folder: Path) -> None:
-    """Learn a byte-level BPE of `vocabulary` tokens (special ones included) and write it to `folder`."""
+    """Learn a byte-level BPE of `vocabulary` tokens (special ones included) and write it to `folder`.
+
+    The chat template goes along, so that other programs write conversations as Quire does.
+    """
     core = tokenizers.Tokenizer(models.BPE())
-    core.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(tokenizers.Regex(PATTERN), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
+    core.pre_tokenizer = _cut_by(LINES, PATTERN)
     core.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
@@ -36,6 +40,7 @@ def make_tokenizer(texts: Iterable[str], vocabulary: int, folder: Path) -> None:
         show_progress=False,
     )
     core.train_from_iterator(texts, trainer)
+    core.pre_tokenizer = _cut_by(PATTERN)
     begin = core.token_to_id(BEGIN)
     core.post_processor = processors.TemplateProcessing(
         single=f"{BEGIN} $A", pair=f"{BEGIN} $A {BEGIN} $B", special_tokens=[(BEGIN, begin)]
@@ -50,3 +55,9 @@ def make_tokenizer(texts: Iterable[str], vocabulary: int, folder: Path) -> None:
         "clean_up_tokenization_spaces": False,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    (folder / "chat_template.jinja").write_text(MarkedWriter(END, BEGIN).as_template(), encoding="utf-8")
+
+
+def _cut_by(*patterns: str) -> pre_tokenizers.PreTokenizer:
+    cuts = [pre_tokenizers.Split(tokenizers.Regex(pattern), behavior="isolated") for pattern in patterns]
+    return pre_tokenizers.Sequence([*cuts, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])

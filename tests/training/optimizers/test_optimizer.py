@@ -11,6 +11,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from quire.training.optimizers.lean import LeanAdafactor, LeanAdamW
+from quire.training.optimizers.muon import Muon
 from quire.training.optimizers.optimizer import (
     gradient_norm,
     make_optimizer,
@@ -59,7 +60,7 @@ def test_a_step_is_adamw_by_its_definition() -> None:
     assert model.weight.item() == pytest.approx(weight, rel=1e-5)
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "adamw_8bit", "adafactor"])
+@pytest.mark.parametrize("optimizer", ["adamw", "adamw_8bit", "adafactor", "muon"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_its_memory_goes_out_and_in_again_bit_for_bit(optimizer: str, dtype: torch.dtype, tmp_path: Path) -> None:
     """Through a file, as a checkpoint has it; a matrix of 80 × 80 is large enough for moments in 8 bits."""
@@ -67,7 +68,7 @@ def test_its_memory_goes_out_and_in_again_bit_for_bit(optimizer: str, dtype: tor
     def make() -> tuple[nn.Module, torch.optim.Optimizer]:
         torch.manual_seed(0)
         model = nn.Sequential(nn.Linear(80, 80), nn.LayerNorm(80)).to(dtype)
-        return model, make_optimizer(model, toy_settings(optimizer=optimizer))
+        return model, make_optimizer(model, toy_settings(optimizer=optimizer, method="full"))
 
     model, first = make()
     steps(model, first, 3)
@@ -92,10 +93,13 @@ def test_its_memory_goes_out_and_in_again_bit_for_bit(optimizer: str, dtype: tor
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("adamw", torch.optim.AdamW), ("adamw_8bit", LeanAdamW), ("adafactor", LeanAdafactor)]
+    ("name", "kind"),
+    [("adamw", torch.optim.AdamW), ("adamw_8bit", LeanAdamW), ("adafactor", LeanAdafactor), ("muon", Muon)],
 )
 def test_the_recipe_names_the_optimiser(name: str, kind: type) -> None:
-    made = make_optimizer(nn.Linear(2, 2), toy_settings(optimizer=name, learning_rate=0.5, weight_decay=0.25))
+    made = make_optimizer(
+        nn.Linear(2, 2), toy_settings(optimizer=name, learning_rate=0.5, weight_decay=0.25, method="full")
+    )
     assert type(made) is kind
     assert {(group["lr"], group["weight_decay"]) for group in made.param_groups} == {(0.5, 0.25), (0.5, 0.0)}
 
@@ -127,18 +131,18 @@ def test_before_the_first_step_there_is_nothing_to_keep() -> None:
     assert not optimizer.state
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "adamw_8bit", "adafactor"])
+@pytest.mark.parametrize("optimizer", ["adamw", "adamw_8bit", "adafactor", "muon"])
 def test_going_back_to_before_the_first_step_leaves_nothing_of_it(optimizer: str) -> None:
     """A moment that is infinite would otherwise outlive the weights that were taken back."""
     torch.manual_seed(0)
     model = nn.Linear(80, 80)
-    used = make_optimizer(model, toy_settings(optimizer=optimizer))
+    used = make_optimizer(model, toy_settings(optimizer=optimizer, method="full"))
     steps(model, used, 1)
     restore_optimizer(model, used, {})
     assert optimizer_tensors(model, used) == {}
     again = nn.Linear(80, 80)
     again.load_state_dict(model.state_dict())
-    fresh = make_optimizer(again, toy_settings(optimizer=optimizer))
+    fresh = make_optimizer(again, toy_settings(optimizer=optimizer, method="full"))
     for pair in ((model, used), (again, fresh)):
         steps(*pair, 1, seed=50)
     assert all(torch.equal(p, q) for p, q in zip(model.parameters(), again.parameters(), strict=True))

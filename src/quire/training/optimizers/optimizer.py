@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
+from transformers import PreTrainedModel
 
 from quire.errors import RecipeError
 from quire.recipe.schema import TrainSettings
 from quire.training.optimizers.lean import LeanAdafactor, LeanAdamW
+from quire.training.optimizers.muon import Muon
 from quire.training.together.shards import memory_for
 
 BETAS = (0.9, 0.95)  # the usual choice for language models since GPT-3: a shorter memory of squared gradients
@@ -26,8 +28,8 @@ def trainable(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
 def make_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
     """The recipe's optimiser; norms and biases are not decayed, and LoRA+ steps further in an adapter's second matrix.
 
-    AdamW is torch's own, fused (Loshchilov & Hutter, arXiv 1711.05101).  Raises RecipeError for `adamw_8bit` and
-    `adafactor` where the weights lie in slices over several processes: their memory is laid out by whole matrices.
+    AdamW is torch's own, fused (Loshchilov & Hutter, arXiv 1711.05101).  Raises RecipeError for all others where the
+    weights lie in slices over several processes: they look at whole matrices.
     """
     groups = _groups(model, settings)
     if settings.optimizer == "adamw":
@@ -40,18 +42,31 @@ def make_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Opt
         )
     if settings.optimizer == "adamw_8bit":
         return LeanAdamW(groups, settings.learning_rate, BETAS)
+    if settings.optimizer == "muon":
+        return Muon(groups, settings.learning_rate, BETAS)
     return LeanAdafactor(groups, settings.learning_rate)
 
 
 def _groups(model: nn.Module, settings: TrainSettings) -> list[dict[str, Any]]:
     """The learning parameters by what is done to them alike."""
     lora = settings.method.adapter
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    inner = {id(layer.weight) for layer in model.modules() if isinstance(layer, nn.Linear)} - _ends(model)
+    groups: dict[tuple[float, float, bool], list[nn.Parameter]] = {}
     for name, parameter in trainable(model):
         decay = settings.weight_decay if parameter.dim() >= 2 else 0.0
         ratio = lora.lr_ratio if lora is not None and any(second in name for second in SECOND) else 1.0
-        groups.setdefault((decay, ratio), []).append(parameter)
-    return [{"params": found, "weight_decay": decay, "ratio": ratio} for (decay, ratio), found in groups.items()]
+        groups.setdefault((decay, ratio, id(parameter) in inner), []).append(parameter)
+    return [
+        {"params": found, "weight_decay": decay, "ratio": ratio, "matrices": matrices}
+        for (decay, ratio, matrices), found in groups.items()
+    ]
+
+
+def _ends(model: nn.Module) -> set[int]:
+    """The matrices whose rows stand for tokens, by identity: embeddings, and a head that may be tied to them."""
+    embeddings = {id(layer.weight) for layer in model.modules() if isinstance(layer, nn.Embedding)}
+    head = model.get_output_embeddings() if isinstance(model, PreTrainedModel) else None  # type: ignore[no-untyped-call]
+    return embeddings | ({id(head.weight)} if isinstance(head, nn.Linear) else set())
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
