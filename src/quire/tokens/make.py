@@ -9,7 +9,7 @@ from pathlib import Path
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 
-from quire.prompts.shapes import CHARACTER, SYSTEM, USER, MarkedWriter
+from quire.prompts.shapes import CHARACTER, SYSTEM, USER
 
 END, BEGIN = "<|end|>", "<|begin|>"
 SPECIAL = (END, BEGIN, SYSTEM, USER, CHARACTER)
@@ -26,10 +26,7 @@ LINES = r"[^\n]+|\n+"
 
 
 def make_tokenizer(texts: Iterable[str], vocabulary: int, folder: Path) -> None:
-    """Learn a byte-level BPE of `vocabulary` tokens (special ones included) and write it to `folder`.
-
-    The chat template goes along, so that other programs write conversations as Quire does.
-    """
+    """Learn a byte-level BPE of `vocabulary` tokens (special ones included) and write it to `folder`."""
     core = tokenizers.Tokenizer(models.BPE())
     core.pre_tokenizer = _cut_by(LINES, PATTERN)
     core.decoder = decoders.ByteLevel()
@@ -55,7 +52,6 @@ def make_tokenizer(texts: Iterable[str], vocabulary: int, folder: Path) -> None:
         "clean_up_tokenization_spaces": False,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-    (folder / "chat_template.jinja").write_text(MarkedWriter(END, BEGIN).as_template(), encoding="utf-8")
 
 
 def _cut_by(*patterns: str) -> pre_tokenizers.PreTokenizer:
