@@ -7,13 +7,20 @@ from dataclasses import dataclass
 from quire.planner.enough import FEW, LITTLE_WORDS, SHORT_WORDS, enough
 from quire.planner.facts import MachineFacts, TextFacts
 from quire.planner.memory import Memory
+from quire.recipe.method import MethodKind
 from quire.recipe.schema import TrainSettings
 from quire.units import show_duration, show_size
 
 MANY_EPOCHS = 8
 FEW_STEPS = 20
 LONG_SECONDS = 12 * 3600
-USUAL_RATES = {"lora": (2e-5, 3e-3), "qlora": (2e-5, 3e-3), "full": (1e-6, 5e-3), "inherit": (1e-6, 5e-3)}
+USUAL_RATES: dict[MethodKind, tuple[float, float]] = {
+    "lora": (2e-5, 3e-3),
+    "qlora": (2e-5, 3e-3),
+    "full": (1e-6, 5e-3),
+    "inherit": (1e-6, 5e-3),
+}
+MUON_RATES = (1e-4, 3e-2)  # it is for weights that are random yet, which bear longer steps
 
 
 @dataclass(frozen=True)
@@ -150,8 +157,13 @@ def _fitted_warmup(settings: TrainSettings, steps: tuple[int, ...]) -> Warned | 
     )
 
 
+def usual_rates(settings: TrainSettings, kind: MethodKind) -> tuple[float, float]:
+    """The lowest and the highest learning rate that surprise nobody, for a stage that is carried out as `kind`."""
+    return MUON_RATES if settings.optimizer == "muon" else USUAL_RATES[kind]
+
+
 def _learning_rate(settings: TrainSettings) -> Warned | None:
-    low, high = USUAL_RATES[settings.method.kind]
+    low, high = usual_rates(settings, settings.method.kind)
     if low <= settings.learning_rate <= high:
         return None
     side, effect = (

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
 from typing import ClassVar
 
-from quire.planner.cautions import USUAL_RATES, Warned
+from quire.planner.cautions import Warned, usual_rates
 from quire.planner.enough import LITTLE_WORDS
 from quire.recipe.schema import PLAIN_STAGE, Stage
 from quire.run.events import JSON, Event
@@ -261,7 +261,7 @@ class Alarms:
 
 def _usual_rates(stages: Sequence[Stage]) -> dict[str, tuple[float, float]]:
     """For each stage, as it is carried out."""
-    return {stage.name: USUAL_RATES["full" if stage.method.full else "lora"] for stage in stages}
+    return {stage.name: usual_rates(stage, "full" if stage.method.full else "lora") for stage in stages}
 
 
 def _number(values: Mapping[str, JSON], key: str) -> float | None:
