@@ -1,0 +1,1 @@
+"""What the embedded base is worth, measured: `python -m benchmarks.base` (see `__main__`)."""

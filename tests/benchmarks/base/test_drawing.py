@@ -1,0 +1,51 @@
+"""Prompts are unpicked beginnings of held-out paragraphs; what was drawn once is not drawn again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from benchmarks.base.drawing import PROMPT_WORDS, Prompt, drawn, prompts_of
+from benchmarks.base.task import Task
+from benchmarks.base.texts import Texts
+
+from benchmarks.base import drawing
+from quire.model.base import Base
+from quire.recipe.schema import WriteSettings
+
+
+def test_prompts_begin_paragraphs_of_held_out_works(kept: Texts) -> None:
+    prompts = prompts_of(kept, 5)
+    assert [prompt.language for prompt in prompts] == ["en"] * 5 + ["fr"] * 5
+    assert prompts == prompts_of(kept, 5)
+    held_out = {work.language: kept.text(work) for work in kept.of("test")}
+    for prompt in prompts:
+        assert len(prompt.text.split()) == PROMPT_WORDS
+        assert "\n\n" + prompt.text + prompt.human[:50] in held_out[prompt.language]
+    assert prompts_of(kept, 2) == [*prompts[:2], *prompts[5:7]], "more prompts leave the first ones as they are"
+
+
+def test_headings_and_verses_are_no_prompts() -> None:
+    long = "word " * 70
+    text = f"A heading\n\n{long}\n\nshort one\n\n\n{long}\nsecond line of it"
+    assert [text[at : at + 4] for at in drawing._starts(text)] == ["word", "word"]
+    assert drawing._starts("one\ntwo " + long) == []
+
+
+def test_what_was_drawn_is_kept(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    really = drawing._write
+
+    def write(base: Base, prompts: Sequence[Prompt], settings: WriteSettings, way: str) -> list[str]:
+        written.append(way)
+        return really(base, prompts, settings, way)
+
+    monkeypatch.setattr(drawing, "_write", write)
+    first = drawn(task, ["greedy", "temperature 0.8"])
+    assert drawn(task, ["greedy", "temperature 0.8"]) == first
+    assert written == ["greedy", "temperature 0.8"]
+    assert [len(one.texts) for one in first] == [4, 4]
+    assert len(first[0].of("fr")) == 2
+    drawn(replace(task, tokens=3), ["greedy"])
+    assert len(written) == 3
