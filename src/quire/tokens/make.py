@@ -49,6 +49,7 @@ def make_tokenizer(texts: Iterable[str], vocabulary: int, folder: Path) -> None:
         "eos_token": END,
         "pad_token": END,
         "additional_special_tokens": [SYSTEM, USER, CHARACTER],
+        "model_input_names": ["input_ids", "attention_mask"],  # transformers 4 takes token_type_ids for granted
         "clean_up_tokenization_spaces": False,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
