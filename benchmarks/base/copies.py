@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.base.drawing import Drawn, drawn
 from benchmarks.base.task import Task, tell
-from benchmarks.base.texts import LANGUAGES, Texts
+from benchmarks.base.texts import Texts
 from benchmarks.base.words import human_beside
 from quire.books.copies.numbers import Numbers, hashes_of_runs
 from quire.books.copies.spans import normalise_words
@@ -38,7 +38,7 @@ def measure(task: Task) -> dict[str, Any]:
     texts = task.texts()
     written = drawn(task, WAYS)
     by_way = {one.way: _by_language(one) for one in written}
-    people = {lang: [human_beside(p.human, text) for p, text in written[0].of(lang)] for lang in LANGUAGES}
+    people = {lang: [human_beside(p.human, text) for p, text in written[0].of(lang)] for lang in written[0].languages}
     every = [text for own in [*by_way.values(), people] for of in own.values() for text in of]
     tell(f"looking through the training text for the runs of {len(every)} texts")
     training = stretches_near(texts, every)
@@ -52,7 +52,7 @@ def measure(task: Task) -> dict[str, Any]:
 
 
 def _by_language(one: Drawn) -> dict[str, list[str]]:
-    return {language: [text for _, text in one.of(language)] for language in LANGUAGES}
+    return {language: [text for _, text in one.of(language)] for language in one.languages}
 
 
 def counted(training: TrainingText, texts: Sequence[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.base.task import Task, tell
-from quire.judging.curve import Curve, Point, curve_of, smoothed
+from quire.judging.curve import Point, curve_of, smoothed
 from quire.recipe.resolved import load_resolved
 from quire.run.atomic import write_bytes
 from quire.run.events import Event, read_events
@@ -28,7 +28,7 @@ def measure(task: Task) -> dict[str, Any]:
     folder = RunFolder.open(task.run)
     events = read_events(folder.events_file)
     threads = load_resolved(folder.recipe_file).decided.threads
-    picture = draw(curve_of(events), task.pictures / PICTURE)
+    picture = draw(events, task.pictures / PICTURE)
     tell(f"  {picture}")
     stages = stages_of(events)
     return {"picture": picture.name, "stages": stages, "energy": energy(events, threads)}
@@ -94,26 +94,26 @@ def energy(events: Sequence[Event], threads: int) -> dict[str, Any]:
     }
 
 
-def draw(curve: Curve, path: Path) -> Path:
-    """Training loss, smoothed over a hundredth of the run, and held-out loss; a line where a stage begins."""
+def draw(events: Sequence[Event], path: Path) -> Path:
+    """Training loss, smoothed over a hundredth of its stage, and held-out loss; a line where a stage begins."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.8, 4.4), layout="constrained")
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(visible=True, color="#e6e6e6", linewidth=0.7)
-    span = max(1, len(curve.loss) // 100)
-    x, y = _columns(smoothed(curve.loss, span))
-    axes.plot(x, y, color="#0072B2", linewidth=1.2, label="training")
-    for number, (first, last, name) in enumerate(curve.stages or ((0, _last(curve), ""),)):
-        # A stage measures its own held-out text, from its first step on.
-        begun = [point for point in curve.validation if (first < point[0] or first == 0) and point[0] <= last]
-        x, y = _columns(begun)
-        label = "held out" if number == 0 else "_"
+    named = dict.fromkeys(event.stage for event in events if event.kind == "step")
+    for number, name in enumerate(named):
+        curve = curve_of(event for event in events if event.stage == name)
+        trained = smoothed(curve.loss, max(1, len(curve.loss) // 100))
+        x, y = _columns(trained)
+        axes.plot(x, y, color="#0072B2", linewidth=1.2, label="_" if number else "training")
+        x, y = _columns(curve.validation)
+        label = "_" if number else "held out"
         axes.plot(x, y, color="#D55E00", marker="o", markersize=3, linewidth=1.5, label=label)
         if number:
-            axes.axvline(first, color="#333333", linewidth=0.8, linestyle="--")
-            axes.annotate(f" {name}", (first, axes.get_ylim()[1]), va="top", fontsize=8.5, color="#333333")
+            axes.axvline(trained[0][0] - 1, color="#333333", linewidth=0.8, linestyle="--")
+            axes.annotate(f" {name}", (trained[0][0] - 1, axes.get_ylim()[1]), va="top", fontsize=8.5, color="#333333")
     axes.set_xlabel("optimiser steps")
     axes.set_ylabel("loss, nats per token")
     axes.legend(frameon=False, loc="upper right")
@@ -121,10 +121,6 @@ def draw(curve: Curve, path: Path) -> Path:
     figure.savefig(out, format="png", dpi=144)
     write_bytes(path, out.getvalue())
     return path
-
-
-def _last(curve: Curve) -> int:
-    return max((at for at, _ in (*curve.loss, *curve.validation)), default=0)
 
 
 def _columns(points: Sequence[Point]) -> tuple[list[int], list[float]]:

@@ -8,6 +8,7 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,23 +52,31 @@ class Drawn:
     prompts: tuple[Prompt, ...]
     texts: tuple[str, ...]
 
+    @property
+    def languages(self) -> list[str]:
+        """Those of the prompts: of a language without held-out works there are none."""
+        return list(dict.fromkeys(prompt.language for prompt in self.prompts))
+
     def of(self, language: str) -> list[tuple[Prompt, str]]:
         both = zip(self.prompts, self.texts, strict=True)
         return [(prompt, text) for prompt, text in both if prompt.language == language]
 
 
 def prompts_of(texts: Texts, count: int) -> list[Prompt]:
-    """`count` in each language, drawn among the held-out works by turns and in each among its long paragraphs."""
+    """`count` in each language, from the held-out works by turns, of each its long paragraphs in a drawn order; fewer
+    where there are no more."""
     found = []
     for language in LANGUAGES:
         works = texts.of("test", language=language) or texts.of("validation", language=language)
-        drawing = random.Random(f"{SEED} {language}")
-        starts = {work: _starts(texts.text(work)) for work in works}
-        usable = [work for work in works if starts[work]]
-        for number in range(count if usable else 0):
-            work = usable[number % len(usable)]
-            found.append(_prompt(texts, work, drawing.choice(starts[work])))
+        orders = [_drawn(_starts(texts.text(work)), f"{SEED} {work.id} {work.title}") for work in works]
+        turns = [(work, start) for turn in zip_longest(*orders) for work, start in zip(works, turn, strict=True)]
+        there = [(work, start) for work, start in turns if start is not None]
+        found += [_prompt(texts, work, start) for work, start in there[:count]]
     return found
+
+
+def _drawn(starts: Sequence[int], seed: str) -> list[int]:
+    return random.Random(seed).sample(starts, len(starts))
 
 
 def _prompt(texts: Texts, work: Work, start: int) -> Prompt:

@@ -21,6 +21,7 @@ PAGES = (ROOT / "docs" / "embedded-base.md", ROOT / EMBEDDED / "README.md")
 START, END = "<!-- base:{0} -->", "<!-- end of base:{0} -->"
 NOT_MEASURED = "Not measured yet."
 NAMES = {"en": "English", "fr": "French"}
+_FIGURE = re.compile(r"[–+−\d]")
 _MARK = re.compile(r"<!-- base:([a-z-]+) -->")
 
 Part = Mapping[str, Any]
@@ -53,8 +54,9 @@ def write_pages(parts: Mapping[str, Part], pages: Sequence[Path] = PAGES) -> Non
 
 
 def lines_of(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; every column but the first is a number or stands like one."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] + ["---:"] * (len(head) - 1), *rows))
+    """A Markdown table; columns of figures stand to the right."""
+    sides = ["---:" if all(_FIGURE.match(cell) for cell in column) else "---" for column in zip(*rows, strict=True)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, sides or ["---"] * len(head), *rows))
 
 
 def bits(value: float | None) -> str:
@@ -92,7 +94,12 @@ def held_out(told: Part, models: Part) -> str:
             + [bits(beside[name][0]) if beside else "–" for name in others]
             + ([bits(after.get((row["language"], row["unseen"])))] if after else [])
         )
-    return lines_of(head + ([ZSTD_AFTER] if after else []), rows)
+    read = (
+        "\n\nOf the held-out works the first version may have read some; of the unseen authors, nothing."
+        if first
+        else ""
+    )
+    return lines_of(head + ([ZSTD_AFTER] if after else []), rows) + read
 
 
 def works(told: Part, models: Part) -> str:

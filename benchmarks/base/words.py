@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.base.drawing import Drawn, drawn
 from benchmarks.base.held_out import kept
 from benchmarks.base.task import Task, tell
-from benchmarks.base.texts import LANGUAGES, Texts
+from benchmarks.base.texts import Texts
 from quire.judging.resample import Resampled
 
 WAYS = ("Quire's own", "temperature 0.8")
@@ -89,10 +89,10 @@ def measure(task: Task) -> dict[str, Any]:
     vocabulary = vocabulary_of(texts)
     rows = []
     for one in written:
-        for language in LANGUAGES:
+        for language in one.languages:
             rows.append({"way": one.way, "language": language, **shares(vocabulary, _written(one, language))})
             tell(f"  {one.way}, {language}: {rows[-1]['known'][0]:.2%} known, {rows[-1]['twice'][0]:.2%} twice")
-    for language in LANGUAGES:
+    for language in written[0].languages:
         people = [words_of(human_beside(prompt.human, text)) for prompt, text in written[0].of(language)]
         rows.append({"way": "people", "language": language, **shares(vocabulary, people)})
     return {
@@ -119,7 +119,8 @@ def shares(vocabulary: Vocabulary, texts: Sequence[Sequence[str]]) -> dict[str, 
     """Each of MEASURES as value, low and high; how many texts and words; some words that are not known."""
     told: dict[str, Any] = {"texts": len(texts), "words": sum(map(len, texts))}
     for name, holds in MEASURES.items():
-        counted = [(sum(holds(vocabulary, word) for word in words), len(words)) for words in texts]
+        # A text without a word says nothing, and texts drawn again and again must not all be such.
+        counted = [(sum(holds(vocabulary, word) for word in words), len(words)) for words in texts if words]
         units = np.array(counted, dtype=np.float64).reshape(-1, 2)
         told[name] = kept(Resampled(units).estimate(_ratio)) if told["words"] else [None] * 3
     told["unknown"] = unknown(vocabulary, texts)[:_SHOWN]
@@ -133,5 +134,4 @@ def unknown(vocabulary: Vocabulary, texts: Iterable[Sequence[str]]) -> list[str]
 
 
 def _ratio(sums: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    with np.errstate(invalid="ignore"):
-        return sums[..., 0] / sums[..., 1]
+    return sums[..., 0] / sums[..., 1]

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from benchmarks.base.drawing import PROMPT_WORDS, Prompt, drawn, prompts_of
+from benchmarks.base.drawing import PROMPT_WORDS, Drawn, Prompt, drawn, prompts_of
 from benchmarks.base.task import Task
-from benchmarks.base.texts import Texts
+from benchmarks.base.texts import Texts, keep
 
 from benchmarks.base import drawing
+from madeworks import book_of, pieces_of, silence
 from quire.model.base import Base
 from quire.recipe.schema import WriteSettings
 
 
 def test_prompts_begin_paragraphs_of_held_out_works(kept: Texts) -> None:
     prompts = prompts_of(kept, 5)
-    assert [prompt.language for prompt in prompts] == ["en"] * 5 + ["fr"] * 5
+    assert [prompt.language for prompt in prompts] == ["en"] * 3 + ["fr"] * 3, "each has three paragraphs"
+    assert len(set(prompts)) == 6
     assert prompts == prompts_of(kept, 5)
     held_out = {work.language: kept.text(work) for work in kept.of("test")}
     for prompt in prompts:
         assert len(prompt.text.split()) == PROMPT_WORDS
         assert "\n\n" + prompt.text + prompt.human[:50] in held_out[prompt.language]
-    assert prompts_of(kept, 2) == [*prompts[:2], *prompts[5:7]], "more prompts leave the first ones as they are"
+    assert prompts_of(kept, 2) == [*prompts[:2], *prompts[3:5]], "more prompts leave the first ones as they are"
+
+
+def test_a_language_of_which_nothing_was_held_out_is_not_written(tmp_path: Path) -> None:
+    works = [book_of(0, ["word " * 70], "en"), book_of(1, ["mot " * 70], "fr"), book_of(2, ["pas " * 70], "fr")]
+    texts = keep(tmp_path, "made", pieces_of(works, ["test", "train", "train"]), silence)
+    prompts = prompts_of(texts, 2)
+    assert Drawn("greedy", tuple(prompts), ("a", "b")).languages == ["en"]
 
 
 def test_headings_and_verses_are_no_prompts() -> None:

@@ -41,6 +41,7 @@ def test_shares_of_known_words() -> None:
     assert told["trained"][0] == pytest.approx(2 / 6, abs=1e-5)
     assert told["known"][1:] == [0.5, 1.0], "resampled by text"
     assert told["unknown"] == ["l'door", "rivver"]
+    assert shares(vocabulary(river=4), [["river"], [], []])["known"] == [1.0, None, None], "of one text with words"
     assert shares(vocabulary(), [[], []])["known"] == [None, None, None]
 
 
