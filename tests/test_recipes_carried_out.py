@@ -72,7 +72,7 @@ def poetry(recipe: Path, place: Path, tiny_base: Path) -> Trial:
 
 
 def embedded_base(recipe: Path, place: Path, tiny_base: Path) -> Trial:
-    """The corpus stands beside the recipe, as its head says."""
+    """The corpus stands beside the recipe, as its head says, and so do the conversations."""
     corpus = place / "corpus"
     corpus.mkdir()
     for language, words in (
@@ -83,11 +83,15 @@ def embedded_base(recipe: Path, place: Path, tiny_base: Path) -> Trial:
             {"title": f"{language} {n}", "author": "Nobody", "lang": language, "text": "\n\n".join(words * (n + 3))}
             for n in range(8)
         ]
-        (corpus / f"{language}.jsonl").write_text("\n".join(map(json.dumps, works)), encoding="utf-8")
+        (corpus / f"{language}-0.jsonl").write_text("\n".join(map(json.dumps, works)), encoding="utf-8")
     small = {"hidden": 32, "layers": 2, "intermediate": 64, "positions": 256, "vocabulary": 320}
     settings: dict[str, object] = {f"base.fresh.{key}": value for key, value in small.items()}
-    settings |= {"train.window": 64, "train.effective_batch": 2}
-    return Trial(Path(shutil.copy(recipe, place)), settings)
+    names = ("reading", "rest", "turns")
+    for name in names:
+        settings |= {f"stages.{name}.window": 64, f"stages.{name}.effective_batch": 2}
+        settings |= {f"stages.{name}.batch": 2} if name != "turns" else {}
+    shutil.copytree(recipe.parent / "conversations", place / "conversations")
+    return Trial(Path(shutil.copy(recipe, place)), settings, stages=names)
 
 
 def french_works(count: int) -> list[dict[str, str]]:

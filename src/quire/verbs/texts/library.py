@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
@@ -76,17 +77,18 @@ class Library:
         """The text of one stage.  Raises BookError where nothing of it is held out for validation."""
         plain = self.recipe.as_plain(number)
         stage = self.recipe.curriculum[number]
-        groups = [group for group in self.groups if _key(group.items[0]) in map(_key, stage.shelf)]
+        named = [n for n, group in enumerate(self.groups) if _key(group.items[0]) in map(_key, stage.shelf)]
+        groups = [self.groups[n] for n in named]
         streams = self.streams_of(stage)
         books: list[Book] = []
         numbers: list[int] = []
         passages: list[Passage] = []
-        for group in groups:
+        for n, group in zip(named, groups, strict=True):
             first = len(books)
             books += group.shelf.books
             numbers += [_number(stage, group.items[item]) for item in item_numbers(group.items, group.shelf)]
             finest, parts = group.parts, stage.parts
-            passages += [replace(p, book=p.book + first, part=p.part * parts // finest) for p in self._learnable(group)]
+            passages += [replace(p, book=p.book + first, part=p.part * parts // finest) for p in self._learnable[n]]
         for source in streams:
             for kept in source.sample.works:
                 whole = whole_work(kept.book, len(books), kept.split)
@@ -133,8 +135,12 @@ class Library:
         """Passages of other works, those left out that are held out of these."""
         return _left_out(shelf, passages, self.held)
 
-    def _learnable(self, group: Group) -> Sequence[Passage]:
-        """The passages of a group without what is held out elsewhere."""
+    @cached_property
+    def _learnable(self) -> tuple[Sequence[Passage], ...]:
+        """The passages of each group without what is held out elsewhere; a large corpus takes minutes."""
+        return tuple(map(self._learnable_of, self.groups))
+
+    def _learnable_of(self, group: Group) -> Sequence[Passage]:
         elsewhere = self._elsewhere(group)
         if not len(elsewhere):
             return group.passages
