@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from benchmarks.base.texts import INDEX, Texts, load_texts, of_run
+from benchmarks.base.texts import INDEX, Texts, load_texts, mark_of, of_run
 from benchmarks.facts import ROOT
 from quire.planner.bases import find_base
 
@@ -39,9 +39,11 @@ class Task:
     pictures: Path = ROOT / "docs"
 
     def texts(self) -> Texts:
-        """The texts that were kept, or those of the run, kept now."""
+        """The texts that were kept; where a run is named and they are not its, those of the run, kept now."""
         if (self.home / INDEX).is_file():
-            return load_texts(self.home)
+            kept = load_texts(self.home)
+            if self.run is None or kept.mark == mark_of(self.run):
+                return kept
         if self.run is None:
             raise FileNotFoundError(f"{self.home} holds no texts: name the run with --run, or make them with --corpus")
         return of_run(self.run, self.home, tell)

@@ -19,6 +19,7 @@ from quire.books.reading import read_path, read_shelf
 from quire.errors import BookError, RunError
 from quire.recipe.resolved import changed_sources, load_resolved
 from quire.recipe.schema import ShelfItem
+from quire.run.atomic import hash_file
 from quire.run.folder import RunFolder
 from quire.tokens.stretches import join_passages, text_of
 from quire.verbs.texts.opening import open_texts
@@ -59,11 +60,12 @@ class Work:
 
 @dataclass(frozen=True)
 class Texts:
-    """All works of a folder; `origin` says in words what they were read from."""
+    """All works of a folder; `origin` says in words what they were read from, `mark` tells a run from another."""
 
     folder: Path
     origin: str
     works: tuple[Work, ...]
+    mark: str = ""
 
     def of(self, *splits: Split, language: str | None = None) -> list[Work]:
         """The books of these splits, in order; conversations are no books."""
@@ -80,7 +82,12 @@ class Texts:
 def load_texts(folder: Path) -> Texts:
     """What `keep` has left in a folder.  FileNotFoundError where nothing is."""
     told = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-    return Texts(folder, told["origin"], tuple(Work(**work) for work in told["works"]))
+    return Texts(folder, told["origin"], tuple(Work(**work) for work in told["works"]), told["mark"])
+
+
+def mark_of(run: Path) -> str:
+    """What tells a run's texts from another's: its recipe, which holds the hashes of all that it has read."""
+    return hash_file(RunFolder.open(run).recipe_file)
 
 
 def of_run(run: Path, folder: Path, tell: Tell) -> Texts:
@@ -108,7 +115,7 @@ def of_run(run: Path, folder: Path, tell: Tell) -> Texts:
     changed = changed_sources({name: resolved.sources[name] for name in hashes if name in resolved.sources}, hashes)
     if changed:
         raise RunError(f"{changed[0]} is not what {run} was trained on", "put the file back as it was", "resume")
-    return keep(folder, f"the run {found.name}", pieces, tell)
+    return keep(folder, f"the run {found.name}", pieces, tell, mark_of(run))
 
 
 def of_corpus(corpus: Path, held_out: Sequence[str], folder: Path, tell: Tell) -> Texts:
@@ -128,7 +135,9 @@ def _cut(shelf: Shelf, held_out: set[str]) -> Iterator[tuple[Book, list[Passage]
         yield book, whole_work(book, number, split)
 
 
-def keep(folder: Path, origin: str, pieces: Iterable[tuple[Book, Sequence[Passage]]], tell: Tell) -> Texts:
+def keep(
+    folder: Path, origin: str, pieces: Iterable[tuple[Book, Sequence[Passage]]], tell: Tell, mark: str = ""
+) -> Texts:
     """Write the text of each work and split, then the table."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in [folder / INDEX, *folder.glob("*.txt")]:
@@ -140,10 +149,10 @@ def keep(folder: Path, origin: str, pieces: Iterable[tuple[Book, Sequence[Passag
             file = f"{number:04d}-{split}.txt"
             (folder / file).write_text(text, encoding="utf-8", newline="")
             works.append(_work(book, split, len(text.encode("utf-8")), file))
-    index = {"origin": origin, "works": [asdict(work) for work in works]}
+    index = {"origin": origin, "mark": mark, "works": [asdict(work) for work in works]}
     (folder / INDEX).write_text(json.dumps(index, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
     tell(f"{len(works)} texts of {sum(work.bytes for work in works) / 1e6:.1f} MB in {folder}")
-    return Texts(folder, origin, tuple(works))
+    return Texts(folder, origin, tuple(works), mark)
 
 
 def _work(book: Book, split: Split, size: int, file: str) -> Work:

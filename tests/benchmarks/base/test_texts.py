@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from benchmarks.base.task import Task
 from benchmarks.base.texts import Texts, beginning, keep, load_texts, of_corpus, of_run, samples
 
 from corpora import works
@@ -53,9 +54,19 @@ def test_a_run_tells_what_it_held_out(tmp_path: Path) -> None:
     assert len(found.of("test")) == 2
     assert len(found.of("validation")) == 1
     assert {found.text(by_id[f"made:{n}"]) for n in range(10)} == set(texts)
+    assert Task(tmp_path / "home", tmp_path / "run").texts() == found
     corpus.write_text(corpus.read_text().replace("T 9", "T nine"), encoding="utf-8")
     with pytest.raises(RunError, match="is not what"):
         of_run(tmp_path / "run", tmp_path / "home", silence)
+
+
+def test_texts_of_another_run_are_not_taken_for_this_ones(
+    kept: Texts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = little_run(tmp_path / "run").path
+    monkeypatch.setattr("benchmarks.base.task.of_run", lambda *_asked: "made anew")
+    assert Task(kept.folder).texts() == kept
+    assert Task(kept.folder, run).texts() == "made anew"
 
 
 def test_conversations_are_kept_but_are_no_books(tmp_path: Path) -> None:
