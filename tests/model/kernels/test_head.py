@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from kernelchecks import needs_native, threads_leave_no_trace
-from quire.model.kernels import head
+from quire.model.kernels import head, products
 from quire.model.kernels.head import summed_cross_entropy, token_losses
 
 WAYS = [
@@ -218,6 +218,21 @@ def test_very_sure_and_very_wrong(way: Way, monkeypatch: pytest.MonkeyPatch) -> 
     assert torch.isfinite(weight.grad).all()
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("words", [5, 47, 64, 200])
+def test_very_large_logits_overflow_nowhere(words: int, way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    choose(way, monkeypatch)
+    drawn = torch.Generator().manual_seed(words)
+    logits = (1e4 * (2 * torch.rand(11, words, generator=drawn) - 1)).to(way[1])
+    targets = torch.randint(words, (11,), generator=drawn)
+    shares = torch.softmax(logits.double(), 1)
+    expected = functional.cross_entropy(logits.double(), targets, reduction="none")
+    losses = head._losses(logits, targets, with_gradient=True)
+    torch.testing.assert_close(losses.double(), expected, rtol=1e-6, atol=1e-5)
+    shares[torch.arange(11), targets] -= 1
+    torch.testing.assert_close(logits.double(), shares, rtol=2**-8, atol=1e-6)
+
+
 @needs_native
 def test_native_gradients_are_the_plain_ones_to_a_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
     logits = (5 * torch.randn(7, 203, generator=torch.Generator().manual_seed(1))).bfloat16()
@@ -240,6 +255,39 @@ def test_the_number_of_threads_changes_nothing() -> None:
         return head._losses(logits, targets, with_gradient=True), logits
 
     threads_leave_no_trace(losses_and_gradients)
+
+
+@needs_native
+@pytest.mark.parametrize("rows", [40, 64])
+def test_nor_does_it_where_blocks_of_rows_are_summed(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden, weight, bias, targets = made(rows, 300, 32, torch.bfloat16)
+    targets[3] = -100
+    monkeypatch.setattr(head, "_FEWEST_ROWS", 16)
+    monkeypatch.setattr(head, "_LOGITS_BYTES", 1)
+    monkeypatch.setattr(products, "has_tiles", lambda _numbers: False)
+
+    def loss_and_gradients() -> tuple[Tensor, ...]:
+        loss = summed_cross_entropy(hidden, weight, bias, targets)
+        return (loss.detach(), *torch.autograd.grad(loss, (hidden, weight, bias)))
+
+    threads_leave_no_trace(loss_and_gradients)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("words", [90, 2100])
+def test_a_heads_gradient_lies_row_by_row_and_is_summed_without_rounding(
+    words: int, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In two hundred blocks: rounded to bf16 after each, the sum would be off by far more."""
+    choose(way, monkeypatch)
+    gathered = head._Gathered(torch.empty(words, 8, dtype=way[1]), rows=800)
+    states, to_logits = torch.ones(4, 8, dtype=way[1]), torch.full((4, words), 1 / 128, dtype=way[1])
+    for _ in range(200):
+        gathered.add(to_logits, states)
+    found = gathered.sum()
+    assert found.is_contiguous()
+    assert found.dtype == way[1]
+    assert torch.equal(found, torch.full((words, 8), 6.25, dtype=way[1]))
 
 
 def test_a_target_that_is_no_word_is_our_mistake() -> None:

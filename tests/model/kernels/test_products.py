@@ -8,7 +8,7 @@ from torch import Tensor
 
 from kernelchecks import needs_native, numbers, shows_in_its_row_alone, threads_leave_no_trace
 from quire.model.kernels import products, whole_numbers
-from quire.model.kernels.products import product, product_back
+from quire.model.kernels.products import add_product, product, product_back
 from quire.model.kernels.whole_numbers import dequantise, quantise_rows
 
 WAYS = [pytest.param("native", marks=needs_native), "plain"]
@@ -119,6 +119,36 @@ def test_a_result_may_be_added_to_in_place(way: str, monkeypatch: pytest.MonkeyP
     assert torch.equal(back, expected_back)
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_a_product_is_added_in_float32(shape: tuple[int, int, int], way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    choose(way, monkeypatch)
+    rows, terms, outputs = shape
+    tall, wide = numbers(terms, rows), numbers(terms, outputs + 3, seed=1)[:, 1 : outputs + 1]
+    total = numbers(rows, outputs, seed=2).float()
+    expected = total.double() + tall.t().double() @ wide.double()
+    assert add_product(total, tall.t(), wide) is total
+    rounding = 0 if way == "native" else 2**-8 * (1 + float(expected.abs().max()))
+    torch.testing.assert_close(total.double(), expected, rtol=1e-5, atol=1e-6 * terms + rounding)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_not_finite_is_added_to_its_row_and_column_alone(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    choose(way, monkeypatch)
+    x, weight, total = numbers(14, 69), numbers(69, 45, seed=1), torch.zeros(14, 45)
+    x[3, 68] = float("inf")
+    shows_in_its_row_alone(add_product(total, x, weight), 3)
+    weight[5, 44] = float("nan")
+    assert add_product(torch.zeros(14, 45), numbers(14, 69), weight).isnan().sum(0).tolist() == [0] * 44 + [14]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_added_changes_nothing(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    choose(way, monkeypatch)
+    assert torch.equal(add_product(torch.ones(3, 5), numbers(3, 0), numbers(0, 5)), torch.ones(3, 5))
+    assert add_product(torch.ones(0, 5), numbers(0, 4), numbers(4, 5)).shape == (0, 5)
+
+
 @needs_native
 @settings(deadline=None, max_examples=60)
 @given(rows=st.integers(1, 20), inputs=st.integers(1, 150), outputs=st.integers(1, 150), seed=st.integers(0, 1000))
@@ -172,6 +202,7 @@ def test_the_number_of_threads_changes_nothing(shape: tuple[int, int, int], monk
     rows, inputs, outputs = shape
     x, weight, gradient = numbers(rows, inputs), numbers(outputs, inputs, seed=1), numbers(rows, outputs, seed=2)
     threads_leave_no_trace(lambda: (product(x, weight), product_back(gradient, weight)))
+    threads_leave_no_trace(lambda: [add_product(torch.ones(rows, inputs), gradient, weight)])
 
 
 @pytest.mark.parametrize("way", WAYS)

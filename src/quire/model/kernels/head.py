@@ -16,9 +16,10 @@ from torch.autograd.function import once_differentiable
 from quire.model.kernels.blocks import release
 from quire.model.kernels.gpu import losses_on_gpu
 from quire.model.kernels.native import native
-from quire.model.kernels.products import product, product_back
+from quire.model.kernels.products import add_product, product, product_back
 
 _LOGITS_BYTES = 16 * 1024**2  # that stand there at once; more was slower, for it comes fresh from the system each time
+_TURNED = 1024  # words whose gradients are turned round together: they stay in the cache
 _FEWEST_ROWS = 256  # whatever they take: with fewer the head is read too often for the work that it gives
 
 
@@ -76,7 +77,7 @@ class _Sum(torch.autograd.Function):
         _require_words(words, weight)
         total = torch.zeros((), dtype=torch.float64, device=hidden.device)
         to_states = torch.empty_like(states) if wanted[0] else None
-        to_weight = _Gathered(weight) if wanted[1] else None
+        to_weight = _Gathered(weight, len(states)) if wanted[1] else None
         to_bias = torch.zeros(len(weight), device=weight.device) if wanted[2] else None
         # A head that learns has a gradient of its own size: logits of that size are no more than is needed anyway.
         room = max(_LOGITS_BYTES, weight.nbytes) if wanted[1] else _LOGITS_BYTES
@@ -85,7 +86,7 @@ class _Sum(torch.autograd.Function):
             if to_states is not None:
                 product_back(logits, weight, out=to_states[part], scale=scale)
             if to_weight is not None:
-                to_weight.add(logits.t(), states[part])
+                to_weight.add(logits, states[part])
             if to_bias is not None:
                 to_bias += logits.sum(0, dtype=torch.float32)
         if to_states is not None and rows is not None:
@@ -105,27 +106,30 @@ class _Sum(torch.autograd.Function):
 
 
 class _Gathered:
-    """The head's gradient, summed over blocks of rows in float32: one block's needs no sum."""
+    """The head's gradient, summed over blocks of rows in float32: what one block holds alone needs no sum."""
 
-    def __init__(self, weight: Tensor) -> None:
-        self.weight = weight
-        self.first: Tensor | None = None
-        self.total: Tensor | None = None
+    def __init__(self, weight: Tensor, rows: int) -> None:
+        self.weight, self.rows = weight, rows
+        self.whole: Tensor | None = None
+        self.total: Tensor | None = None  # (width, words): so the large factor, the logits, is read as it lies
 
     def add(self, to_logits: Tensor, states: Tensor) -> None:
-        """to_logits (words, rows) times states (rows, width)."""
-        part = to_logits @ states
-        if self.first is None:
-            self.first = part
-        elif self.total is None:
-            self.total = self.first.float().add_(part)
-        else:
-            self.total += part
+        """to_logits (rows, words) turned round, times states (rows, width)."""
+        if len(states) == self.rows:
+            self.whole = to_logits.t() @ states
+            return
+        if self.total is None:
+            self.total = torch.zeros(self.weight.shape[::-1], device=states.device)
+        add_product(self.total, states.t(), to_logits)
 
     def sum(self) -> Tensor:
-        if self.first is None:
-            return torch.zeros_like(self.weight)
-        return self.first if self.total is None else self.total.to(self.weight.dtype)
+        if self.total is None:
+            return torch.zeros_like(self.weight) if self.whole is None else self.whole
+        turned = torch.empty(self.weight.shape, dtype=self.weight.dtype, device=self.weight.device)
+        for start in range(0, len(turned), _TURNED):
+            part = slice(start, start + _TURNED)
+            turned[part] = self.total[:, part].to(turned.dtype).t()
+        return turned
 
 
 def _logits(
@@ -156,7 +160,7 @@ def _losses(logits: Tensor, targets: Tensor, *, with_gradient: bool) -> Tensor:
         return _losses_plain(logits, targets, with_gradient=with_gradient)
     losses = torch.empty(len(logits), dtype=torch.float32)
     targets = targets.long().contiguous()
-    library.call("quire_cross_entropy", logits, targets, losses, *logits.shape, int(with_gradient))
+    library.demand("quire_cross_entropy", logits, targets, losses, *logits.shape, int(with_gradient))
     return losses
 
 

@@ -69,6 +69,24 @@ def product_back(
     return out
 
 
+def add_product(total: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+    """total (rows, outputs), float32 without gaps, plus x (rows, terms) times weight (terms, outputs), in its place.
+
+    Natively nothing is rounded to bf16 on the way; with torch the product is before it is added.
+    """
+    library = _library(x, weight, None, None, None, None) if total.device.type == "cpu" else None
+    if library is None:
+        return total.add_(x @ weight)
+    assert total.dtype == torch.float32
+    assert total.is_contiguous()
+    (rows, terms), outputs = x.shape, weight.shape[1]
+    assert weight.shape == (terms, outputs)
+    assert total.shape == (rows, outputs)
+    x, weight = _by_rows(x), _by_rows(weight)
+    library.demand("quire_product_added", x, weight, total, rows, outputs, terms, x.stride(0), weight.stride(0))
+    return total
+
+
 def plain_product(x: Tensor, weight: Tensor, bias: Tensor | None, onto: Tensor | None, out: Tensor) -> Tensor:
     """`product` with torch alone."""
     if onto is None:
@@ -121,13 +139,13 @@ def _by_rows(x: Tensor) -> Tensor:
 
 
 def _library(
-    x: Tensor, weight: Tensor, bias: Tensor | None, onto: Tensor | None, out: Tensor, scale: Tensor | None
+    x: Tensor, weight: Tensor, bias: Tensor | None, onto: Tensor | None, out: Tensor | None, scale: Tensor | None
 ) -> Native | None:
     """The native library where its product fits and is the faster one."""
     found = native()
     few = len(x) < _FEWEST and scale is None
-    if found is None or has_tiles("bf16") or few or 0 in (*x.shape, out.shape[1]):
+    if found is None or has_tiles("bf16") or few or 0 in (*x.shape, *weight.shape):
         return None
     given = [tensor for tensor in (x, None if scale is not None else weight, bias, onto, out) if tensor is not None]
     fits = all(tensor.dtype == torch.bfloat16 and tensor.device.type == "cpu" for tensor in given)
-    return found if fits and out.stride(1) == 1 else None
+    return found if fits and (out is None or out.stride(1) == 1) else None

@@ -6,7 +6,8 @@ typedef struct {
     const float *scale; /* of weights in 8 bits: what one is worth, for each row of theirs; otherwise null */
     const bf16 *bias, *onto;
     bf16 *out;
-    int64_t onto_stride, out_stride;
+    float *total; /* where the product is added instead; otherwise null */
+    int64_t onto_stride, out_stride; /* the latter of `out` or `total` */
 } Product;
 
 /* thirty-two numbers of a row of the weights, from number i on, those that the mask leaves out 0: in bf16 already, or with
@@ -76,7 +77,8 @@ AVX512BF16 INLINE void tile(const int height, Job *job, int64_t row, const char 
     const int64_t stride = work->x_stride, pairs = (job->k1 - job->k0) / 2;
     const char *x = work->x + row * stride + 2 * job->k0, *panel = job->panel;
     const char *half[2] = {x, x + 3 * stride};
-    bf16 *out = p->out + row * p->out_stride + job->n0;
+    const int64_t size = p->total == NULL ? sizeof(bf16) : sizeof(float), line = size * p->out_stride;
+    const char *place = (p->total == NULL ? (char *)p->out : (char *)p->total) + row * line + size * job->n0;
     float *sums = (float *)job->sums + (row - job->start) * PANEL;
     const int64_t at_once = job->next.rows > 0 ? job->at_once : 0;
     __m512 sum[TILE][PARTS];
@@ -88,7 +90,7 @@ AVX512BF16 INLINE void tile(const int height, Job *job, int64_t row, const char 
         for (int64_t i = 0; i < at_once; i++) go_on(&job->next);
         for (int r = 0; r < TILE; r++) _mm_prefetch(soon + r * stride + GROUP * k, _MM_HINT_T1);
         if (k < CHUNK * height)
-            for (int i = 0; i < PANEL; i += 32) __builtin_prefetch(out + k / CHUNK * p->out_stride + i, 1);
+            for (int64_t i = 0; i < size * PANEL; i += LINE) __builtin_prefetch(place + k / CHUNK * line + i, 1);
         for (int i = 0; i < CHUNK; i += 2) {
             ADD_GROUP(ADD_PAIR, 4)
             ADD_GROUP(ADD_PAIR, 4)
@@ -101,6 +103,19 @@ AVX512BF16 INLINE void tile(const int height, Job *job, int64_t row, const char 
             UNROLL for (int v = 0; v < PARTS; v++) _mm512_store_ps(sums + r * PANEL + 16 * v, sum[r][v]);
         return;
     }
+    if (p->total != NULL) {
+        UNROLL for (int v = 0; v < PARTS; v++) {
+            const int64_t n = job->n0 + 16 * v;
+            if (n >= work->outputs) break;
+            const __mmask16 mask = first_lanes(work->outputs - n);
+            UNROLL for (int r = 0; r < height; r++) {
+                float *to = p->total + (row + r) * p->out_stride + n;
+                _mm512_mask_storeu_ps(to, mask, _mm512_add_ps(_mm512_maskz_loadu_ps(mask, to), sum[r][v]));
+            }
+        }
+        return;
+    }
+    bf16 *out = p->out + row * p->out_stride + job->n0;
     if (job->n0 + PANEL <= work->outputs && p->bias == NULL && p->onto == NULL) {
         UNROLL for (int r = 0; r < height; r++)
             UNROLL for (int v = 0; v < PARTS; v += 2)
@@ -131,7 +146,7 @@ SOME_ROWS(AVX512BF16)
 int quire_product(const bf16 *x, const char *w, const float *scale, const bf16 *bias, const bf16 *onto, bf16 *out,
                   int64_t rows, int64_t outputs, int64_t terms, int64_t x_stride, int64_t w_stride,
                   int64_t onto_stride, int64_t out_stride, int64_t by_terms) {
-    const Product product = {scale, bias, onto, out, onto_stride, out_stride};
+    const Product product = {scale, bias, onto, out, NULL, onto_stride, out_stride};
     const int64_t size = scale == NULL ? 2 : 1;
     Work work = {.x = (const char *)x, .w = w, .rows = rows, .outputs = outputs, .terms = terms,
                  .x_stride = 2 * x_stride, .w_stride = size * w_stride, .by_terms = by_terms, .bytes = 2,
@@ -140,5 +155,16 @@ int quire_product(const bf16 *x, const char *w, const float *scale, const bf16 *
         work.pack = by_terms ? pack_columns : pack_rows;
     else
         work.pack = by_terms ? pack_byte_columns : pack_byte_rows;
+    return multiplied(&work);
+}
+
+/* total (rows, outputs) += x (rows, terms) · w (terms, outputs), in float32 and never rounded to less.  The strides are
+ * those of rows.  Returns 1 where no memory is found, otherwise 0. */
+int quire_product_added(const bf16 *x, const bf16 *w, float *total, int64_t rows, int64_t outputs, int64_t terms,
+                        int64_t x_stride, int64_t w_stride) {
+    const Product product = {.total = total, .out_stride = outputs};
+    const Work work = {.x = (const char *)x, .w = (const char *)w, .rows = rows, .outputs = outputs, .terms = terms,
+                       .x_stride = 2 * x_stride, .w_stride = 2 * w_stride, .by_terms = 1, .bytes = 2, .w_bytes = 2,
+                       .pack = pack_columns, .some_rows = some_rows, .product = &product};
     return multiplied(&work);
 }
