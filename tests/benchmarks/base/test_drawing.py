@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +44,10 @@ def test_headings_and_verses_are_no_prompts() -> None:
     assert drawing._starts("one\ntwo " + long) == []
 
 
-def test_what_was_drawn_is_kept(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_drawn_is_kept(task: Task, kept: Texts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "own"  # nobody has written there yet
+    shutil.copytree(kept.folder, home, ignore=shutil.ignore_patterns("drawn-*"))
+    task = replace(task, home=home)
     written: list[str] = []
     really = drawing._write
 
