@@ -24,7 +24,7 @@ def embed(run: Path) -> Path:
     model = load_model(voice, "fp32").to(torch.bfloat16)
     tokenizer = load_tokenizer(voice)
     model.generation_config = GenerationConfig(
-        bos_token_id=tokenizer.start, eos_token_id=tokenizer.end_of_text, pad_token_id=tokenizer.end_of_text
+        bos_token_id=tokenizer.start, eos_token_id=tokenizer.end_of_text, pad_token_id=tokenizer.pad
     )
     model.save_pretrained(target)
     tokenizer.save(target)

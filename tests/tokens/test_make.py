@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tokenizers import Tokenizer
+from transformers import AutoTokenizer, DataCollatorForLanguageModeling
 
 from quire.tokens.make import SPECIAL, make_tokenizer
 from quire.tokens.tokenizer import load_tokenizer
@@ -45,3 +46,14 @@ def test_a_line_end_stands_by_itself_behind_any_sign(tmp_path: Path) -> None:
     pieces = [core.decode([token]) for token in core.encode(texts[0], add_special_tokens=False).ids]
     assert "\n\n" in pieces
     assert all(piece.strip("\n") in ("", piece) for piece in pieces)
+
+
+def test_rows_are_padded_with_a_token_of_its_own(tmp_path: Path) -> None:
+    """transformers' collator leaves padding out of what is learned: end-of-text must not be among it."""
+    make_tokenizer([TEXT], 300, tmp_path)
+    tokenizer = load_tokenizer(tmp_path)
+    assert tokenizer.pad != tokenizer.end_of_text
+    theirs = AutoTokenizer.from_pretrained(tmp_path)
+    ends = theirs(["the cat<|end|>", "the cat sat on the mat<|end|>"])["input_ids"]
+    batch = DataCollatorForLanguageModeling(theirs, mlm=False)(ends)
+    assert (batch["labels"] == tokenizer.end_of_text).sum() == 2

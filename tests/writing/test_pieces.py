@@ -50,7 +50,7 @@ def test_the_space_of_a_first_word_survives_a_tokenizer_that_drops_it() -> None:
     vocabulary = {"▁The": 0, "▁ferry": 1, "man": 2, "▁slept": 3}
     core = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token="man"))
     core.decoder = decoders.Metaspace()
-    tokenizer = Tokenizer(core, Path(), None, 9)
+    tokenizer = Tokenizer(core, Path(), None, 9, 9)
     assert tokenizer.decode([3]) == "slept"
     assert "".join(decode_pieces([1, 2, 3] * 40, tokenizer, before=[0])) == " ferryman slept" * 40
 

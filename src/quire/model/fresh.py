@@ -32,7 +32,7 @@ def make_base(fresh: Fresh, texts: Iterable[str], folder: Path, seed: int) -> No
         initializer_range=INITIAL_STD,
         bos_token_id=tokenizer.start,
         eos_token_id=tokenizer.end_of_text,
-        pad_token_id=tokenizer.end_of_text,
+        pad_token_id=tokenizer.pad,
         dtype="float32",
     )
     with torch.random.fork_rng():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from quire.prompts.templates import Message
+from quire.prompts.templates import ChatTemplate, Message
 
 SYSTEM, USER, CHARACTER = "<|system|>", "<|user|>", "<|character|>"
 MARKS = {"system": SYSTEM, "user": USER, "assistant": CHARACTER}
@@ -35,6 +35,11 @@ class MarkedWriter:
         end = "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}"
         loop = "{% for message in messages %}" + turn + end + "{% endfor %}"
         return f"{marks}{{{{ bos_token }}}}{loop}{{% if add_generation_prompt %}}{CHARACTER}{{% endif %}}"
+
+    def is_written_by(self, template: ChatTemplate) -> bool:
+        """Whether a template is this one's, word for word, and fills in the same tokens."""
+        tokens = (template.values.get("bos_token", ""), template.values.get("eos_token", ""))
+        return template.text == self.as_template() and tokens == (self.start, self.end)
 
 
 class PlainWriter:

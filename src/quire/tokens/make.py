@@ -9,10 +9,12 @@ from pathlib import Path
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 
-from quire.prompts.shapes import CHARACTER, SYSTEM, USER
+from quire.prompts.shapes import CHARACTER, SYSTEM, USER, MarkedWriter
 
-END, BEGIN = "<|end|>", "<|begin|>"
-SPECIAL = (END, BEGIN, SYSTEM, USER, CHARACTER)
+# Rows are padded by other programs alone.  Were they padded with end-of-text, as is often done, those programs would
+# leave out every end-of-text from what is learned, and texts would never end.
+END, BEGIN, PAD = "<|end|>", "<|begin|>", "<|pad|>"
+SPECIAL = (END, BEGIN, SYSTEM, USER, CHARACTER, PAD)
 
 # How text is cut before merges are looked for: words with the one sign before them, single digits, punctuation, white
 # space.  It is Qwen 2's, sign for sign, because llama.cpp knows a few patterns by name and no others.
@@ -26,7 +28,10 @@ LINES = r"[^\n]+|\n+"
 
 
 def make_tokenizer(texts: Iterable[str], vocabulary: int, folder: Path) -> None:
-    """Learn a byte-level BPE of `vocabulary` tokens (special ones included) and write it to `folder`."""
+    """Learn a byte-level BPE of `vocabulary` tokens (special ones included) and write it to `folder`.
+
+    The chat template goes along, so that other programs write conversations as Quire does.
+    """
     core = tokenizers.Tokenizer(models.BPE())
     core.pre_tokenizer = _cut_by(LINES, PATTERN)
     core.decoder = decoders.ByteLevel()
@@ -47,12 +52,13 @@ def make_tokenizer(texts: Iterable[str], vocabulary: int, folder: Path) -> None:
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": BEGIN,
         "eos_token": END,
-        "pad_token": END,
+        "pad_token": PAD,
         "additional_special_tokens": [SYSTEM, USER, CHARACTER],
         "model_input_names": ["input_ids", "attention_mask"],  # transformers 4 takes token_type_ids for granted
         "clean_up_tokenization_spaces": False,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    (folder / "chat_template.jinja").write_text(MarkedWriter(END, BEGIN).as_template(), encoding="utf-8")
 
 
 def _cut_by(*patterns: str) -> pre_tokenizers.PreTokenizer:

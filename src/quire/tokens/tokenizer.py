@@ -30,12 +30,14 @@ TOKENIZER_FILES = (
 @dataclass(frozen=True)
 class Tokenizer:
     """`start` is the token that the base expects before every text (None where it expects none);
-    `end_of_text` ends a work."""
+    `end_of_text` ends a work; `pad` is what other programs fill rows up with (Quire never does), end-of-text where the
+    base names nothing."""
 
     core: tokenizers.Tokenizer
     folder: Path
     start: int | None
     end_of_text: int
+    pad: int
 
     def encode(self, text: str) -> list[int]:
         """Ids of `text` alone: nothing is added, and special tokens that a book happens to spell are plain text."""
@@ -71,15 +73,19 @@ class Tokenizer:
         return {number: t.content for number, t in self.core.get_added_tokens_decoder().items() if t.special}
 
     def conversation_writer(self) -> Writer:
-        """The base's own template where it has one, else its marks for whose words are whose, else names."""
-        template = find_template(self.folder)
-        if template is not None:
-            return TemplateWriter(template)
+        """The base's own template where it has one, else its marks for whose words are whose, else names.
+
+        The embedded base's template says what its marks say, for other programs: no process is started to render it.
+        """
         end = self.core.id_to_token(self.end_of_text) or ""
         if self.marked.encode(end, add_special_tokens=False).ids != [self.end_of_text]:
             end = ""  # it cannot be spelled; the end of a conversation gets it all the same
         start = "" if self.start is None else self.core.id_to_token(self.start) or ""
-        return MarkedWriter(end, start) if set(MARKS.values()) <= self.specials else PlainWriter(end, start)
+        marked = MarkedWriter(end, start) if set(MARKS.values()) <= self.specials else None
+        template = find_template(self.folder)
+        if template is not None and (marked is None or not marked.is_written_by(template)):
+            return TemplateWriter(template)
+        return marked or PlainWriter(end, start)
 
     @cached_property
     def turn_ends(self) -> frozenset[int]:
@@ -128,7 +134,9 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         raise BaseModelError(
             f"{folder} names no end-of-text token", "add eos_token to its tokenizer_config.json, or choose another base"
         )
-    return Tokenizer(core=core, folder=folder, start=_start_token(core, settings), end_of_text=end)
+    pad = _token_id(core, settings.get("pad_token"))
+    start = _start_token(core, settings)
+    return Tokenizer(core=core, folder=folder, start=start, end_of_text=end, pad=end if pad is None else pad)
 
 
 def _read_core(file: Path) -> tokenizers.Tokenizer:

@@ -107,7 +107,7 @@ def generation_defaults(tokenizer: Tokenizer, writing: WriteSettings, ends: froz
     defaults: dict[str, object] = {
         "bos_token_id": tokenizer.start,
         "eos_token_id": stops if len(stops) > 1 else stops[0],
-        "pad_token_id": tokenizer.end_of_text,
+        "pad_token_id": tokenizer.pad,
         "max_new_tokens": writing.max_new_tokens,
         "do_sample": sampling,
         "repetition_penalty": writing.repetition_penalty,
