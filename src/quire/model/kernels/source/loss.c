@@ -1,4 +1,4 @@
-/* Cross-entropy of rows of logits, and its gradient in their place.  Each row is read from memory once and each power is
+/* Cross-entropy of rows of logits, and its gradient in their place.  Each row is read from memory once and each power
  * computed once: between the sum and the shares they stand in float32 beside the row, in the cache. */
 #include "kernels.h"
 
@@ -23,8 +23,8 @@ AVX512 static float highest_of(const bf16 *x, int64_t columns) {
     return _mm512_reduce_max_ps(_mm512_max_ps(_mm512_max_ps(part[0], part[1]), _mm512_max_ps(part[2], part[3])));
 }
 
-/* the sum of the powers of x, which are kept in `powers` (columns, up to 16 more) unless that is null; meanwhile the row
- * behind x is fetched */
+/* the sum of the powers of x, which are kept in `powers` (columns, up to 16 more) unless that is null; meanwhile the
+ * row behind x is fetched */
 AVX512 static float powers_of(const bf16 *x, float highest, float *powers, int64_t columns) {
     const int64_t full = columns / 64 * 64;
     const __m512 top = _mm512_set1_ps(highest);
