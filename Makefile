@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Each worker of the tests takes one core; the libraries' own threads would only get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help venv demo test test-all crash-test fault-test check format docs bench bench-reading bench-streaming bench-preparing bench-copies bench-hostile bench-plan bench-imprint bench-methods bench-seeking bench-peers bench-writing bench-alarms bench-cluster bench-base fuzz clean
+.PHONY: help venv demo test test-all crash-test fault-test check format docs bench bench-reading bench-streaming bench-preparing bench-copies bench-hostile bench-plan bench-imprint bench-methods bench-seeking bench-peers bench-writing bench-alarms bench-cluster bench-base bench-base-sweep fuzz clean
 .DEFAULT_GOAL := help
 
 help:  ## What can be made
@@ -121,6 +121,9 @@ bench-cluster: $(STAMP)  ## One, two and four processes: curves, kills, speed: s
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.cluster
 
 RUN ?= runs/embedded-base
+
+bench-base-sweep: $(STAMP)  ## Small pretrainings beside one another, by which the embedded base's recipe was chosen (CORPUS=FOLDER)
+	$(BIN)/python -m benchmarks.base.sweep $(CORPUS) && $(BIN)/python -m benchmarks.base.sweep --docs
 
 bench-base: $(STAMP)  ## What the embedded base is worth, beside byte models and packers, into its docs (RUN=runs/NAME)
 	$(BIN)/python -m benchmarks.base --run $(RUN)

@@ -1,6 +1,7 @@
 """Small pretrainings beside one another, to choose the embedded base's optimiser, rate, batch, shape and vocabulary.
 
     python -m benchmarks.base.sweep CORPUS [NAME…]        # all cases that have no result yet, or those named
+    python -m benchmarks.base.sweep --docs                # only write the table into docs/embedded-base.md
 
 Each case learns from the same text in the same order and is measured in bits per byte on the same works that it has
 not seen, so that tokenizers can be compared.  A run is far too short to tell how good a base will be; it tells what
@@ -15,10 +16,10 @@ import json
 import lzma
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -38,6 +39,8 @@ from quire.training.optimizers.optimizer import gradient_norm, make_optimizer, s
 from quire.units import Warmup
 
 RESULTS = Path(__file__).parents[1] / "results" / "base-sweep.json"
+PAGE = Path(__file__).parents[2] / "docs" / "embedded-base.md"
+START, END = "<!-- sweep -->\n", "<!-- end of sweep -->"
 CACHE = Path(".bench/base")
 SEED = 7
 HELD_OUT, HELD_OUT_BYTES = 5, 40_000  # works in each language, and how much of each
@@ -93,10 +96,15 @@ CASES = _cases()
 def main() -> None:
     """Run the cases and keep their results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus", type=Path)
+    parser.add_argument("corpus", type=Path, nargs="?")
     parser.add_argument("names", nargs="*")
+    parser.add_argument("--docs", action="store_true")
     arguments = parser.parse_args()
-    torch.set_num_threads(2)
+    if arguments.docs:
+        PAGE.write_text(with_table(PAGE.read_text("utf-8"), json.loads(RESULTS.read_text("utf-8"))), encoding="utf-8")
+        return
+    if arguments.corpus is None:
+        parser.error("where is the corpus?")
     known = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
     for case in CASES:
         if case.name in arguments.names or (not arguments.names and case.name not in known):
@@ -104,6 +112,17 @@ def main() -> None:
             known[case.name]["shape"] = case.shape.model_dump()
             RESULTS.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
             print(case.name, {key: known[case.name][key] for key in ("en", "fr", "tokens_per_second")}, flush=True)
+
+
+def with_table(page: str, results: Mapping[str, Mapping[str, Any]]) -> str:
+    """The page with the table of all results between its marks."""
+    rows = [
+        f"| {name} | {one['weights'] / 1e6:.1f} M | {one['tokens'] / 1e6:.2f} M | {one['en']:.3f} | {one['fr']:.3f} |"
+        for name, one in results.items()
+    ]
+    head = ["| | weights | tokens | English, bits per byte | French |", "|---|---:|---:|---:|---:|"]
+    before, _, rest = page.partition(START)
+    return before + START + "\n".join([*head, *rows]) + "\n" + END + rest.partition(END)[2]
 
 
 def run(case: Case, corpus: Path) -> dict[str, float]:
