@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from quire.run.events import Event
     from quire.run.finding import Finding
     from quire.verbs.bench import Bench, bench
+    from quire.verbs.chat import Chat, chat
     from quire.verbs.compare import Comparison, compare
     from quire.verbs.doctor import Checkup, doctor
     from quire.verbs.judge import judge
@@ -40,6 +41,7 @@ _HOMES = {
     "Bench": "quire.verbs.bench",
     "Book": "quire.books.book",
     "Chapter": "quire.books.book",
+    "Chat": "quire.verbs.chat",
     "Checkup": "quire.verbs.doctor",
     "Comparison": "quire.verbs.compare",
     "Event": "quire.run.events",
@@ -55,6 +57,7 @@ _HOMES = {
     "Stopped": "quire.errors",
     "Written": "quire.verbs.write",
     "bench": "quire.verbs.bench",
+    "chat": "quire.verbs.chat",
     "compare": "quire.verbs.compare",
     "doctor": "quire.verbs.doctor",
     "judge": "quire.verbs.judge",
@@ -72,6 +75,7 @@ __all__ = [
     "Bench",
     "Book",
     "Chapter",
+    "Chat",
     "Checkup",
     "Comparison",
     "Event",
@@ -88,6 +92,7 @@ __all__ = [
     "Written",
     "__version__",
     "bench",
+    "chat",
     "compare",
     "doctor",
     "judge",

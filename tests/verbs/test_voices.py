@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from quire.errors import RecipeError, VoiceError
+from quire.errors import RecipeError, RunError, VoiceError
 from quire.model.machine import choose_precision, device_name, measure_machine
+from quire.planner.bases import find_base
 from quire.recipe.load import load_recipe
 from quire.recipe.resolved import Decided, ResolvedRecipe
 from quire.run.folder import RunFolder
@@ -66,6 +67,20 @@ def test_a_voice_is_computed_as_it_was_trained_where_the_machine_is_of_that_kind
     assert precision_of(moved) == choose_precision(measure_machine(), "auto").value
     full = open_run(make_run(tmp_path / "c", "full", device=here, precision="bf16").path, {}, ("write",))
     assert precision_of(full) == "fp32"
+
+
+def test_the_embedded_base_opens_by_its_name_unless_something_here_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    opened = open_run("embedded", {}, ("write",))
+    assert (opened.found.voice, opened.found.run) == (find_base("embedded").path, None)
+    run = make_run(tmp_path / "runs" / "embedded")
+    assert open_run("embedded", {}, ("write",)).found.run == RunFolder(Path("runs/embedded")) != run
+    with pytest.raises(RunError, match="no run named castle"):
+        open_run("castle", {}, ("write",))
+    (tmp_path / "embedded").mkdir()
+    assert open_run("embedded", {}, ("write",)).found.run is not None
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ VERBS = {
     "plan": "Tokens, steps, memory, time, warnings; train nothing.",
     "train": "Train on a book or a recipe; the same again resumes.",
     "write": "Stream a continuation in the voice of a run.",
+    "chat": "Talk with a voice, or with a base, in turns.",
     "judge": "The honest report on a run's voice.",
     "search": "Find settings of a lower held-out loss; resumable.",
     "compare": "Runs side by side, ranked where that can be done.",
@@ -27,7 +28,7 @@ VERBS = {
 }
 """Each is the function of the same name in the module `quire.cli.<verb>`, with its examples in `EXAMPLES`."""
 
-LATER = ("cast", "chat", "export", "pull", "push", "rate", "serve", "studio")
+LATER = ("cast", "export", "pull", "push", "rate", "serve", "studio")
 """Verbs that are planned and not built: their names are taken."""
 
 ABOUT = "Teach a language model to write like a book."

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quire.errors import RecipeError
+from quire.errors import RecipeError, RunError
+from quire.planner.bases import find_base
+from quire.recipe.bases import EMBEDDED
 from quire.recipe.load import load_recipe
 from quire.recipe.resolved import ResolvedRecipe, load_resolved
 from quire.recipe.schema import Recipe, WriteSettings
@@ -33,12 +35,18 @@ class Opened:
 
 
 def open_run(run: str | Path | Run, settings: Mapping[str, object], sections: tuple[str, ...]) -> Opened:
-    """Open what `run` names.  `settings` may only touch `sections`, since the rest has been carried out already.
+    """Open what `run` names, where nothing else has that name also the embedded base.  `settings` may only touch
+    `sections`, since the rest has been carried out already.
 
-    Raises RunError, VoiceError or RecipeError.
+    Raises RunError, VoiceError, RecipeError, or BaseModelError.
     """
     name = run if isinstance(run, str | Path) else run.path
-    found = find_run(name)
+    try:
+        found = find_run(name)
+    except RunError:
+        if name != EMBEDDED or Path(name).exists():
+            raise
+        found = Found(find_base(EMBEDDED).path, None)
     require_voice(found)
     idle = [key for key in settings if key.split(".")[0] not in sections]
     if idle:
