@@ -127,7 +127,7 @@ def test_the_same_seed_and_turns_give_the_same_answers(tiny_base: Path) -> None:
 @pytest.mark.parametrize("shape", chats.ALL_SHAPES)
 def test_a_turn_that_begins_ends_the_answer(shape: str, tmp_path: Path) -> None:
     plain = load_tokenizer(chats.save_shape(shape, tmp_path / shape))
-    ending = EndingAtTurns(plain.core, plain.folder, plain.start, plain.end_of_text)
+    ending = EndingAtTurns.of(plain)
     begin = {token for token in ending.turn_ends if plain.special_ids[token] in BEGINNINGS[shape]}
     assert {plain.special_ids[token] for token in begin} | set(ending.turn_texts) == BEGINNINGS[shape]
     others = {plain.end_of_text} | ({plain.start} if plain.start is not None else set())

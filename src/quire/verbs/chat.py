@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -96,9 +96,7 @@ class Chat:
 
         self.persona, self.seed, self.forgotten = persona, seed, 0
         self._model = cast("PreTrainedModel", voice.model)
-        self._tokenizer = EndingAtTurns(
-            voice.tokenizer.core, voice.tokenizer.folder, voice.tokenizer.start, voice.tokenizer.end_of_text
-        )
+        self._tokenizer = EndingAtTurns.of(voice.tokenizer)
         self._how = how
         self._sees = positions_of(self._model)
         self._exchanges: list[Exchange] = []
@@ -256,6 +254,11 @@ class EndingAtTurns(Tokenizer):
 
     Decoding leaves special tokens out: words behind the user's mark would read on as if the character had said them.
     """
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer) -> EndingAtTurns:
+        """The same in all else."""
+        return cls(**{each.name: vars(tokenizer)[each.name] for each in fields(tokenizer)})
 
     @cached_property
     def turn_ends(self) -> frozenset[int]:
