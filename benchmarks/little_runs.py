@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks import spoil
 from benchmarks.little_books import write_books, write_recipes
 from benchmarks.spoil import SPOILED
-from quire.recipe.schema import Fresh
+from quire.recipe.fresh import Fresh
 from quire.run.events import read_events
 
 RUN = "run"

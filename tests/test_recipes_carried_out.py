@@ -16,9 +16,9 @@ import pytest
 
 import quire
 from quire.books.streams.corpus import open_corpus
+from quire.recipe.fresh import FreshBase
 from quire.recipe.load import load_recipe
 from quire.recipe.resolved import load_resolved
-from quire.recipe.schema import FreshBase
 from quire.run.events import Event, read_events
 from quire.run.folder import RunFolder, is_voice
 from toy import SENTENCES, toy_book, varied_book

@@ -31,8 +31,9 @@ from quire.model.fresh import make_base
 from quire.model.quick import quicken
 from quire.model.scoring import score_blocks
 from quire.planner.schedule import learning_rate_at
+from quire.recipe.fresh import Fresh
 from quire.recipe.method import Method
-from quire.recipe.schema import Fresh, TrainSettings
+from quire.recipe.schema import TrainSettings
 from quire.tokens.tokenizer import load_tokenizer
 from quire.training.compute import Batch, Computation, summed_loss
 from quire.training.optimizers.optimizer import gradient_norm, make_optimizer, set_learning_rate

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from quire.model.base import count_parameters, load_base
 from quire.model.fresh import make_base
 from quire.planner.bases import find_base
-from quire.recipe.schema import Fresh
+from quire.recipe.fresh import Fresh
 from quire.run.atomic import hash_file
 
 SHAPE = Fresh(hidden=16, layers=2, heads=4, key_value_heads=2, intermediate=24, positions=64, vocabulary=300)

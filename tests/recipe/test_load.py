@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from quire.errors import BookError, RecipeError
 from quire.recipe.bases import Advice
+from quire.recipe.fresh import FreshBase
 from quire.recipe.load import DEFAULT, Loaded, dump_recipe, load_recipe, parse_setting, recipe_for
-from quire.recipe.schema import BaseChoice, FreshBase
+from quire.recipe.schema import BaseChoice
 from quire.recipe.yaml_text import parse_yaml
 from quire.units import Warmup
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from quire.recipe.fresh import FreshBase
 from quire.recipe.keys import walk
 from quire.recipe.method import Lora, Method
 from quire.recipe.schema import (
     PLAIN_STAGE,
     BaseChoice,
-    FreshBase,
     Recipe,
     ShelfItem,
     TrainSettings,
@@ -108,19 +108,6 @@ def test_a_base_is_a_name_a_choice_or_made_from_nothing() -> None:
     assert Recipe.model_validate({"base": "embedded"}).base == "embedded"
     assert Recipe.model_validate({"base": {"gpu": "a", "cpu": "b"}}).base == BaseChoice(gpu="a", cpu="b")
     assert isinstance(Recipe.model_validate({"base": {"fresh": {}}}).base, FreshBase)
-
-
-@pytest.mark.parametrize(
-    ("shape", "why"),
-    [
-        ({"hidden": 100, "heads": 3}, "hidden 100 is no multiple of heads 3"),
-        ({"heads": 4, "key_value_heads": 3}, "heads 4 is no multiple of key_value_heads 3"),
-        ({"hidden": 36, "heads": 4}, "must be an even number"),
-    ],
-)
-def test_a_shape_whose_heads_do_not_come_out_is_refused(shape: dict[str, int], why: str) -> None:
-    with pytest.raises(ValidationError, match=why):
-        Recipe.model_validate({"base": {"fresh": shape}})
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_base_made_from_scratch_is_planned_by_estimate(book: Path) -> None:
 def test_shape_of_a_fresh_base_is_that_of_the_model_that_is_made(tmp_path: Path) -> None:
     from quire.model.base import count_parameters, load_model
     from quire.model.fresh import make_base
-    from quire.recipe.schema import Fresh
+    from quire.recipe.fresh import Fresh
 
     fresh = Fresh(hidden=32, layers=2, heads=4, key_value_heads=2, intermediate=64, vocabulary=300)
     make_base(fresh, ["A sea of ink. " * 50], tmp_path, 7)

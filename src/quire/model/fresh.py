@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from quire.recipe.schema import Fresh
+from quire.recipe.fresh import Fresh
 from quire.tokens.make import make_tokenizer
 from quire.tokens.tokenizer import load_tokenizer
 

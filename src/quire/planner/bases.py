@@ -14,7 +14,8 @@ from quire.errors import BaseModelError
 from quire.planner.facts import MachineFacts
 from quire.planner.fitting import Suits, suiting_bases
 from quire.recipe.bases import AUTO, EMBEDDED, FRESH, Advice
-from quire.recipe.schema import BaseChoice, FreshBase, Recipe, TrainSettings
+from quire.recipe.fresh import FreshBase
+from quire.recipe.schema import BaseChoice, Recipe, TrainSettings
 from quire.run.atomic import named_disk_errors
 from quire.units import show_size
 

@@ -21,8 +21,9 @@ from quire.planner.precision import require_precision
 from quire.planner.shape import BaseShape, read_shape, shape_of
 from quire.recipe.advice import advice_on
 from quire.recipe.explain import Explained, explain
+from quire.recipe.fresh import Fresh, FreshBase
 from quire.recipe.load import Loaded
-from quire.recipe.schema import Fresh, FreshBase, Recipe, Stage
+from quire.recipe.schema import Recipe, Stage
 from quire.run.folder import RUNS
 from quire.tokens.tokenizer import Tokenizer, load_tokenizer
 from quire.verbs.hardware import look_at_machine

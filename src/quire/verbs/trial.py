@@ -25,10 +25,11 @@ from quire.model.scoring import BlockLoss, score_blocks
 from quire.planner.bases import find_base
 from quire.planner.foreseen import beside, from_json, kept
 from quire.planner.schedule import seed_of_stage
+from quire.recipe.fresh import FreshBase
 from quire.recipe.keys import flatten
 from quire.recipe.method import Method
 from quire.recipe.resolved import ResolvedRecipe
-from quire.recipe.schema import FreshBase, Recipe
+from quire.recipe.schema import Recipe
 from quire.run.events import JSON, Event, read_events
 from quire.run.finding import Finding
 from quire.run.folder import RunFolder

@@ -19,7 +19,7 @@ import chats
 from ggufs import ask_llama_cpp, pre_tokenizer_of, write_gguf
 from quire.model.fresh import make_base
 from quire.prompts.frames import messages_of
-from quire.recipe.schema import Fresh
+from quire.recipe.fresh import Fresh
 
 TEXTS = (
     "« Où donc ? » dit-il — l’homme, l'autre, aujourd’hui : « Là-bas\u202f! »",

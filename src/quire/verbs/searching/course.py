@@ -13,9 +13,9 @@ from quire import errors
 from quire.errors import QuireError, RecipeError, RunError, Stopped
 from quire.planner.bases import find_base
 from quire.planner.shape import read_shape
+from quire.recipe.fresh import FreshBase
 from quire.recipe.load import read_recipe_file
 from quire.recipe.resolved import ResolvedRecipe, changed_sources, load_resolved
-from quire.recipe.schema import FreshBase
 from quire.run.atomic import write_text
 from quire.run.events import JSON, Event, read_events
 from quire.run.folder import RunFolder

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from quire.judging.plots import Dot, Share, history_plot, importance_plot
+from quire.recipe.fresh import FreshBase
 from quire.recipe.load import dump_recipe, load_recipe
 from quire.recipe.resolved import ResolvedRecipe, load_resolved
-from quire.recipe.schema import FreshBase
 from quire.run.atomic import write_text
 from quire.verbs.searching.journal import Journal, Trial, write_journal
 from quire.verbs.searching.sampler import ENOUGH_FOR_IMPORTANCE, Importance, importances

@@ -18,9 +18,10 @@ from quire.planner.plan import Plan, make_plan, require_possible
 from quire.planner.schedule import BatchChoice, choose_batch
 from quire.planner.shape import read_shape
 from quire.recipe.bases import FRESH
+from quire.recipe.fresh import FreshBase
 from quire.recipe.method import Method
 from quire.recipe.resolved import Decided, StageDecided
-from quire.recipe.schema import FreshBase, Recipe, Stage
+from quire.recipe.schema import Recipe, Stage
 from quire.run.atomic import fresh_folder
 from quire.training.learner import Learner, Start, make_learner
 from quire.training.pace import pace_or_none
