@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_longer_texts_are_read_through_windows_that_overlap_by_half(
 
 def test_a_start_token_opens_every_text(tiny_model: PreTrainedModel, tokenizer: Tokenizer) -> None:
     start = 5
-    with_start = Tokenizer(tokenizer.core, tokenizer.folder, start, tokenizer.end_of_text)
+    with_start = replace(tokenizer, start=start)
     token = tokenizer.encode("z")[0]
     (block,) = score_blocks(tiny_model, with_start, ["z"], window=100)
     assert block.nats == pytest.approx(nats(tiny_model, [start], token), rel=1e-5)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,7 @@ def test_an_empty_prompt_starts_from_end_of_text(tiny_model: PreTrainedModel, to
 
 def test_a_start_token_comes_before_every_prompt(tiny_model: PreTrainedModel, tokenizer: Tokenizer) -> None:
     start = tokenizer.encode("z")[0]
-    with_start = Tokenizer(tokenizer.core, tokenizer.folder, start, tokenizer.end_of_text)
+    with_start = replace(tokenizer, start=start)
     expected = generated(tiny_model, tokenizer, "z" + PROMPT, do_sample=False, max_new_tokens=40)
     assert joined(tiny_model, with_start, GREEDY) == expected
 
@@ -135,7 +136,7 @@ def test_a_prompt_longer_than_the_view_keeps_its_end(tiny_model: PreTrainedModel
 def test_writing_ends_at_end_of_text(tiny_model: PreTrainedModel, tokenizer: Tokenizer) -> None:
     whole = joined(tiny_model, tokenizer, GREEDY)
     fifth = tokenizer.encode(whole)[4]
-    ending = Tokenizer(tokenizer.core, tokenizer.folder, None, fifth)
+    ending = replace(tokenizer, start=None, end_of_text=fifth)
     cut = joined(tiny_model, ending, GREEDY)
     assert whole.startswith(cut)
     assert len(tokenizer.encode(cut)) <= 4
@@ -207,7 +208,7 @@ def test_an_answer_ends_with_its_turn(beams: int, tiny_model: PreTrainedModel, t
     (whole,) = write_texts(tiny_model, tokenizer, prompt, settings, 1)
     opening = opening_of(prompt, tokenizer)
     last = {tokenizer.encode(whole)[2]}
-    ending = Tokenizer(tokenizer.core, tokenizer.folder, tokenizer.start, tokenizer.end_of_text)
+    ending = replace(tokenizer)
     ending.__dict__["turn_ends"] = opening.ends | last
     (cut,) = write_texts(tiny_model, ending, prompt, settings, 1)
     assert cut != whole
