@@ -17,7 +17,7 @@ END, BEGIN, PAD = "<|end|>", "<|begin|>", "<|pad|>"
 SPECIAL = (END, BEGIN, SYSTEM, USER, CHARACTER, PAD)
 
 # How text is cut before merges are looked for: words with the one sign before them, single digits, punctuation, white
-# space.  It is Qwen 2's, sign for sign, because llama.cpp knows a few patterns by name and no others.
+# space.  It is what llama.cpp calls qwen2, sign for sign: it knows a few patterns by name and no others.
 PATTERN = (
     r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
