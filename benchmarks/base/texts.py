@@ -8,6 +8,7 @@ source, as the base was given it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
@@ -26,6 +27,7 @@ from quire.verbs.texts.opening import open_texts
 from quire.verbs.texts.prepare import PREPARED
 
 INDEX = "works.json"
+_OWN = re.compile(r"\d{4}-(train|validation|test|left)\.txt")
 LANGUAGES = ("en", "fr")
 Tell = Callable[[str], None]
 
@@ -140,8 +142,9 @@ def keep(
 ) -> Texts:
     """Write the text of each work and split, then the table."""
     folder.mkdir(parents=True, exist_ok=True)
-    for old in [folder / INDEX, *folder.glob("*.txt")]:
-        old.unlink(missing_ok=True)
+    for old in folder.iterdir():  # somebody's own files may lie there too
+        if old.name == INDEX or _OWN.fullmatch(old.name):
+            old.unlink()
     works: list[Work] = []
     for number, (book, passages) in enumerate(pieces):
         for split in dict.fromkeys(passage.split for passage in passages):

@@ -79,6 +79,14 @@ def test_conversations_are_kept_but_are_no_books(tmp_path: Path) -> None:
     assert len(found.of("train")) == 1
 
 
+def test_files_of_somebody_else_stay_where_they_are(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    for words in ("Who is there?", "The tide."):
+        found = keep(tmp_path, "made", pieces_of([book_of(0, [words])], ["train"]), silence)
+    assert sorted(path.name for path in tmp_path.glob("*.txt")) == ["0000-train.txt", "notes.txt"]
+    assert found.text(found.of("train")[0]).endswith("The tide.")
+
+
 def test_samples_are_beginnings_by_language(kept: Texts) -> None:
     found = list(samples(kept, None, 100))
     assert [(one.id, one.language, one.size) for one in found] == [("made:1", "en", 100), ("made:3", "fr", 100)]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from corpora import other_edition, words_of, works, write_novel, write_tables
-from quire.books.book import Passage
+from quire.books.book import Passage, Shelf
 from quire.books.copies.held_out import RunIndex, word_numbers
 from quire.recipe.load import load_recipe
 from quire.recipe.schema import Recipe
@@ -55,6 +56,28 @@ def test_stages_that_name_a_book_hold_out_the_same_of_it_whatever_their_parts(no
     for number, parts in ((0, 3), (2, 2)):
         validated = {p.part for p in library.material(number).passages if p.split == "validation"}
         assert validated == set(range(parts)), "each part has validation text of its own"
+
+
+def test_a_source_is_looked_through_once_for_all_stages_and_for_another_recipe(
+    novel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = write_novel(tmp_path / "other.md", 5)
+    recipe = recipe_of(
+        {"name": "one", "shelf": [{"path": str(novel)}]},
+        {"name": "two", "shelf": [{"path": str(novel)}, {"path": str(other)}]},
+    )
+    looked: list[str] = []
+
+    def looking(shelf: Shelf, passages: Sequence[Passage], held: RunIndex) -> list[Passage]:
+        looked.append(shelf.books[0].title)
+        return list(passages)
+
+    monkeypatch.setattr("quire.verbs.texts.library._left_out", looking)
+    library = open_library(recipe)
+    library.material(1)
+    library.material(0)
+    library.for_recipe(recipe).material(1)
+    assert len(looked) == len(set(looked)) == len(library.groups) == 2
 
 
 def test_one_stage_alone_is_cut_as_ever(novel: Path) -> None:

@@ -88,7 +88,7 @@ class Library:
             books += group.shelf.books
             numbers += [_number(stage, group.items[item]) for item in item_numbers(group.items, group.shelf)]
             finest, parts = group.parts, stage.parts
-            passages += [replace(p, book=p.book + first, part=p.part * parts // finest) for p in self._learnable[n]]
+            passages += [replace(p, book=p.book + first, part=p.part * parts // finest) for p in self._learnable(n)]
         for source in streams:
             for kept in source.sample.works:
                 whole = whole_work(kept.book, len(books), kept.split)
@@ -107,7 +107,9 @@ class Library:
 
     def for_recipe(self, recipe: Recipe) -> Library:
         """The same texts for a recipe that differs in nothing that decides what is read and held out."""
-        return replace(self, recipe=recipe)
+        same = replace(self, recipe=recipe)
+        same._learned.update(self._learned)
+        return same
 
     def training_texts(self, number: int, most: int = FRESH_CHARACTERS) -> Iterator[str]:
         """Text that a stage may learn from: all that is in memory, and of each stream so many characters."""
@@ -136,11 +138,17 @@ class Library:
         return _left_out(shelf, passages, self.held)
 
     @cached_property
-    def _learnable(self) -> tuple[Sequence[Passage], ...]:
-        """The passages of each group without what is held out elsewhere; a large corpus takes minutes."""
-        return tuple(map(self._learnable_of, self.groups))
+    def _learned(self) -> dict[int, Sequence[Passage]]:
+        """What `_learnable` has found so far: a large corpus takes minutes."""
+        return {}
 
-    def _learnable_of(self, group: Group) -> Sequence[Passage]:
+    def _learnable(self, number: int) -> Sequence[Passage]:
+        """The passages of a group without what is held out elsewhere."""
+        if number not in self._learned:
+            self._learned[number] = self._without_elsewhere(self.groups[number])
+        return self._learned[number]
+
+    def _without_elsewhere(self, group: Group) -> Sequence[Passage]:
         elsewhere = self._elsewhere(group)
         if not len(elsewhere):
             return group.passages
