@@ -1,8 +1,8 @@
 """Optimisers for where memory is short: AdamW with moments in 8 bits, and Adafactor with hardly any.
 
 Weights in bf16 keep what rounding leaves over beside the optimiser's memory (`halves`), so that small steps are not
-lost; no library's optimiser of these two does that.  Whatever is computed is computed in float32, on slices of a few
-million numbers, so that a large matrix is never there a second time.
+lost; no library's optimiser of these two does that.  `muon` is built on the same.  Whatever is computed is computed in
+float32, on slices of a few million numbers, so that a large matrix is never there a second time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LARGEST = 1.0  # an update's root mean square
 
 
 class LeanOptimizer(Optimizer):
-    """What the two have in common: the memory made at a parameter's first step, and the weight put together, changed
+    """What they have in common: the memory made at a parameter's first step, and the weight put together, changed
     and taken apart again, slice by slice."""
 
     @torch.no_grad()
@@ -57,18 +57,26 @@ class LeanOptimizer(Optimizer):
 
 
 class LeanAdamW(LeanOptimizer):
-    """AdamW (arXiv 1711.05101) whose two moments take a byte each.
+    """AdamW (arXiv 1711.05101) whose two moments take a byte each, or with `whole_moments` four.
 
     Of the second moment the root is kept: its range is half as wide on a scale of powers, and it is what divides.
     """
 
-    def __init__(self, groups: Iterable[dict[str, Any]], lr: float, betas: tuple[float, float], eps: float = 1e-8):
+    def __init__(
+        self,
+        groups: Iterable[dict[str, Any]],
+        lr: float,
+        betas: tuple[float, float],
+        eps: float = 1e-8,
+        whole_moments: bool = False,
+    ):
         super().__init__(groups, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": 0.0})
+        self._whole_moments = whole_moments
 
     def begin(self, parameter: nn.Parameter, memory: dict[str, Tensor]) -> None:
         count, device = parameter.numel(), parameter.device
         for moment in ("mean", "root"):
-            if count < SMALL:
+            if self._whole_moments or count < SMALL:
                 memory[moment] = torch.zeros(count, device=device)
             else:
                 memory[f"{moment}_codes"], memory[f"{moment}_scales"] = _nothing(count, moment == "mean", device)
@@ -85,9 +93,9 @@ class LeanAdamW(LeanOptimizer):
             mean = _read(memory, "mean", part).lerp_(gradient, 1 - first)
             root = _read(memory, "root", part)
             root = root.square_().mul_(second).addcmul_(gradient, gradient, value=1 - second).sqrt_()
-            weight = _weight(parameter, memory, part).mul_(1 - group["lr"] * group["weight_decay"])
+            weight = weight_of(parameter, memory, part).mul_(1 - group["lr"] * group["weight_decay"])
             weight.addcdiv_(mean, (root / correction).add_(group["eps"]), value=-rate)
-            _put_weight(parameter, memory, part, weight)
+            put_weight(parameter, memory, part, weight)
             _keep(memory, "mean", part, mean)
             _keep(memory, "root", part, root)
 
@@ -124,9 +132,9 @@ class LeanAdafactor(LeanOptimizer):
         rate = group["lr"] / max(1.0, size / LARGEST)
         for part in rows:
             flat = slice(part.start * columns, part.stop * columns)
-            weight = _weight(parameter, memory, flat).mul_(1 - group["lr"] * group["weight_decay"])
+            weight = weight_of(parameter, memory, flat).mul_(1 - group["lr"] * group["weight_decay"])
             weight.add_(_update(gradients[part].float(), memory, part).view(-1), alpha=-rate)
-            _put_weight(parameter, memory, flat, weight)
+            put_weight(parameter, memory, flat, weight)
 
     @staticmethod
     def _remember(gradients: Tensor, rows: list[slice], memory: dict[str, Tensor], keep: float) -> None:
@@ -157,14 +165,14 @@ def _slices(count: int, size: int) -> Iterator[slice]:
     return (slice(start, min(start + size, count)) for start in range(0, count, size))
 
 
-def _weight(parameter: nn.Parameter, memory: dict[str, Tensor], part: slice) -> Tensor:
+def weight_of(parameter: nn.Parameter, memory: dict[str, Tensor], part: slice) -> Tensor:
     """A slice of the weights in float32, to be changed."""
     flat = parameter.data.view(-1)[part]
     return whole(flat, memory["rest"].view(-1)[part]) if "rest" in memory else flat.float()
 
 
-def _put_weight(parameter: nn.Parameter, memory: dict[str, Tensor], part: slice, weight: Tensor) -> None:
-    """The inverse of `_weight`."""
+def put_weight(parameter: nn.Parameter, memory: dict[str, Tensor], part: slice, weight: Tensor) -> None:
+    """The inverse of `weight_of`."""
     if "rest" in memory:
         weight, memory["rest"].view(-1)[part] = halve(weight)
     parameter.data.view(-1)[part] = weight

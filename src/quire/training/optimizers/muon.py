@@ -14,8 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from quire.training.optimizers.halves import halve, whole
-from quire.training.optimizers.lean import LeanOptimizer
+from quire.training.optimizers.lean import LeanAdamW, put_weight, weight_of
 
 MOMENTUM = 0.95
 # An odd polynomial that draws singular values of (0, 1] to about 1 when it is applied a few times: the steepest at zero
@@ -26,35 +25,31 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 USUAL_SIZE = 0.2
 
 
-class Muon(LeanOptimizer):
-    """Groups with `matrices` true are changed by Muon, the others by AdamW."""
+class Muon(LeanAdamW):
+    """Groups with `matrices` true are changed by Muon, the others by AdamW with whole moments."""
 
-    def __init__(self, groups: Iterable[dict[str, Any]], lr: float, betas: tuple[float, float], eps: float = 1e-8):
-        super().__init__(groups, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": 0.0, "matrices": False})
+    def __init__(self, groups: Iterable[dict[str, Any]], lr: float, betas: tuple[float, float]):
+        super().__init__(groups, lr, betas, whole_moments=True)
+        self._matrices = {id(p) for group in self.param_groups if group["matrices"] for p in group["params"]}
 
     def begin(self, parameter: nn.Parameter, memory: dict[str, Tensor]) -> None:
-        """The one memory that both kinds have; AdamW's second one comes with its first step."""
-        memory["mean"] = torch.zeros_like(parameter, dtype=torch.float32)
+        if id(parameter) in self._matrices:
+            memory["momentum"] = torch.zeros_like(parameter, dtype=torch.float32)
+        else:
+            super().begin(parameter, memory)
 
     def change(self, parameter: nn.Parameter, memory: dict[str, Tensor], group: dict[str, Any]) -> None:
+        if id(parameter) not in self._matrices:
+            super().change(parameter, memory, group)
+            return
         assert parameter.grad is not None
-        gradient, mean = parameter.grad.float(), memory["mean"]
-        weight = whole(parameter.data, memory["rest"]) if "rest" in memory else parameter.data
-        weight.mul_(1 - group["lr"] * group["weight_decay"])
-        if group["matrices"]:
-            mean.lerp_(gradient, 1 - MOMENTUM)
-            size = USUAL_SIZE * max(parameter.shape) ** 0.5
-            weight.add_(alike(gradient.lerp(mean, MOMENTUM)), alpha=-group["lr"] * size)
-        else:
-            first, second = group["betas"]
-            step = float(memory["step"])
-            square = memory.setdefault("square", torch.zeros_like(mean))
-            mean.lerp_(gradient, 1 - first)
-            square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
-            root = (square / (1 - second**step)).sqrt_().add_(group["eps"])
-            weight.addcdiv_(mean, root, value=-group["lr"] / (1 - first**step))
-        if "rest" in memory:
-            parameter.data, memory["rest"] = halve(weight)
+        gradient, momentum = parameter.grad.float(), memory["momentum"]
+        momentum.lerp_(gradient, 1 - MOMENTUM)
+        step = alike(gradient.lerp(momentum, MOMENTUM)).view(-1)
+        every = slice(0, parameter.numel())  # a matrix is turned as a whole: there is nothing to save by slices
+        weight = weight_of(parameter, memory, every).mul_(1 - group["lr"] * group["weight_decay"])
+        weight.add_(step, alpha=-group["lr"] * USUAL_SIZE * max(parameter.shape) ** 0.5)
+        put_weight(parameter, memory, every, weight)
 
 
 def alike(matrix: Tensor) -> Tensor:
@@ -69,5 +64,5 @@ def alike(matrix: Tensor) -> Tensor:
     for _ in range(ROUNDS):
         squares = x @ x.mT
         x = torch.addmm(x, torch.addmm(squares, squares, squares, beta=b, alpha=c), x, beta=a)
-    made: Tensor = (x if wide is matrix else x.mT).float()
+    made: Tensor = (x if wide is matrix else x.mT).contiguous().float()
     return made
