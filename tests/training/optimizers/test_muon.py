@@ -3,10 +3,13 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from transformers import PreTrainedTokenizerFast
 
+from quire.errors import RecipeError
 from quire.training.optimizers.halves import whole
 from quire.training.optimizers.muon import MOMENTUM, Muon, alike
 from quire.training.optimizers.optimizer import BETAS, make_optimizer
+from tiny import build_model
 from toy import toy_settings
 
 RATE = 1e-3
@@ -81,6 +84,17 @@ def test_weights_in_bf16_are_trained_as_the_float32_weights_they_stand_for(matri
         one.step()
         other.step()
     assert torch.equal(whole(low.data, one.state[low]["rest"]), full)
+
+
+def test_layers_that_keep_their_matrix_turned_round_are_met(tiny_tokenizer: PreTrainedTokenizerFast) -> None:
+    """GPT-2's."""
+    optimizer = make_optimizer(build_model("gpt2", tiny_tokenizer), toy_settings(optimizer="muon", method="full"))
+    assert any(group["matrices"] for group in optimizer.param_groups)
+
+
+def test_a_model_without_matrices_is_refused() -> None:
+    with pytest.raises(RecipeError, match="no matrix"):
+        make_optimizer(nn.LayerNorm(4), toy_settings(optimizer="muon", method="full"))
 
 
 def test_embeddings_head_and_norms_are_no_matrices(tiny_model: nn.Module) -> None:

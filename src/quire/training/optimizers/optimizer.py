@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from quire.errors import RecipeError
 from quire.recipe.schema import TrainSettings
@@ -29,7 +30,7 @@ def make_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Opt
     """The recipe's optimiser; norms and biases are not decayed, and LoRA+ steps further in an adapter's second matrix.
 
     AdamW is torch's own, fused (Loshchilov & Hutter, arXiv 1711.05101).  Raises RecipeError for all others where the
-    weights lie in slices over several processes: they look at whole matrices.
+    weights lie in slices over several processes: they look at whole matrices; and for `muon` where there are none.
     """
     groups = _groups(model, settings)
     if settings.optimizer == "adamw":
@@ -43,6 +44,10 @@ def make_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Opt
     if settings.optimizer == "adamw_8bit":
         return LeanAdamW(groups, settings.learning_rate, BETAS)
     if settings.optimizer == "muon":
+        if not any(group["matrices"] for group in groups):
+            raise RecipeError(
+                "train.optimizer: muon finds no matrix of a linear layer in this base", "use train.optimizer: adamw"
+            )
         return Muon(groups, settings.learning_rate, BETAS)
     return LeanAdafactor(groups, settings.learning_rate)
 
@@ -50,7 +55,7 @@ def make_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Opt
 def _groups(model: nn.Module, settings: TrainSettings) -> list[dict[str, Any]]:
     """The learning parameters by what is done to them alike."""
     lora = settings.method.adapter
-    inner = {id(layer.weight) for layer in model.modules() if isinstance(layer, nn.Linear)} - _ends(model)
+    inner = {id(layer.weight) for layer in model.modules() if isinstance(layer, nn.Linear | Conv1D)} - _ends(model)
     groups: dict[tuple[float, float, bool], list[nn.Parameter]] = {}
     for name, parameter in trainable(model):
         decay = settings.weight_decay if parameter.dim() >= 2 else 0.0
